@@ -1,0 +1,135 @@
+using System.Numerics;
+using System.Runtime.InteropServices;
+using JepaEngine.Primitives;
+
+namespace JepaEngine.Memory;
+
+/// <summary>What an allocator holds, in bytes.</summary>
+/// <param name="InUse">Rented now.</param>
+/// <param name="Peak">The most ever rented at once.</param>
+/// <param name="Cached">Free blocks kept for the next renter.</param>
+/// <param name="Blocks">Number of blocks rented now.</param>
+public readonly record struct MemoryReport(long InUse, long Peak, long Cached, int Blocks);
+
+/// <summary>
+/// A caching allocator of host memory: a returned block serves the next request of its size class, so that a training loop allocates
+/// in its first step and never again. Safe for many threads.
+/// </summary>
+public sealed unsafe class Allocator
+{
+    private const int Alignment = 64;
+
+    /// <summary>Requests are rounded up so that at most 1/8 of a block is unused.</summary>
+    private const int ClassesPerDoubling = 8;
+
+    private readonly Lock gate = new();
+    private readonly Dictionary<long, Stack<Storage>> free = [];
+    private readonly HashSet<TensorScope> holders = [];
+    private long inUse, peak, cached;
+    private int blocks;
+
+    /// <summary>The allocator of a device's memory: the processor has one, for all its devices.</summary>
+    public static Allocator For(Device device) => Host;
+
+    private static readonly Allocator Host = new();
+
+    /// <summary>Rents a block of at least <paramref name="bytes"/> bytes; its content is arbitrary.</summary>
+    /// <exception cref="MemoryRefusedException">The system has no such block; the message says how much is in use.</exception>
+    internal Storage Rent(long bytes)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(bytes);
+        long capacity = SizeClass(bytes);
+        lock (gate)
+        {
+            if (free.TryGetValue(capacity, out Stack<Storage>? stack) && stack.TryPop(out Storage? storage))
+                cached -= capacity;
+            else
+                storage = new Storage(Allocate(capacity), capacity);
+            storage.Version++;
+            inUse += capacity;
+            peak = Math.Max(peak, inUse);
+            blocks++;
+            return storage;
+        }
+    }
+
+    /// <summary>Takes a block back.</summary>
+    internal void Return(Storage storage)
+    {
+        lock (gate)
+        {
+            storage.Version++;
+            inUse -= storage.Capacity;
+            cached += storage.Capacity;
+            blocks--;
+            if (!free.TryGetValue(storage.Capacity, out Stack<Storage>? stack))
+                free.Add(storage.Capacity, stack = new Stack<Storage>());
+            stack.Push(storage);
+        }
+    }
+
+    /// <summary>
+    /// The open scopes that hold memory, oldest first, each with its name, blocks and bytes: what has not been disposed. Another thread that works in
+    /// one meanwhile may change its figures.
+    /// </summary>
+    public IReadOnlyList<TensorScope> Holders()
+    {
+        lock (gate)
+            return [.. holders.OrderBy(scope => scope.Age)];
+    }
+
+    /// <summary>Enters a scope that rents its first block.</summary>
+    internal void Enter(TensorScope scope)
+    {
+        lock (gate)
+            holders.Add(scope);
+    }
+
+    /// <summary>Strikes a scope off that has been disposed.</summary>
+    internal void Leave(TensorScope scope)
+    {
+        lock (gate)
+            holders.Remove(scope);
+    }
+
+    /// <summary>Gives the cached blocks back to the system.</summary>
+    public void Trim()
+    {
+        lock (gate)
+        {
+            foreach (Stack<Storage> stack in free.Values)
+                foreach (Storage storage in stack)
+                    NativeMemory.AlignedFree((void*)storage.Pointer);
+            free.Clear();
+            cached = 0;
+        }
+    }
+
+    /// <summary>What is rented and what is cached.</summary>
+    public MemoryReport Report()
+    {
+        lock (gate)
+            return new MemoryReport(inUse, peak, cached, blocks);
+    }
+
+    private nint Allocate(long capacity)
+    {
+        try
+        {
+            return (nint)NativeMemory.AlignedAlloc((nuint)capacity, Alignment);
+        }
+        catch (OutOfMemoryException error)
+        {
+            throw new MemoryRefusedException(
+                $"no memory for a block of {capacity >> 20} MiB ({inUse >> 20} MiB in use, {cached >> 20} MiB cached); use a smaller batch", error);
+        }
+    }
+
+    internal static long SizeClass(long bytes)
+    {
+        if (bytes <= Alignment * ClassesPerDoubling)
+            return Math.Max(Alignment, (bytes + Alignment - 1) / Alignment * Alignment);
+        long step = (long)BitOperations.RoundUpToPowerOf2((ulong)bytes) / 2 / ClassesPerDoubling;
+        return (bytes + step - 1) / step * step;
+    }
+}

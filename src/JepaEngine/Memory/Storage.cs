@@ -1,0 +1,44 @@
+using JepaEngine.Primitives;
+
+namespace JepaEngine.Memory;
+
+/// <summary>
+/// A block of a device's memory. Blocks are rented from an <see cref="Allocator"/> and go back to it; <see cref="Version"/> counts the
+/// rentals, so that whoever still holds a returned block can tell.
+/// </summary>
+public sealed unsafe class Storage
+{
+    internal Storage(nint pointer, long capacity)
+    {
+        Pointer = pointer;
+        Capacity = capacity;
+    }
+
+    /// <summary>Address of the first byte, aligned to 64.</summary>
+    public nint Pointer { get; }
+
+    /// <summary>Size of the block in bytes, at least what was asked for.</summary>
+    public long Capacity { get; }
+
+    /// <summary>How often the block has been rented or returned; even while it is free.</summary>
+    public int Version { get; internal set; }
+
+    /// <summary>The block as elements.</summary>
+    internal T* As<T>() where T : unmanaged => (T*)Pointer;
+}
+
+/// <summary>A tensor as a kernel sees it: a block of memory, the elements' dtype and where they lie.</summary>
+/// <param name="Storage">The block.</param>
+/// <param name="DType">The elements' type.</param>
+/// <param name="Layout">Where they lie.</param>
+public readonly record struct Operand(Storage Storage, DType DType, Layout Layout)
+{
+    /// <summary>The lengths.</summary>
+    public Shape Shape => Layout.Shape;
+
+    /// <summary>Number of elements.</summary>
+    public long Count => Layout.Shape.Count;
+
+    /// <summary>The first element.</summary>
+    internal unsafe T* As<T>() where T : unmanaged => (T*)Storage.Pointer + Layout.Offset;
+}

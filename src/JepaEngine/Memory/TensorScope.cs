@@ -1,0 +1,100 @@
+using JepaEngine.Primitives;
+
+namespace JepaEngine.Memory;
+
+/// <summary>
+/// Owns memory: every tensor is made in a scope and lives until the scope is disposed. The result of an operation lives in the youngest
+/// scope among its inputs. There is no finalizer and no ambient scope. One thread at a time may use a scope.
+/// </summary>
+public class TensorScope : IDisposable
+{
+    // A long: a control loop opens ten thousand scopes a second, which an int would count for two days.
+    private static long scopes;
+
+    private readonly Allocator allocator;
+    private readonly List<Storage> rented = [];
+    private bool isHolder;
+
+    /// <summary>Opens a scope on a device.</summary>
+    /// <param name="device">Where its tensors live.</param>
+    /// <param name="name">What a leak report calls it.</param>
+    public TensorScope(Device device, string name = "scope")
+    {
+        Device = device;
+        Name = name;
+        Age = Interlocked.Increment(ref scopes);
+        allocator = Allocator.For(device);
+    }
+
+    /// <summary>Where its tensors live.</summary>
+    public Device Device { get; }
+
+    /// <summary>What a leak report calls it.</summary>
+    public string Name { get; }
+
+    /// <summary>Scopes are numbered as they open: of two, the one with the larger number is younger.</summary>
+    public long Age { get; }
+
+    /// <summary>Whether the scope has given its memory back.</summary>
+    public bool IsDisposed { get; private set; }
+
+    /// <summary>
+    /// Whether operations may put results here. A scope that holds a model's parameters is closed to them: a result there would live as
+    /// long as the model.
+    /// </summary>
+    public bool AcceptsResults { get; init; } = true;
+
+    /// <summary>Bytes this scope holds.</summary>
+    public long BytesInUse { get; private set; }
+
+    /// <summary>Memory for a tensor of this scope; its content is arbitrary.</summary>
+    /// <exception cref="ObjectDisposedException">The scope is disposed.</exception>
+    internal Storage Rent(long bytes)
+    {
+        ObjectDisposedException.ThrowIf(IsDisposed, this);
+        Storage storage = allocator.Rent(bytes);
+        if (!isHolder)
+            allocator.Enter(this);
+        isHolder = true;
+        rented.Add(storage);
+        BytesInUse += storage.Capacity;
+        return storage;
+    }
+
+    /// <summary>Gives one block back before the scope ends, so that the next operation finds it warm in the cache.</summary>
+    internal void Return(Storage storage)
+    {
+        // The block is nearly always a recent one.
+        int index = rented.LastIndexOf(storage);
+        if (index < 0)
+            return;
+        rented[index] = rented[^1];
+        rented.RemoveAt(rented.Count - 1);
+        BytesInUse -= storage.Capacity;
+        allocator.Return(storage);
+    }
+
+    /// <summary>Returns all memory; its tensors throw <see cref="ObjectDisposedException"/> from now on.</summary>
+    public void Dispose()
+    {
+        Dispose(disposing: true);
+        GC.SuppressFinalize(this);
+    }
+
+    /// <summary>Returns all memory.</summary>
+    protected virtual void Dispose(bool disposing)
+    {
+        if (IsDisposed)
+            return;
+        IsDisposed = true;
+        foreach (Storage storage in rented)
+            allocator.Return(storage);
+        rented.Clear();
+        BytesInUse = 0;
+        if (isHolder)
+            allocator.Leave(this);
+    }
+
+    /// <inheritdoc/>
+    public override string ToString() => $"{Name} on {Device}: {rented.Count} blocks, {BytesInUse} bytes";
+}
