@@ -1,0 +1,276 @@
+using System.Collections.Concurrent;
+using JepaEngine.Backends.Reference;
+using JepaEngine.Memory;
+using JepaEngine.Primitives;
+
+namespace JepaEngine.Backends;
+
+/// <summary>An elementwise function of one number.</summary>
+public enum UnaryOp
+{
+    /// <summary>x Φ(x), with the exact normal distribution function (erf), not the tanh approximation.</summary>
+    Gelu,
+    /// <summary>x / (1 + e^-x).</summary>
+    Silu,
+    /// <summary>max(x, 0).</summary>
+    Relu,
+    /// <summary>x².</summary>
+    Square,
+    /// <summary>√x.</summary>
+    Sqrt,
+    /// <summary>|x|.</summary>
+    Abs,
+    /// <summary>e^x.</summary>
+    Exp,
+}
+
+/// <summary>An elementwise function of two numbers.</summary>
+public enum BinaryOp
+{
+    /// <summary>a + b.</summary>
+    Add,
+    /// <summary>a − b.</summary>
+    Subtract,
+    /// <summary>a b.</summary>
+    Multiply,
+    /// <summary>a / b.</summary>
+    Divide,
+}
+
+/// <summary>How a prediction is compared with its target; each is a mean over all elements of a function of d = prediction − target.</summary>
+public enum LossKind
+{
+    /// <summary>d².</summary>
+    MeanSquared,
+    /// <summary>|d|.</summary>
+    L1,
+    /// <summary>d²/2 where |d| &lt; 1, else |d| − 1/2 (PyTorch's smooth_l1 with beta 1).</summary>
+    SmoothL1,
+}
+
+/// <summary>The activation a matrix product may end with.</summary>
+public enum Activation
+{
+    /// <summary>None.</summary>
+    None,
+    /// <summary><see cref="UnaryOp.Gelu"/>.</summary>
+    Gelu,
+    /// <summary><see cref="UnaryOp.Silu"/>.</summary>
+    Silu,
+}
+
+/// <summary>
+/// What happens to an element of a matrix product before it is stored, in this order:
+/// v += Bias; Derivative = activation'(v); v = activation(v); v *= Multiplier; v += Residual.
+/// </summary>
+public readonly record struct Epilogue
+{
+    /// <summary>[N], added to each row.</summary>
+    public Operand? Bias { get; init; }
+
+    /// <summary>Applied after the bias.</summary>
+    public Activation Activation { get; init; }
+
+    /// <summary>[M, N], written: the activation's derivative, which is all its gradient needs.</summary>
+    public Operand? Derivative { get; init; }
+
+    /// <summary>[M, N], multiplied in: in a gradient the saved derivative.</summary>
+    public Operand? Multiplier { get; init; }
+
+    /// <summary>[M, N], added last; may be the destination itself, which makes the product accumulate.</summary>
+    public Operand? Residual { get; init; }
+}
+
+/// <summary>Turns stored pixels into what a model sees: value = pixel · Scale[c] + Shift[c] for channel c.</summary>
+/// <param name="Scale">One factor a channel.</param>
+/// <param name="Shift">One summand a channel.</param>
+public sealed record PixelTransform(float[] Scale, float[] Shift)
+{
+    /// <summary>(pixel/255 − mean)/std for uint8 pixels.</summary>
+    public static PixelTransform Normalize(ReadOnlySpan<float> mean, ReadOnlySpan<float> std)
+    {
+        float[] scale = new float[mean.Length], shift = new float[mean.Length];
+        for (int c = 0; c < scale.Length; c++)
+        {
+            scale[c] = 1 / (255 * std[c]);
+            shift[c] = -mean[c] / std[c];
+        }
+        return new PixelTransform(scale, shift);
+    }
+}
+
+/// <summary>The numbers of one AdamW step (decoupled weight decay, as PyTorch's AdamW).</summary>
+/// <param name="LearningRate">Step size.</param>
+/// <param name="Beta1">Decay of the first moment.</param>
+/// <param name="Beta2">Decay of the second moment.</param>
+/// <param name="Epsilon">Added to √v̂.</param>
+/// <param name="WeightDecay">p loses LearningRate · WeightDecay of itself.</param>
+/// <param name="Step">1 for the first step: corrects the moments' bias.</param>
+/// <param name="GradientScale">Multiplied into the gradient first: what the clip of the global norm leaves.</param>
+public readonly record struct AdamWStep(
+    double LearningRate, double Beta1, double Beta2, double Epsilon, double WeightDecay, long Step, double GradientScale);
+
+/// <summary>
+/// The operations of a device: one method an operation, arguments are operands and a destination. A backend allocates no tensors and
+/// decides nothing; shapes and dtypes are already checked (Ops does that). <i>Rows</i> in a comment means: the last dimension has stride
+/// 1 and the leading ones collapse to one stride (<see cref="Layout.TryRows"/>). Contiguous is meant where nothing is said.
+/// <c>accumulate</c> adds to the destination instead of overwriting it. Statistics (mean, rstd, lse) are in the compute dtype.
+/// </summary>
+public abstract class Backend
+{
+    private static readonly ConcurrentDictionary<Device, Backend> Backends = new();
+
+    /// <summary>The backend of a device; made at first use.</summary>
+    public static Backend For(Device device) => Backends.GetOrAdd(device, static device => device switch
+    {
+        { Kind: DeviceKind.Reference, Compute: DType.F64 } => new ReferenceBackend<double>(),
+        { Kind: DeviceKind.Reference, Compute: DType.F32 } => new ReferenceBackend<float>(),
+        _ => throw new NotSupportedException($"there is no backend for {device} computing in {device.Compute}"),
+    });
+
+    /// <summary>What the backend is, for reports: as "cpu avx512, 2 threads".</summary>
+    public abstract string Description { get; }
+
+    // Memory ---------------------------------------------------------------------------------------------------------------------
+
+    /// <summary>dst = src converted to dst's dtype; equal shapes, any layouts (a stride of 0 broadcasts).</summary>
+    public abstract void Copy(in Operand src, in Operand dst);
+
+    /// <summary>Every element of dst = value; any layout.</summary>
+    public abstract void Fill(in Operand dst, double value);
+
+    // Random numbers -------------------------------------------------------------------------------------------------------------
+
+    /// <summary>dst[i] = mean + std · Philox.Normal(key, i).</summary>
+    public abstract void RandomNormal(in Operand dst, PhiloxKey key, double mean, double std);
+
+    /// <summary>dst[i] = low + (high − low) · Philox.Uniform(key, i).</summary>
+    public abstract void RandomUniform(in Operand dst, PhiloxKey key, double low, double high);
+
+    /// <summary>dst[i] = x[i] / (1 − rate) where Philox.Uniform(key, i) ≥ rate, else 0. Its own gradient with x := dy.</summary>
+    public abstract void Dropout(in Operand x, double rate, PhiloxKey key, in Operand dst);
+
+    // Products -------------------------------------------------------------------------------------------------------------------
+
+    /// <summary>
+    /// dst [M, N] = epilogue(a [M, K] · b [K, N]), or for each of a leading batch dimension. Of the last two strides of a and of b one is 1
+    /// (a transposed matrix is a layout); dst and the epilogue's [M, N] operands have rows of stride 1.
+    /// </summary>
+    public abstract void MatMul(in Operand a, in Operand b, in Operand dst, in Epilogue epilogue);
+
+    /// <summary>
+    /// dst [B, N, D] = bias + Σ over the patch of weight [D, C, P, P] · transform(pixels [B, C, H, W]), with stride P, N = (H/P)(W/P) row-major.
+    /// Pixels are U8 or the compute dtype with any strides; a null transform is the identity.
+    /// </summary>
+    public abstract void PatchEmbed(in Operand pixels, PixelTransform? transform, in Operand weight, in Operand bias, in Operand dst);
+
+    /// <summary>dweight [D, C, P, P] of <see cref="PatchEmbed"/>; dy [B, N, D]. (The bias's is a <see cref="Sum"/>.)</summary>
+    public abstract void PatchEmbedWeightGrad(in Operand pixels, PixelTransform? transform, in Operand dy, in Operand dweight, bool accumulate);
+
+    /// <summary>dpixels [B, C, H, W] of <see cref="PatchEmbed"/> without a transform.</summary>
+    public abstract void PatchEmbedPixelsGrad(in Operand dy, in Operand weight, in Operand dpixels);
+
+    /// <summary>
+    /// dst [B, Nq, H, E] = softmax(scale · q [B, Nq, H, E] · k [B, Nk, H, E]ᵀ) · v [B, Nk, H, E] for each batch and head; lse [B, H, Nq] = the
+    /// logarithm of each row's sum of exponentials. Causal: query i sees keys j ≤ i + Nk − Nq. The last stride of each is 1; the
+    /// others are free, so that q, k and v may be slices of one packed tensor. No Nq × Nk buffer is made.
+    /// </summary>
+    public abstract void Attention(in Operand q, in Operand k, in Operand v, double scale, bool causal, in Operand dst, in Operand lse);
+
+    /// <summary>dq, dk, dv of <see cref="Attention"/> from its output y, lse and the output's gradient dy.</summary>
+    public abstract void AttentionGrad(in Operand q, in Operand k, in Operand v, in Operand y, in Operand lse, in Operand dy,
+        double scale, bool causal, in Operand dq, in Operand dk, in Operand dv);
+
+    // Normalisation --------------------------------------------------------------------------------------------------------------
+
+    /// <summary>
+    /// dst = (x − mean) · rstd · weight + bias over the last dimension; x, dst: rows of D; weight, bias: [D] or both null;
+    /// mean, rstd: one number a row, rstd = 1/√(var + eps) with the biased variance.
+    /// </summary>
+    public abstract void LayerNorm(in Operand x, in Operand? weight, in Operand? bias, double eps, in Operand dst, in Operand mean, in Operand rstd);
+
+    /// <summary>dx (rows; may accumulate), dweight and dbias (both null or both [D], overwritten) of <see cref="LayerNorm"/>.</summary>
+    public abstract void LayerNormGrad(in Operand x, in Operand? weight, in Operand mean, in Operand rstd, in Operand dy,
+        in Operand dx, bool accumulate, in Operand? dweight, in Operand? dbias);
+
+    /// <summary>AdaLN: dst = x̂ · (1 + scale) + shift with x̂ = (x − mean) · rstd; x, shift, scale, dst: rows of D, equally many.</summary>
+    public abstract void AdaLayerNorm(in Operand x, in Operand shift, in Operand scale, double eps, in Operand dst, in Operand mean, in Operand rstd);
+
+    /// <summary>dx (may accumulate), dshift, dscale (rows, overwritten) of <see cref="AdaLayerNorm"/>.</summary>
+    public abstract void AdaLayerNormGrad(in Operand x, in Operand scale, in Operand mean, in Operand rstd, in Operand dy,
+        in Operand dx, bool accumulate, in Operand dshift, in Operand dscale);
+
+    /// <summary>
+    /// BatchNorm1d in training: x, dst [R, C]; normalises each column with its batch mean and biased variance, writes mean and rstd [C], and moves
+    /// the running mean and (unbiased) variance by momentum.
+    /// </summary>
+    public abstract void BatchNorm(in Operand x, in Operand weight, in Operand bias, in Operand runningMean, in Operand runningVariance,
+        double momentum, double eps, in Operand dst, in Operand mean, in Operand rstd);
+
+    /// <summary>BatchNorm1d in evaluation: normalises with the running statistics.</summary>
+    public abstract void BatchNormInference(in Operand x, in Operand weight, in Operand bias, in Operand runningMean, in Operand runningVariance,
+        double eps, in Operand dst);
+
+    /// <summary>dx, dweight, dbias of <see cref="BatchNorm"/>, through the batch statistics.</summary>
+    public abstract void BatchNormGrad(in Operand x, in Operand weight, in Operand mean, in Operand rstd, in Operand dy,
+        in Operand dx, in Operand dweight, in Operand dbias);
+
+    // Elementwise and reductions -------------------------------------------------------------------------------------------------
+
+    /// <summary>dst = op(x).</summary>
+    public abstract void Unary(UnaryOp op, in Operand x, in Operand dst);
+
+    /// <summary>dx = dy · op'(x).</summary>
+    public abstract void UnaryGrad(UnaryOp op, in Operand x, in Operand dy, in Operand dx);
+
+    /// <summary>dst = op(a, b); equal shapes, any layouts (strides of 0 broadcast); dst may be a or b.</summary>
+    public abstract void Binary(BinaryOp op, in Operand a, in Operand b, in Operand dst);
+
+    /// <summary>dst = x · scale + shift; any layouts; dst may be x.</summary>
+    public abstract void Affine(in Operand x, double scale, double shift, in Operand dst);
+
+    /// <summary>dst = residual + gate · x, elementwise; all rows of D, equally many.</summary>
+    public abstract void GatedAdd(in Operand residual, in Operand gate, in Operand x, in Operand dst);
+
+    /// <summary>
+    /// dst = scale · the sum of x over every dimension in which dst has length 1 and x more; equal ranks; x any layout, dst contiguous.
+    /// </summary>
+    public abstract void Sum(in Operand x, double scale, in Operand dst);
+
+    /// <summary>dst[i] = table[ids[i]]; table [V, D], ids I32 or I64 [R], dst [R, D].</summary>
+    public abstract void Embedding(in Operand table, in Operand ids, in Operand dst);
+
+    /// <summary>dtable[v] = Σ over i with ids[i] = v of dy[i], in the order of i; overwrites all of dtable.</summary>
+    public abstract void EmbeddingGrad(in Operand dy, in Operand ids, in Operand dtable);
+
+    // Losses ---------------------------------------------------------------------------------------------------------------------
+
+    /// <summary>dst (scalar) = the mean over all elements; prediction and target are rows of equal shape.</summary>
+    public abstract void Loss(LossKind kind, in Operand prediction, in Operand target, in Operand dst);
+
+    /// <summary>dprediction (contiguous) = dloss (scalar) · the loss's derivative. Every kind is even, so exchanging the operands gives dtarget.</summary>
+    public abstract void LossGrad(LossKind kind, in Operand prediction, in Operand target, in Operand dloss, in Operand dprediction);
+
+    /// <summary>Each row of dst [R, D] divided by its Euclidean norm, in place.</summary>
+    public abstract void NormalizeRows(in Operand dst);
+
+    /// <summary>
+    /// The Epps-Pulley statistic of SIGReg (LeJEPA, arXiv 2511.08544): u [T, N, K] are N samples in K directions for each of T groups; dst (scalar) is the mean over T and K of
+    /// N Σ_j w_j φ_j [(mean_n cos(u t_j) − φ_j)² + (mean_n sin(u t_j))²] with t_j = 3 j/(knots − 1), φ_j = e^(−t_j²/2) and twice the trapezoid weights w_j.
+    /// </summary>
+    public abstract void SigReg(in Operand u, int knots, in Operand dst);
+
+    /// <summary>du of <see cref="SigReg"/> times dloss (scalar).</summary>
+    public abstract void SigRegGrad(in Operand u, int knots, in Operand dloss, in Operand du);
+
+    // Optimiser ------------------------------------------------------------------------------------------------------------------
+
+    /// <summary>One AdamW step over flat, equally long parameter, gradient and moment vectors, in place.</summary>
+    public abstract void AdamW(in Operand parameter, in Operand gradient, in Operand moment1, in Operand moment2, in AdamWStep step);
+
+    /// <summary>average = decay · average + (1 − decay) · value.</summary>
+    public abstract void Ema(in Operand average, in Operand value, double decay);
+
+    /// <summary>The sum of squares, accumulated in double with a fixed split.</summary>
+    public abstract double SumOfSquares(in Operand x);
+}
