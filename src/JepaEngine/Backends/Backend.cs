@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using JepaEngine.Backends.Cpu;
 using JepaEngine.Backends.Reference;
 using JepaEngine.Memory;
 using JepaEngine.Primitives;
@@ -123,6 +124,7 @@ public abstract class Backend
     /// <summary>The backend of a device; made at first use.</summary>
     public static Backend For(Device device) => Backends.GetOrAdd(device, static device => device switch
     {
+        { Kind: DeviceKind.Cpu, Compute: DType.F32 } => new CpuBackend(device.Isa, device.Threads),
         { Kind: DeviceKind.Reference, Compute: DType.F64 } => new ReferenceBackend<double>(),
         { Kind: DeviceKind.Reference, Compute: DType.F32 } => new ReferenceBackend<float>(),
         _ => throw new NotSupportedException($"there is no backend for {device} computing in {device.Compute}"),

@@ -1,0 +1,137 @@
+using JepaEngine.Backends;
+using JepaEngine.Memory;
+using JepaEngine.Primitives;
+
+namespace JepaEngine.Tests.Backends;
+
+/// <summary>The CPU's attention and its gradient against loops in double.</summary>
+public sealed class AttentionKernelTests
+{
+    // Head widths of real models, and sizes that end within a tile and within a block of keys or queries.
+    private static readonly (int B, int Nq, int Nk, int H, int E, bool Causal)[] Sizes =
+    [
+        (1, 1, 1, 1, 1, false), (2, 1, 17, 3, 32, false), (2, 17, 17, 3, 32, false), (1, 5, 9, 2, 24, false), (1, 33, 21, 2, 7, false),
+        (1, 100, 257, 1, 64, false), (1, 3, 600, 1, 80, false), (1, 97, 193, 2, 88, false), (1, 200, 530, 1, 16, false),
+        (2, 3, 3, 2, 8, true), (1, 17, 17, 2, 33, true), (1, 40, 250, 1, 24, true), (1, 260, 260, 1, 40, true), (1, 530, 530, 1, 8, true),
+    ];
+
+    public static TheoryData<CpuIsa, int> Backends() => KernelData.Backends();
+
+    [Theory]
+    [MemberData(nameof(Backends))]
+    public void Forward_and_gradient_at_all_sizes(CpuIsa isa, int threads)
+    {
+        foreach ((int b, int nq, int nk, int h, int e, bool causal) in Sizes)
+        {
+            string what = $"[{b}, {nq}, {h}, {e}] on {nk} keys{(causal ? ", causal" : "")}";
+            using var scope = new TensorScope(Device.Cpu);
+            Results results = Run(scope, KernelData.Backend(isa, threads), b, nq, nk, h, e, causal);
+            double[][] expected = Naive(results, causal);
+            KernelData.Near(expected[0], KernelData.Read(results.Y), 1e-5, what);
+            KernelData.Near(expected[1], KernelData.Read(results.Lse), 1e-5, what + " lse");
+            KernelData.Near(expected[2], KernelData.Read(results.DQ), 3e-5, what + " dq");
+            KernelData.Near(expected[3], KernelData.Read(results.DK), 3e-5, what + " dk");
+            KernelData.Near(expected[4], KernelData.Read(results.DV), 3e-5, what + " dv");
+        }
+    }
+
+    [Theory]
+    [InlineData(4, 257, 3, 64)]
+    [InlineData(1, 700, 1, 64)]
+    public void Threads_do_not_change_a_bit(int b, int n, int h, int e)
+    {
+        float[][]? first = null;
+        foreach (int threads in new[] { 1, 2, 3 })
+            {
+                using var scope = new TensorScope(Device.Cpu);
+                Results results = Run(scope, KernelData.Backend(CpuIsa.Auto, threads), b, n, n, h, e, causal: false);
+                float[][] bits = [.. new[] { results.Y, results.Lse, results.DQ, results.DK, results.DV }.Select(x => KernelData.Read(x))];
+                first ??= bits;
+                for (int i = 0; i < bits.Length; i++)
+                    Assert.Equal(first[i], bits[i]);
+            }
+    }
+
+    [Fact]
+    public void Large_scores_do_not_overflow()
+    {
+        using var scope = new TensorScope(Device.Cpu);
+        Operand q = KernelData.Random(scope, 1, 1, 600, 1, 16), y = KernelData.Random(scope, 2, 1, 600, 1, 16);
+        Operand lse = KernelData.Random(scope, 3, 1, 1, 600);
+        KernelData.Backend(CpuIsa.Auto, 1).Attention(q, q, q, 1000, false, y, lse);
+        Assert.All(KernelData.Read(y), x => Assert.True(Math.Abs(x) <= 1));
+        Assert.All(KernelData.Read(lse), x => Assert.True(float.IsFinite(x)));
+    }
+
+    private sealed record Results(Operand Q, Operand K, Operand V, Operand Y, Operand Lse, Operand DY, Operand DQ, Operand DK, Operand DV);
+
+    private static Results Run(TensorScope scope, Backend backend, int b, int nq, int nk, int h, int e, bool causal)
+    {
+        // k, v and their gradients are slices of packed tensors, as a model has them.
+        Operand packed = KernelData.Random(scope, 2, b, nk, 2, h, e), dpacked = KernelData.Random(scope, 5, b, nk, 2, h, e);
+        Operand y = KernelData.Random(scope, 6, b, nq, h, e), lse = KernelData.Random(scope, 7, b, h, nq);
+        var results = new Results(KernelData.Random(scope, 1, b, nq, h, e), Half(packed, 0), Half(packed, 1), y, lse,
+            KernelData.Random(scope, 3, b, nq, h, e), KernelData.Random(scope, 4, b, nq, h, e), Half(dpacked, 0), Half(dpacked, 1));
+        double scale = 1.5 / Math.Sqrt(e);
+        backend.Attention(results.Q, results.K, results.V, scale, causal, y, lse);
+        backend.AttentionGrad(results.Q, results.K, results.V, y, lse, results.DY, scale, causal, results.DQ, results.DK, results.DV);
+        return results;
+    }
+
+    /// <summary>[B, N, H, E] at an index of the third dimension of [B, N, 2, H, E].</summary>
+    private static Operand Half(Operand packed, int index)
+    {
+        Layout layout = packed.Layout;
+        Shape shape = packed.Shape;
+        return packed with
+        {
+            Layout = new Layout([shape[0], shape[1], shape[3], shape[4]],
+                [layout.Stride(0), layout.Stride(1), layout.Stride(3), layout.Stride(4)], layout.Offset + index * layout.Stride(2)),
+        };
+    }
+
+    private static double[][] Naive(Results operands, bool causal)
+    {
+        Shape shape = operands.Q.Shape;
+        int batch = shape[0], nq = shape[1], heads = shape[2], width = shape[3], nk = operands.K.Shape[1];
+        double scale = 1.5 / Math.Sqrt(width);
+        float[] q = KernelData.Read(operands.Q), k = KernelData.Read(operands.K);
+        float[] v = KernelData.Read(operands.V), dy = KernelData.Read(operands.DY);
+        double[] y = new double[q.Length], lse = new double[batch * heads * nq], dq = new double[q.Length];
+        double[] dk = new double[k.Length], dv = new double[k.Length], p = new double[nk], dp = new double[nk];
+        for (int b = 0; b < batch; b++)
+            for (int h = 0; h < heads; h++)
+                for (int i = 0; i < nq; i++)
+                {
+                    int seen = causal ? i + nk - nq + 1 : nk, at = ((b * nq + i) * heads + h) * width;
+                    int Row(int j) => ((b * nk + j) * heads + h) * width;
+                    double sum = 0, mean = 0;
+                    for (int j = 0; j < seen; j++)
+                    {
+                        double s = 0;
+                        dp[j] = 0;
+                        for (int e = 0; e < width; e++)
+                        {
+                            s += (double)q[at + e] * k[Row(j) + e];
+                            dp[j] += (double)dy[at + e] * v[Row(j) + e];
+                        }
+                        sum += p[j] = Math.Exp(scale * s);
+                    }
+                    lse[(b * heads + h) * nq + i] = Math.Log(sum);
+                    for (int j = 0; j < seen; j++)
+                        mean += (p[j] /= sum) * dp[j];
+                    for (int j = 0; j < seen; j++)
+                    {
+                        double ds = scale * p[j] * (dp[j] - mean);
+                        for (int e = 0; e < width; e++)
+                        {
+                            y[at + e] += p[j] * v[Row(j) + e];
+                            dq[at + e] += ds * k[Row(j) + e];
+                            dk[Row(j) + e] += ds * q[at + e];
+                            dv[Row(j) + e] += p[j] * dy[at + e];
+                        }
+                    }
+                }
+        return [y, lse, dq, dk, dv];
+    }
+}
