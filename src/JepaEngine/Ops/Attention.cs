@@ -1,0 +1,75 @@
+using JepaEngine.Autograd;
+using JepaEngine.Backends;
+using JepaEngine.Memory;
+using JepaEngine.Primitives;
+using JepaEngine.Tensors;
+
+namespace JepaEngine.Ops;
+
+public static partial class TensorOps
+{
+    /// <summary>
+    /// softmax(q kᵀ/√E) v for each batch and head: q [B, Nq, H, E], k and v [B, Nk, H, E], result [B, Nq, H, E]. Causal: query i sees keys
+    /// j ≤ i + Nk − Nq. Flash attention (arXiv 2205.14135): no Nq × Nk buffer exists, forward or backward.
+    /// </summary>
+    /// <exception cref="ArgumentException">The shapes do not fit.</exception>
+    public static Tensor Attention(this Tensor q, Tensor k, Tensor v, bool causal = false)
+    {
+        Op.Require(q.Shape.Rank == 4 && k.Shape.Rank == 4 && k.Shape == v.Shape && q.Shape.With(1, 0) == k.Shape.With(1, 0),
+            $"Attention: q {q.Shape}, k {k.Shape} and v {v.Shape} do not fit [B, N, H, E] with equal B, H and E");
+        Op.Require(!causal || k.Shape[1] >= q.Shape[1], $"Attention: causal with {q.Shape[1]} queries but only {k.Shape[1]} keys leaves some without a key");
+        TensorScope scope = Op.Scope("Attention", q, k, v);
+        q = WithUnitHeads(q);
+        k = WithUnitHeads(k);
+        v = WithUnitHeads(v);
+        Tensor y = scope.Empty(q.Shape), lse = scope.Empty([q.Shape[0], q.Shape[2], q.Shape[1]]);
+        Backend backend = q.Backend;
+        double scale = 1 / Math.Sqrt(q.Shape[3]);
+        backend.Attention(q.Operand, k.Operand, v.Operand, scale, causal, y.Operand, lse.Operand);
+        if (Op.IsRecorded(scope, out Tape? tape, q, k, v))
+        {
+            tape.Record(y, dy =>
+            {
+                using var scratch = new GradScratch(tape);
+                backend.AttentionGrad(q.Operand, k.Operand, v.Operand, y.Operand, lse.Operand, dy.Operand, scale, causal,
+                    scratch.Fresh(q), scratch.Fresh(k), scratch.Fresh(v));
+            });
+        }
+        return y;
+    }
+
+    /// <summary>
+    /// Attention of a sequence with itself from packed projections: qkv [B, N, 3·H·E] holds q, k and v one after the other, each head-major. The
+    /// result is [B, N, H·E]. The slices are never copied, nor are their gradients.
+    /// </summary>
+    /// <exception cref="ArgumentException">The last dimension is no multiple of 3 · heads.</exception>
+    public static Tensor SelfAttention(this Tensor qkv, int heads, bool causal = false)
+    {
+        Op.Require(qkv.Shape.Rank == 3 && heads > 0 && qkv.Shape[2] % (3 * heads) == 0, $"SelfAttention: {qkv.Shape} is not [B, N, 3·{heads}·E]");
+        TensorScope scope = Op.Scope("SelfAttention", qkv);
+        qkv = WithUnitHeads(qkv);
+        int batch = qkv.Shape[0], tokens = qkv.Shape[1], width = qkv.Shape[2] / 3, headWidth = width / heads;
+        Tensor y = scope.Empty([batch, tokens, width]), lse = scope.Empty([batch, heads, tokens]);
+        Backend backend = qkv.Backend;
+        double scale = 1 / Math.Sqrt(headWidth);
+        Shape split = [batch, tokens, heads, headWidth];
+        backend.Attention(Part(qkv.Operand, 0, split), Part(qkv.Operand, 1, split), Part(qkv.Operand, 2, split), scale, causal,
+            Part(y.Operand, 0, split), lse.Operand);
+        if (Op.IsRecorded(scope, out Tape? tape, qkv))
+        {
+            tape.Record(y, dy => tape.Contribute(qkv, dqkv => backend.AttentionGrad(
+                Part(qkv.Operand, 0, split), Part(qkv.Operand, 1, split), Part(qkv.Operand, 2, split),
+                Part(y.Operand, 0, split), lse.Operand, Part(dy.Operand, 0, split), scale, causal,
+                Part(dqkv, 0, split), Part(dqkv, 1, split), Part(dqkv, 2, split))));
+        }
+        return y;
+    }
+
+    /// <summary>The index-th [B, N, H, E] of the last dimension of x [B, N, k·H·E].</summary>
+    private static Operand Part(Operand x, int index, in Shape split) => x with
+    {
+        Layout = new Layout(split, [x.Layout.Stride(0), x.Layout.Stride(1), split[3], 1], x.Layout.Offset + (long)index * split[2] * split[3]),
+    };
+
+    private static Tensor WithUnitHeads(Tensor x) => x.Layout.Stride(-1) == 1 ? x : x.Contiguous();
+}

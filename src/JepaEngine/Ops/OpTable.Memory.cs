@@ -1,0 +1,84 @@
+using JepaEngine.Backends;
+using JepaEngine.Primitives;
+using JepaEngine.Tensors;
+
+namespace JepaEngine.Ops;
+
+public static partial class OpTable
+{
+    /// <summary>What makes tensors or moves parameters: no gradient passes through it.</summary>
+    private static IEnumerable<OpCase> Memory()
+    {
+        yield return new OpCase("Full", NoFlops, [Sample("plain", [], (scope, _) => scope.Full([7, 33], 0.1))]) { Members = [] };
+
+        yield return new OpCase("RandomNormal", NoFlops,
+        [
+            Sample("plain", [], (scope, _) => scope.RandomNormal([7, 33], new PhiloxKey(7, 1), 0.5, 2)),
+            Sample("large", [], (scope, _) => scope.RandomNormal([130, 777], new PhiloxKey(7, 2))),
+        ])
+        {
+            Members = [],
+        };
+
+        yield return new OpCase("RandomUniform", NoFlops,
+        [
+            Sample("plain", [], (scope, _) => scope.RandomUniform([7, 33], new PhiloxKey(7, 3), -1, 3)),
+            Sample("large", [], (scope, _) => scope.RandomUniform([130, 777], new PhiloxKey(7, 4))),
+        ])
+        {
+            Members = [],
+        };
+
+        yield return new OpCase("RandomDirections", NoFlops,
+            [Sample("plain", [], (scope, _) => scope.RandomDirections(31, 24, new PhiloxKey(7, 5)))]);
+
+        yield return new OpCase("SumOfSquares", PerElement(2),
+        [
+            Sample("plain", [Normal("x", [777]).Constant()], (scope, x) => scope.Full([], x[0].Backend.SumOfSquares(x[0].Operand))),
+            Sample("large", [Normal("x", [100_001]).Constant()], (scope, x) => scope.Full([], x[0].Backend.SumOfSquares(x[0].Operand))),
+        ])
+        {
+            Members = [],
+        };
+
+        yield return new OpCase("AdamW", PerElement(14),
+        [
+            AdamW("first step", 777, 1),
+            AdamW("later step", 777, 1000),
+            AdamW("large", 100_001, 10),
+        ])
+        {
+            Members = [],
+        };
+
+        yield return new OpCase("Ema", PerElement(3),
+        [
+            Ema("plain", 777),
+            Ema("large", 100_001),
+        ])
+        {
+            Members = [],
+        };
+    }
+
+    private static OpSample AdamW(string name, int length, long step) => Sample(
+        name,
+        [
+            Normal("parameter", [length]).Constant(), Normal("gradient", [length]).Constant(),
+            Normal("moment 1", [length]).Constant(), Positive("moment 2", [length]).Constant(),
+        ],
+        x =>
+        {
+            x[0].Backend.AdamW(x[0].Operand, x[1].Operand, x[2].Operand, x[3].Operand,
+                new AdamWStep(1e-3, 0.9, 0.999, 1e-8, 0.05, step, 0.7));
+            return x[0];
+        });
+
+    private static OpSample Ema(string name, int length) => Sample(
+        name, [Normal("average", [length]).Constant(), Normal("value", [length]).Constant()],
+        x =>
+        {
+            x[0].Backend.Ema(x[0].Operand, x[1].Operand, 0.996);
+            return x[0];
+        });
+}

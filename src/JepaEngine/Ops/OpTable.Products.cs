@@ -1,0 +1,132 @@
+using JepaEngine.Backends;
+using JepaEngine.Primitives;
+
+namespace JepaEngine.Ops;
+
+public static partial class OpTable
+{
+    /// <summary>The widths of an attention head in the published models.</summary>
+    private static int[] HeadWidths => [24, 32, 64, 80, 88];
+
+    private static IEnumerable<OpCase> Products()
+    {
+        yield return new OpCase("MatMul", shapes => 2.0 * shapes[0].Count * shapes[1][-1],
+        [
+            MatMul("plain", Normal("a", [17, 33]), Normal("b", [33, 19])),
+            MatMul("one row", Normal("a", [1, 64]), Normal("b", [64, 48])),
+            MatMul("one column", Normal("a", [31, 40]), Normal("b", [40, 1])),
+            MatMul("inner 1", Normal("a", [5, 1]), Normal("b", [1, 7])),
+            MatMul("several blocks", Normal("a", [131, 261]), Normal("b", [261, 67])),
+            MatMul("large", Normal("a", [269, 300]), Normal("b", [300, 131])),
+            MatMul("no rows", Normal("a", [0, 8]), Normal("b", [8, 4])),
+            MatMul("inner 0", Normal("a", [3, 0]), Normal("b", [0, 4])),
+            MatMul("transposed left", Normal("a", [17, 33]).Transposed(), Normal("b", [33, 19])),
+            MatMul("transposed right", Normal("a", [17, 33]), Normal("b", [33, 19]).Transposed()),
+            MatMul("both transposed", Normal("a", [17, 33]).Transposed(), Normal("b", [33, 19]).Transposed()),
+            MatMul("gapped", Normal("a", [17, 33]).Gapped(), Normal("b", [33, 19]).Gapped()),
+            MatMul("batched", Normal("a", [3, 9, 13]), Normal("b", [3, 13, 11])),
+            MatMul("batched, transposed", Normal("a", [2, 9, 13]).Transposed(), Normal("b", [2, 13, 11]).Transposed()),
+            MatMul("two batch dimensions", Normal("a", [2, 3, 5, 8]), Normal("b", [2, 3, 8, 6])),
+            MatMul("matrix on the right", Normal("a", [2, 7, 13]), Normal("b", [13, 11])),
+        ]);
+
+        yield return new OpCase("Linear", shapes => 2.0 * shapes[0].Count * shapes[1][0],
+        [
+            Linear("plain", [21, 40], [24, 40]),
+            Linear("one row", [1, 40], [24, 40]),
+            Linear("a vector", [40], [24, 40]),
+            Linear("no rows", [0, 8], [4, 8]),
+            Linear("three dimensions", [2, 65, 48], [37, 48]),
+            Linear("gelu", [2, 9, 33], [17, 33], Activation.Gelu),
+            Linear("silu", [2, 9, 33], [17, 33], Activation.Silu),
+            Sample("no bias", [Normal("x", [9, 16]), Normal("weight", [5, 16])], x => x[0].Linear(x[1])),
+            Sample("residual",
+                [Normal("x", [2, 5, 16]), Normal("weight", [12, 16]), Normal("bias", [12]), Normal("residual", [2, 5, 12])],
+                x => x[0].Linear(x[1], x[2], residual: x[3])),
+            Sample("gelu and residual",
+                [Normal("x", [9, 16]), Normal("weight", [12, 16]), Normal("bias", [12]), Normal("residual", [9, 12])],
+                x => x[0].Linear(x[1], x[2], Activation.Gelu, x[3])),
+            Sample("gapped",
+                [
+                    Normal("x", [9, 16]).Gapped(), Normal("weight", [12, 16]).Gapped(), Normal("bias", [12]),
+                    Normal("residual", [9, 12]).Gapped(),
+                ],
+                x => x[0].Linear(x[1], x[2], Activation.Silu, x[3])),
+            Sample("transposed", [Normal("x", [9, 16]).Transposed(), Normal("weight", [12, 16]).Transposed()], x => x[0].Linear(x[1])),
+        ]);
+
+        yield return new OpCase("Mlp", shapes => 2.0 * shapes[0].Count / shapes[0][-1] * (shapes[1].Count + shapes[3].Count),
+        [
+            Sample("plain", MlpInputs([2, 11, 24], 50, 24), x => x[0].Mlp(x[1], x[2], x[3], x[4])),
+            Sample("one row", MlpInputs([1, 24], 50, 7), x => x[0].Mlp(x[1], x[2], x[3], x[4])),
+            Sample("no rows", MlpInputs([0, 8], 16, 8), x => x[0].Mlp(x[1], x[2], x[3], x[4])),
+            Sample("residual", [.. MlpInputs([2, 11, 24], 50, 24), Normal("residual", [2, 11, 24])],
+                x => x[0].Mlp(x[1], x[2], x[3], x[4], x[5])),
+            Sample("its own residual", MlpInputs([2, 11, 24], 50, 24), x => x[0].Mlp(x[1], x[2], x[3], x[4], x[0])),
+        ]);
+
+        yield return new OpCase("PatchEmbed", shapes => 2.0 * shapes[0].Count * shapes[1][0],
+        [
+            PatchEmbed("plain", Normal("pixels", [2, 3, 8, 12]), [10, 3, 4, 4]),
+            PatchEmbed("one patch", Normal("pixels", [1, 3, 14, 14]), [9, 3, 14, 14]),
+            PatchEmbed("patch of 1", Normal("pixels", [2, 2, 3, 5]), [4, 2, 1, 1]),
+            PatchEmbed("no pictures", Normal("pixels", [0, 3, 8, 8]), [4, 3, 4, 4]),
+            PatchEmbed("large", Normal("pixels", [2, 3, 84, 84]), [49, 3, 14, 14]),
+            PatchEmbed("gapped", Normal("pixels", [2, 3, 8, 12]).Gapped(), [10, 3, 4, 4]),
+            Sample("bytes",
+                [new OpInput("pixels", [2, 3, 8, 12], OpInputKind.Pixels), Normal("weight", [10, 3, 4, 4]), Normal("bias", [10])],
+                x => x[0].PatchEmbed(x[1], x[2], PixelTransform.Normalize([0.485f, 0.456f, 0.406f], [0.229f, 0.224f, 0.225f]))),
+            Sample("bytes, channels last",
+                [new OpInput("pixels", [2, 8, 12, 3], OpInputKind.Pixels), Normal("weight", [10, 3, 4, 4]), Normal("bias", [10])],
+                x => x[0].Permute(0, 3, 1, 2).PatchEmbed(x[1], x[2], PixelTransform.Normalize([0.5f, 0.5f, 0.5f], [0.25f, 0.5f, 1]))),
+        ]);
+
+        yield return new OpCase("Attention", shapes => 4.0 * shapes[0].Count * shapes[1][1],
+        [
+            .. HeadWidths.Select(width => Attention($"head width {width}", [2, 5, 2, width], [2, 7, 2, width])),
+            Attention("causal", [2, 9, 3, 24], [2, 9, 3, 24], causal: true),
+            Attention("causal, fewer queries", [1, 3, 2, 32], [1, 11, 2, 32], causal: true),
+            Attention("one query", [3, 1, 2, 16], [3, 6, 2, 16]),
+            Attention("one key", [2, 4, 2, 16], [2, 1, 2, 16]),
+            Attention("odd width", [1, 5, 2, 7], [1, 6, 2, 7]),
+            Attention("no batch", [0, 5, 2, 8], [0, 6, 2, 8]),
+            Attention("large", [1, 197, 2, 64], [1, 197, 2, 64]),
+            Attention("large, causal", [1, 133, 1, 64], [1, 150, 1, 64], causal: true),
+            Sample("gapped", [Normal("q", [2, 5, 2, 8]).Gapped(), Normal("k", [2, 6, 2, 8]).Gapped(), Normal("v", [2, 6, 2, 8]).Gapped()],
+                x => x[0].Attention(x[1], x[2])),
+            Sample("heads outside", [Normal("q", [2, 3, 5, 8]), Normal("k", [2, 3, 6, 8]), Normal("v", [2, 3, 6, 8])],
+                x => x[0].Transpose(1, 2).Attention(x[1].Transpose(1, 2), x[2].Transpose(1, 2))),
+            Sample("one tensor thrice", [Normal("x", [2, 5, 2, 8])], x => x[0].Attention(x[0], x[0])),
+        ]);
+
+        yield return new OpCase("SelfAttention", shapes => 4.0 / 3 * shapes[0].Count * shapes[0][1],
+        [
+            .. HeadWidths.Select(width =>
+                Sample($"head width {width}", [Normal("qkv", [2, 6, 3 * 3 * width])], x => x[0].SelfAttention(3))),
+            Sample("causal", [Normal("qkv", [2, 17, 3 * 2 * 24])], x => x[0].SelfAttention(2, causal: true)),
+            Sample("one token", [Normal("qkv", [2, 1, 3 * 2 * 8])], x => x[0].SelfAttention(2)),
+            Sample("gapped", [Normal("qkv", [2, 6, 3 * 2 * 8]).Gapped()], x => x[0].SelfAttention(2)),
+            Sample("transposed", [Normal("qkv", [2, 6, 3 * 2 * 8]).Transposed()], x => x[0].SelfAttention(2)),
+        ]);
+    }
+
+    private static OpSample MatMul(string name, OpInput a, OpInput b) => Sample(name, [a, b], x => x[0].MatMul(x[1]));
+
+    private static OpSample Linear(string name, Shape x, Shape weight, Activation activation = Activation.None) => Sample(
+        name, [Normal("x", x), Normal("weight", weight), Normal("bias", [weight[0]])], t => t[0].Linear(t[1], t[2], activation));
+
+    private static OpInput[] MlpInputs(Shape x, int hidden, int outputs) =>
+    [
+        Normal("x", x),
+        Normal("weight1", [hidden, x[-1]]),
+        Normal("bias1", [hidden]),
+        Normal("weight2", [outputs, hidden]),
+        Normal("bias2", [outputs]),
+    ];
+
+    private static OpSample PatchEmbed(string name, OpInput pixels, Shape weight) => Sample(
+        name, [pixels, Normal("weight", weight), Normal("bias", [weight[0]])], x => x[0].PatchEmbed(x[1], x[2]));
+
+    private static OpSample Attention(string name, Shape q, Shape kv, bool causal = false) => Sample(
+        name, [Normal("q", q), Normal("k", kv), Normal("v", kv)], x => x[0].Attention(x[1], x[2], causal));
+}

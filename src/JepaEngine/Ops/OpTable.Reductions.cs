@@ -1,0 +1,44 @@
+using JepaEngine.Tensors;
+
+namespace JepaEngine.Ops;
+
+public static partial class OpTable
+{
+    private static IEnumerable<OpCase> Reductions()
+    {
+        yield return Reduction("Sum", (x, axes, keep) => x.Sum(axes, keep),
+            Sample("no elements", [Normal("x", [0, 5])], x => x[0].Sum([0])));
+        yield return Reduction("Mean", (x, axes, keep) => x.Mean(axes, keep));
+
+        yield return Loss("MeanSquaredError", 3, (prediction, target) => prediction.MeanSquaredError(target));
+        yield return Loss("L1Loss", 3, (prediction, target) => prediction.L1Loss(target));
+        yield return Loss("SmoothL1Loss", 4, (prediction, target) => prediction.SmoothL1Loss(target));
+    }
+
+    private delegate Tensor Reduce(Tensor x, int[] axes, bool keep);
+
+    private static OpCase Reduction(string name, Reduce reduce, params OpSample[] more) => new(name, PerElement(1),
+    [
+        Sample("all", [Normal("x", [7, 33])], x => reduce(x[0], [], false)),
+        Sample("all of many", [Normal("x", [130, 777])], x => reduce(x[0], [], false)),
+        Sample("first of many", [Normal("x", [1000, 131])], x => reduce(x[0], [0], false)),
+        Sample("last of many", [Normal("x", [1000, 131])], x => reduce(x[0], [1], false)),
+        Sample("last", [Normal("x", [7, 33])], x => reduce(x[0], [-1], false)),
+        Sample("first", [Normal("x", [7, 33])], x => reduce(x[0], [0], true)),
+        Sample("middle", [Normal("x", [3, 17, 5])], x => reduce(x[0], [1], false)),
+        Sample("first and last", [Normal("x", [3, 17, 5])], x => reduce(x[0], [0, 2], true)),
+        Sample("a scalar", [Normal("x", [])], x => reduce(x[0], [], false)),
+        Sample("transposed", [Normal("x", [7, 33]).Transposed()], x => reduce(x[0], [0], false)),
+        Sample("gapped", [Normal("x", [7, 33]).Gapped()], x => reduce(x[0], [1], true)),
+        .. more,
+    ]);
+
+    private static OpCase Loss(string name, double flops, Func<Tensor, Tensor, Tensor> loss) => new(name, PerElement(flops),
+    [
+        Sample("plain", [Normal("prediction", [7, 33]), Normal("target", [7, 33])], x => loss(x[0], x[1])),
+        Sample("one element", [Normal("prediction", []), Normal("target", [])], x => loss(x[0], x[1])),
+        Sample("large", [Normal("prediction", [2, 65, 1024]), Normal("target", [2, 65, 1024])], x => loss(x[0], x[1])),
+        Sample("gapped", [Normal("prediction", [7, 33]).Gapped(), Normal("target", [7, 33]).Gapped()], x => loss(x[0], x[1])),
+        Sample("transposed", [Normal("prediction", [7, 33]).Transposed(), Normal("target", [7, 33])], x => loss(x[0], x[1])),
+    ]);
+}

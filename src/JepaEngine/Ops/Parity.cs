@@ -1,0 +1,109 @@
+using JepaEngine.Autograd;
+using JepaEngine.Memory;
+using JepaEngine.Primitives;
+using JepaEngine.Tensors;
+
+namespace JepaEngine.Ops;
+
+/// <summary>How well one tensor that an operation wrote agrees with the oracle.</summary>
+/// <param name="Operation">The operation.</param>
+/// <param name="Sample">How it was called.</param>
+/// <param name="Output">"y", "d" and an input's name for its gradient, or an input's name for what the operation left in it.</param>
+/// <param name="Error">
+/// The largest absolute error, relative to the largest number of the oracle's tensor (where that is all 0, to 10); infinite where shapes
+/// or NaNs differ.
+/// </param>
+/// <param name="Allowed">Twice the same of the straightforward implementation, plus the operation's floor.</param>
+/// <param name="BadIndex">Row-major number of the first element that exceeds what is allowed; −1 where none does.</param>
+public sealed record ParityResult(string Operation, string Sample, string Output, double Error, double Allowed, long BadIndex)
+{
+    /// <summary>Whether all elements agree.</summary>
+    public bool Passed => BadIndex < 0;
+
+    /// <summary>As <c>LayerNorm (one row) dx: error 1.2E-007, allowed 3.0E-007</c>.</summary>
+    public override string ToString() => $"{Operation} ({Sample}) {Output}: error {Error:E1}, allowed {Allowed:E1}"
+        + (Passed ? "" : $", first at element {BadIndex}");
+}
+
+/// <summary>
+/// Compares a device with the double-precision oracle: outputs, gradients, and what an operation leaves in its inputs. The error of
+/// each tensor may be twice that of a straightforward implementation at the same precision (<see cref="Device.ReferenceF32"/>), plus a
+/// small floor.
+/// </summary>
+public static class Parity
+{
+    /// <summary>All samples of an operation on a device.</summary>
+    public static IReadOnlyList<ParityResult> Check(OpCase op, Device device) =>
+        [.. op.Samples.SelectMany(sample => Check(op, sample, device))];
+
+    /// <summary>One sample of an operation on a device.</summary>
+    public static IReadOnlyList<ParityResult> Check(OpCase op, OpSample sample, Device device)
+    {
+        List<Output> exact = Run(sample, Device.Reference), plain = Run(sample, Device.ReferenceF32), actual = Run(sample, device);
+        return [.. exact.Select((output, i) =>
+        {
+            double allowed = 2 * Compare(output, plain[i], double.PositiveInfinity).Error + op.Floor;
+            (double error, long bad) = Compare(output, actual[i], allowed);
+            return new ParityResult(op.Name, sample.Name, output.Name, error, allowed, bad);
+        })];
+    }
+
+    /// <summary>A tensor that an operation wrote.</summary>
+    internal sealed record Output(string Name, Shape Shape, double[] Values);
+
+    /// <summary>
+    /// Everything a sample writes on a device. The operation is called twice on the same inputs and the gradient is that of both results,
+    /// so that each gradient is first written and then added to.
+    /// </summary>
+    internal static List<Output> Run(OpSample sample, Device device)
+    {
+        const ulong seed = 20251108;
+        using var scope = new TensorScope(device, sample.Name);
+        Tensor[] leaves = sample.Place(scope, sample.Draw(seed));
+        for (int i = 0; i < leaves.Length; i++)
+            leaves[i].RequiresGrad = sample.Inputs[i].HasGrad;
+        using var tape = new Tape(device);
+        Tensor[] inputs = [.. leaves.Select(tape.Use)];
+        Tensor first = sample.Call(tape, inputs);
+        var outputs = new List<Output> { Read("y", first) };
+        if (first.RequiresGrad)
+        {
+            Tensor both = TensorOps.Concat(0, first.Reshape(-1), sample.Call(tape, inputs).Reshape(-1));
+            var upstream = new OpInput("dy", both.Shape);
+            tape.Backward(both, upstream.Place(tape, upstream.Draw(new PhiloxKey(seed, ulong.MaxValue))));
+        }
+        for (int i = 0; i < leaves.Length; i++)
+        {
+            string name = sample.Inputs[i].Name;
+            outputs.Add(Read(name, leaves[i]));
+            if (sample.Inputs[i].HasGrad)
+                outputs.Add(Read("d" + name, leaves[i].Grad
+                    ?? throw new InvalidOperationException($"{sample.Name} on {device} left no gradient in {name}")));
+        }
+        return outputs;
+    }
+
+    private static Output Read(string name, Tensor tensor) => new(name, tensor.Shape, tensor.ToArray<double>());
+
+    private static (double Error, long Bad) Compare(Output exact, Output actual, double allowed)
+    {
+        if (exact.Shape != actual.Shape || exact.Values.Length != actual.Values.Length)
+            return (double.PositiveInfinity, 0);
+        double largest = exact.Values.Where(double.IsFinite).Select(Math.Abs).DefaultIfEmpty(0).Max(), worst = 0;
+        // Inputs are of the order of 1, so an oracle below this is the rounding of what is truly 0. There terms of the order of 10 cancel
+        // (as in dq of attention to a single key), and which order of summation leaves exactly 0 is luck.
+        double scale = largest > 1e-9 ? largest : 10;
+        long bad = -1;
+        for (int i = 0; i < exact.Values.Length; i++)
+        {
+            double difference = Math.Abs(actual.Values[i] - exact.Values[i]);
+            double error = exact.Values[i].Equals(actual.Values[i]) ? 0
+                : double.IsFinite(difference) ? difference / scale
+                : double.PositiveInfinity;
+            worst = Math.Max(worst, error);
+            if (error > allowed && bad < 0)
+                bad = i;
+        }
+        return (worst, bad);
+    }
+}
