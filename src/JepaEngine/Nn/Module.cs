@@ -1,0 +1,98 @@
+using JepaEngine.Memory;
+using JepaEngine.Primitives;
+using JepaEngine.Tensors;
+
+namespace JepaEngine.Nn;
+
+/// <summary>
+/// A piece of a model: named parameters and named child modules, registered in the constructor (no reflection looks for them). A model is built
+/// without memory; <see cref="Allocate"/> on the root gives all parameters one slab each for trained and untrained, and their start values.
+/// Forward methods are the subclass's own. Many threads may run one model's forward passes in evaluation mode, each in its own scope.
+/// </summary>
+public abstract class Module : IDisposable
+{
+    private readonly List<Parameter> parameters = [];
+    private readonly List<(string Name, Module Module)> children = [];
+    private TensorScope? memory;
+
+    /// <summary>Whether the module trains: batch statistics in BatchNorm, dropout on.</summary>
+    public bool Training { get; private set; }
+
+    /// <summary>The device of <see cref="Allocate"/>.</summary>
+    /// <exception cref="InvalidOperationException">The module has not been allocated.</exception>
+    public Device Device => memory?.Device
+        ?? throw new InvalidOperationException($"{GetType().Name} has no device yet; call Allocate(device, seed) first");
+
+    /// <summary>Registers a trained parameter.</summary>
+    protected Parameter Trained(string name, in Shape shape, Init init) => Register(new Parameter(name, shape, init, trainable: true));
+
+    /// <summary>Registers numbers that belong to the model's state but are not trained.</summary>
+    protected Parameter Buffer(string name, in Shape shape, Init init) => Register(new Parameter(name, shape, init, trainable: false));
+
+    /// <summary>Registers a child.</summary>
+    protected T Child<T>(string name, T module) where T : Module
+    {
+        children.Add((name, module));
+        return module;
+    }
+
+    /// <summary>All parameters of this module and its children, under dotted names, in the order of registration.</summary>
+    public IEnumerable<(string Name, Parameter Parameter)> Parameters()
+    {
+        foreach (Parameter parameter in parameters)
+            yield return (parameter.Name, parameter);
+        foreach ((string name, Module child) in children)
+            foreach ((string inner, Parameter parameter) in child.Parameters())
+                yield return ($"{name}.{inner}", parameter);
+    }
+
+    /// <summary>Number of trained numbers.</summary>
+    public long ParameterCount => Parameters().Where(p => p.Parameter.Trainable).Sum(p => p.Parameter.Shape.Count);
+
+    /// <summary>Gives every parameter memory on a device and its start value; the seed decides random ones. Called once, on the root.</summary>
+    /// <exception cref="InvalidOperationException">The module has memory already.</exception>
+    public void Allocate(Device device, ulong seed = 0)
+    {
+        if (memory is not null)
+            throw new InvalidOperationException($"{GetType().Name} is already on {memory.Device}");
+        memory = new TensorScope(device, $"{GetType().Name} parameters") { AcceptsResults = false };
+        foreach (bool trainable in (ReadOnlySpan<bool>)[true, false])
+            AllocateSlab(trainable, new PhiloxKey(seed));
+    }
+
+    /// <summary>Switches to training or evaluation, children included. A new model evaluates.</summary>
+    public void Train(bool training = true)
+    {
+        Training = training;
+        foreach ((_, Module child) in children)
+            child.Train(training);
+    }
+
+    /// <summary>Gives the memory of <see cref="Allocate"/> back.</summary>
+    public void Dispose()
+    {
+        memory?.Dispose();
+        GC.SuppressFinalize(this);
+    }
+
+    private void AllocateSlab(bool trainable, PhiloxKey key)
+    {
+        List<Parameter> mine = [.. Parameters().Select(p => p.Parameter).Where(p => p.Trainable == trainable)];
+        long total = mine.Sum(p => p.Shape.Count);
+        Storage slab = memory!.Rent(total * memory.Device.Compute.Size());
+        long offset = 0;
+        ulong index = trainable ? 0UL : 1UL << 32;
+        foreach (Parameter parameter in mine)
+        {
+            parameter.Value = new Tensor(memory, slab, memory.Device.Compute, new Layout(parameter.Shape, offset)) { RequiresGrad = trainable };
+            parameter.Init.Fill(parameter.Value, key.Child(index++));
+            offset += parameter.Shape.Count;
+        }
+    }
+
+    private Parameter Register(Parameter parameter)
+    {
+        parameters.Add(parameter);
+        return parameter;
+    }
+}
