@@ -1,0 +1,98 @@
+using System.Text.Json;
+using JepaEngine.IO;
+using JepaEngine.Jepa.Models;
+using JepaEngine.Jepa.Training;
+using JepaEngine.Memory;
+using JepaEngine.Nn;
+using JepaEngine.Ops;
+using JepaEngine.Optim;
+using JepaEngine.Primitives;
+using JepaEngine.Tensors;
+
+namespace JepaEngine.Jepa.Checkpoints;
+
+/// <summary>
+/// A LeWorldModel as one safetensors file: the parameters under their names in F32, the configuration as JSON in the metadata entry "config" and,
+/// where training is to go on, AdamW's moments and number of steps.
+/// </summary>
+public static class LeWorldModelCheckpoint
+{
+    private const string Config = "config", Moment1 = "optimizer.moment1", Moment2 = "optimizer.moment2", Steps = "optimizer.steps";
+
+    /// <summary>Writes a model, whole or not at all; with an optimiser also what <see cref="LoadOptimizer"/> needs.</summary>
+    /// <exception cref="IOException">The file cannot be written; an earlier one is intact.</exception>
+    public static void Save(string path, LeWorldModel model, AdamW? optimizer = null)
+    {
+        List<(string, Tensor)> tensors = [.. model.Parameters().Select(p => (p.Name, p.Parameter.Value))];
+        var metadata = new Dictionary<string, string> { [Config] = JsonSerializer.Serialize(model.Config, RunJson.Default.LeWorldModelConfig) };
+        if (optimizer is not null)
+        {
+            tensors.AddRange([(Moment1, optimizer.Moment1), (Moment2, optimizer.Moment2)]);
+            metadata.Add(Steps, optimizer.Steps.ToString());
+        }
+        Safetensors.Write(path, tensors, metadata);
+    }
+
+    /// <summary>The model of a file of <see cref="Save"/>, on a device and in evaluation mode.</summary>
+    /// <exception cref="BadFileException">The file is damaged, or not of this kind.</exception>
+    public static LeWorldModel Load(string path, Device device)
+    {
+        using var file = new SafetensorsFile(path);
+        LeWorldModel model = Build(file);
+        try
+        {
+            model.Allocate(device);
+            StateDict.Read(file, [.. model.Parameters().Select(p => (p.Name, p.Parameter.Value))], key => key is Moment1 or Moment2);
+            return model;
+        }
+        catch
+        {
+            model.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Sets an optimiser of the file's model to where it was saved.</summary>
+    /// <exception cref="BadFileException">The file holds no optimiser of this model.</exception>
+    public static void LoadOptimizer(string path, AdamW optimizer)
+    {
+        using var file = new SafetensorsFile(path);
+        if (!file.Metadata.TryGetValue(Steps, out string? text) || !long.TryParse(text, out long steps))
+            throw new BadFileException(path, "it holds no optimiser; it was saved to be used, not to be trained further");
+        StateDict.Read(file, [(Moment1, optimizer.Moment1), (Moment2, optimizer.Moment2)], key => key is not (Moment1 or Moment2));
+        optimizer.Steps = steps;
+    }
+
+    /// <summary>Fills an allocated model from a published state dict (<see cref="LeWorldModelKeys"/>), converted to safetensors.</summary>
+    /// <exception cref="BadFileException">Keys are missing, too many or of another shape.</exception>
+    public static void LoadPublished(string path, LeWorldModel model)
+    {
+        using var file = new SafetensorsFile(path);
+        using var views = new TensorScope(model.Device, "published parts");
+        List<(string, Tensor)> wanted = [];
+        foreach ((string name, Parameter parameter) in model.Parameters())
+        {
+            Tensor whole = views.Use(parameter);
+            IReadOnlyList<PublishedKey> keys = LeWorldModelKeys.Of(name, parameter.Shape);
+            int rows = parameter.Shape[0] / keys.Count;
+            for (int i = 0; i < keys.Count; i++)
+                wanted.Add((keys[i].Name, whole.Slice(0, i * rows, rows).Reshape(keys[i].Shape.ToArray())));
+        }
+        StateDict.Read(file, wanted, LeWorldModelKeys.IsIdle);
+    }
+
+    private static LeWorldModel Build(SafetensorsFile file)
+    {
+        if (!file.Metadata.TryGetValue(Config, out string? json))
+            throw new BadFileException(file.Path, "it has no configuration, so it was not saved by this engine; a published state dict needs LoadPublished");
+        LeWorldModelConfig config = StrictJson.Read(json, file.Path, LeWorldModelConfig.Published, RunJson.Default.LeWorldModelConfig);
+        try
+        {
+            return new LeWorldModel(config);
+        }
+        catch (ArgumentException error)
+        {
+            throw new BadFileException(file.Path, "no model has its configuration: " + error.Message, error);
+        }
+    }
+}

@@ -1,0 +1,59 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using JepaEngine.IO;
+using JepaEngine.Jepa.Models;
+using JepaEngine.Jepa.Planning;
+
+namespace JepaEngine.Jepa.Training;
+
+/// <summary>Everything that decides a run: the model's sizes, the recipe and the planner. As JSON it is a file <c>jepa train --config</c> takes.</summary>
+public sealed record RunConfig
+{
+    /// <summary>The model's sizes.</summary>
+    public LeWorldModelConfig Model { get; init; } = new();
+
+    /// <summary>The recipe.</summary>
+    public TrainOptions Train { get; init; } = new();
+
+    /// <summary>The planner.</summary>
+    public LatentPlannerOptions Planner { get; init; } = new();
+
+    /// <summary>The published model, recipe and planner.</summary>
+    public static RunConfig Published => new();
+
+    /// <summary>What <c>jepa demo</c> uses.</summary>
+    public static RunConfig Demo => new() { Model = LeWorldModelConfig.Demo, Train = TrainOptions.Demo, Planner = LatentPlannerOptions.Demo };
+
+    /// <summary>Whether the model has the demo's sizes, so that its figures can be held to the demo's.</summary>
+    [JsonIgnore]
+    public bool IsDemo => Json(Model) == Json(LeWorldModelConfig.Demo);
+
+    private static string Json(LeWorldModelConfig model) => JsonSerializer.Serialize(model, RunJson.Default.LeWorldModelConfig);
+
+    /// <summary>Reads a file; what it does not name is as published.</summary>
+    /// <exception cref="BadFileException">It is missing, has a key or a value that does not belong, or describes what cannot be.</exception>
+    public static RunConfig Read(string path)
+    {
+        RunConfig config = StrictJson.ReadFile(path, Published, RunJson.Default.RunConfig);
+        try
+        {
+            config.Model.Validate();
+            config.Train.Validate(config.Model.History);
+            return config;
+        }
+        catch (ArgumentException error)
+        {
+            throw new BadFileException(path, error.Message, error);
+        }
+    }
+
+    /// <summary>Writes a file, whole or not at all.</summary>
+    public void Write(string path) => AtomicFile.WriteText(path, JsonSerializer.Serialize(this, RunJson.Default.RunConfig) + "\n");
+}
+
+/// <summary>How runs are written as JSON.</summary>
+[JsonSourceGenerationOptions(WriteIndented = true, PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, UseStringEnumConverter = true,
+    NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals)]
+[JsonSerializable(typeof(RunConfig))]
+[JsonSerializable(typeof(LeWorldModelConfig))]
+internal sealed partial class RunJson : JsonSerializerContext;

@@ -1,0 +1,171 @@
+using System.Text.Json;
+using JepaEngine.Autograd;
+using JepaEngine.IO;
+using JepaEngine.Jepa.Checkpoints;
+using JepaEngine.Jepa.Models;
+using JepaEngine.Jepa.Training;
+using JepaEngine.Memory;
+using JepaEngine.Ops;
+using JepaEngine.Optim;
+using JepaEngine.Primitives;
+using JepaEngine.Tensors;
+using JepaEngine.Tests.Models;
+
+namespace JepaEngine.Tests.Checkpoints;
+
+public sealed class LeWorldModelCheckpointTests : IDisposable
+{
+    private static readonly LeWorldModelConfig Tiny = LeWorldModelConfig.Demo with
+    {
+        ImageSize = 28,
+        EncoderWidth = 24,
+        EncoderDepth = 1,
+        EncoderMlp = 32,
+        EmbeddingWidth = 16,
+        ProjectorHidden = 24,
+        PredictorDepth = 1,
+        PredictorMlp = 24,
+    };
+
+    private readonly TemporaryFile temporary = new();
+
+    public void Dispose() => temporary.Dispose();
+
+    [Fact]
+    public void A_model_comes_back_with_every_number_and_its_configuration()
+    {
+        using LeWorldModel model = Allocated();
+        LeWorldModelCheckpoint.Save(temporary.Path, model);
+        using LeWorldModel loaded = LeWorldModelCheckpoint.Load(temporary.Path, Device.ReferenceF32);
+        Assert.False(loaded.Training);
+        Assert.Equal(Numbers(model), Numbers(loaded));
+        Assert.Equal(JsonSerializer.Serialize(Tiny), JsonSerializer.Serialize(loaded.Config));
+        Assert.Contains("it holds no optimiser", Refused(() =>
+        {
+            using var optimizer = new AdamW(loaded);
+            LeWorldModelCheckpoint.LoadOptimizer(temporary.Path, optimizer);
+        }));
+    }
+
+    [Fact]
+    public void Training_goes_on_where_it_was_saved()
+    {
+        using LeWorldModel model = Allocated();
+        using var optimizer = new AdamW(model);
+        Train(model, optimizer, 0, 3);
+        LeWorldModelCheckpoint.Save(temporary.Path, model, optimizer);
+        Train(model, optimizer, 3, 6);
+
+        using LeWorldModel loaded = LeWorldModelCheckpoint.Load(temporary.Path, Device.ReferenceF32);
+        using var resumed = new AdamW(loaded);
+        LeWorldModelCheckpoint.LoadOptimizer(temporary.Path, resumed);
+        Assert.Equal(3, resumed.Steps);
+        Train(loaded, resumed, 3, 6);
+        Assert.Equal(Numbers(model), Numbers(loaded));
+    }
+
+    [Fact]
+    public void All_that_does_not_fit_is_named_at_once()
+    {
+        using LeWorldModel model = Allocated();
+        using var scope = new TensorScope(Device.ReferenceF32);
+        List<(string Name, Tensor Tensor)> tensors = [.. model.Parameters().Select(p => (p.Name, p.Parameter.Value))];
+        LeWorldModelCheckpoint.Save(temporary.Path, model);
+        Dictionary<string, string> metadata;
+        using (var file = new SafetensorsFile(temporary.Path))
+            metadata = new(file.Metadata);
+        tensors.RemoveAll(t => t.Name == "encoder.class_token");
+        Replace("encoder.norm.bias", "encoder.norm.bais", scope.Zeros([24]));
+        Replace("predictor.norm.bias", "predictor.norm.bias", scope.Zeros([17]));
+        Replace("predictor.norm.weight", "predictor.norm.weight", scope.FromRaw<int>(new int[16], [16]));
+        Safetensors.Write(temporary.Path, tensors, metadata);
+        Assert.Equal($"{temporary.Path}: it does not fit the model: 2 missing: encoder.class_token (nearest is encoder.norm.bais), "
+            + "encoder.norm.bias (nearest is encoder.norm.bais); 2 do not fit: predictor.norm.weight holds I32, not floats, "
+            + "predictor.norm.bias is [17], not [16]; 1 too many: encoder.norm.bais",
+            Refused(() => LeWorldModelCheckpoint.Load(temporary.Path, Device.ReferenceF32)));
+
+        void Replace(string name, string newName, Tensor tensor) => tensors[tensors.FindIndex(t => t.Name == name)] = (newName, tensor);
+    }
+
+    [Theory]
+    [InlineData("it has no configuration, so it was not saved by this engine", null)]
+    [InlineData("unknown key 'imageSise'; nearest is 'imageSize'", "{\"imageSise\": 28}")]
+    [InlineData("its configuration cannot be read", "{\"imageSize\": \"large\"}")]
+    [InlineData("its configuration cannot be read", "{\"imageSize\": 28")]
+    [InlineData("no model has its configuration", "{\"encoderWidth\": -1}")]
+    [InlineData("no model has its configuration", "{\"patch\": 0}")]
+    public void A_bad_configuration_is_refused(string message, string? config)
+    {
+        using var scope = new TensorScope(Device.ReferenceF32);
+        Dictionary<string, string> metadata = config is null ? [] : new() { ["config"] = config };
+        Safetensors.Write(temporary.Path, [("a", scope.Zeros([1]))], metadata);
+        Assert.Contains(message, Refused(() => LeWorldModelCheckpoint.Load(temporary.Path, Device.ReferenceF32)));
+    }
+
+    [Fact]
+    public void What_a_configuration_does_not_name_keeps_its_default()
+    {
+        RunConfig read = StrictJson.Read("{\"model\": {\"imageSize\": 28}, \"train\": {\"batch\": 7}}", "test", RunConfig.Published, RunJson.Default.RunConfig);
+        RunConfig expected = new() { Model = new() { ImageSize = 28 }, Train = new() { Batch = 7 } };
+        Assert.Equal(JsonSerializer.Serialize(expected, RunJson.Default.RunConfig), JsonSerializer.Serialize(read, RunJson.Default.RunConfig));
+    }
+
+    [Fact]
+    public void A_published_file_with_a_fault_is_refused_by_its_own_keys()
+    {
+        using var golden = new Golden("lewm_tiny");
+        using var model = new LeWorldModel(Published.Config(golden));
+        model.Allocate(Device.ReferenceF32);
+        List<(string Name, Tensor Tensor)> state = Published.StateDict(golden, out TensorScope scope);
+        state.RemoveAll(t => t.Name == "encoder.encoder.layer.1.attention.attention.key.bias");
+        state.Add(("encoder.pooler.dense.bias", scope.Zeros([24])));
+        Safetensors.Write(temporary.Path, state);
+        scope.Dispose();
+        string message = Refused(() => LeWorldModelCheckpoint.LoadPublished(temporary.Path, model));
+        Assert.Contains("1 missing: encoder.encoder.layer.1.attention.attention.key.bias", message);
+        Assert.Contains("1 too many: encoder.pooler.dense.bias", message);
+    }
+
+    [Fact]
+    public void The_published_model_has_303_published_tensors_without_a_double()
+    {
+        using var model = new LeWorldModel(LeWorldModelConfig.Published);
+        PublishedKey[] keys = [.. model.Parameters().SelectMany(p => LeWorldModelKeys.Of(p.Name, p.Parameter.Shape))];
+        Assert.Equal(303 - 2, keys.Select(key => key.Name).Distinct().Count());
+        Assert.Equal(keys.Length, keys.Select(key => key.Name).Distinct().Count());
+        Assert.Contains(new PublishedKey("encoder.encoder.layer.11.attention.attention.value.weight", [192, 192]), keys);
+        Assert.Contains(new PublishedKey("predictor.transformer.layers.5.attn.to_qkv.weight", [3072, 192]), keys);
+        Assert.Contains(new PublishedKey("action_encoder.patch_embed.weight", [10, 10, 1]), keys);
+        Assert.Throws<ArgumentException>(() => LeWorldModelKeys.Of("encoder.blocks.0.norm3.weight", [192]));
+    }
+
+    private static LeWorldModel Allocated()
+    {
+        var model = new LeWorldModel(Tiny);
+        model.Allocate(Device.ReferenceF32, seed: 5);
+        return model;
+    }
+
+    private static void Train(LeWorldModel model, AdamW optimizer, int from, int to)
+    {
+        model.Train();
+        for (int step = from; step < to; step++)
+        {
+            using var tape = new Tape(model.Device);
+            PhiloxKey key = new PhiloxKey(9).Child((ulong)step);
+            LeWorldModelOutput output = model.Forward(
+                tape.RandomNormal([2, 2, 3, 28, 28], key), tape.RandomNormal([2, 1, 10], key.Child(1)), key.Child(2));
+            tape.Backward(output.Predictions.MeanSquaredError(output.Embeddings.Slice(1, 1, 1)));
+            Assert.True(optimizer.Step().Applied);
+        }
+    }
+
+    private static float[] Numbers(LeWorldModel model) => [.. model.Parameters().SelectMany(p => p.Parameter.Value.ToArray<float>())];
+
+    private static string Refused(Action action)
+    {
+        string message = Assert.Throws<BadFileException>(action).Message;
+        Assert.DoesNotContain('\n', message);
+        return message;
+    }
+}
