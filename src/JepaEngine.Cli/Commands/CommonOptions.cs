@@ -1,0 +1,19 @@
+using System.CommandLine;
+
+namespace JepaEngine.Cli.Commands;
+
+/// <summary>Options that several verbs share.</summary>
+internal static class CommonOptions
+{
+    public static Option<bool> Json() => new("--json") { Description = "Write JSON lines instead of text" };
+
+    public static Argument<string> Run() => new("RUN") { Description = "Folder of a run" };
+
+    /// <summary>An option's number, which must be 1 or more.</summary>
+    /// <exception cref="UsageException">It is not.</exception>
+    public static int Positive(ParseResult parsed, Option<int> option)
+    {
+        int value = parsed.GetValue(option);
+        return value > 0 ? value : throw new UsageException($"{option.Name} is {value}; it is 1 or more");
+    }
+}

@@ -1,0 +1,29 @@
+using System.Runtime.InteropServices;
+using JepaEngine.Backends;
+using JepaEngine.Jepa.Reporting;
+using JepaEngine.Primitives;
+
+namespace JepaEngine.Cli;
+
+/// <summary>What this machine is, for reports and the doctor.</summary>
+internal static class Machine
+{
+    public static MachineFacts Facts(Device device)
+    {
+        // "cpu avx512, 2 threads": the report shows the threads in a place of their own.
+        string[] description = Backend.For(device).Description.Split(", ");
+        return new MachineFacts(description[0], Processor(), int.Parse(description[1].Split(' ')[0]), RuntimeInformation.OSDescription,
+            RuntimeInformation.FrameworkDescription);
+    }
+
+    /// <summary>The processor's name, where the system tells it.</summary>
+    public static string Processor()
+    {
+        const string Table = "/proc/cpuinfo";
+        if (File.Exists(Table))
+            foreach (string line in File.ReadLines(Table))
+                if (line.StartsWith("model name", StringComparison.Ordinal))
+                    return line[(line.IndexOf(':') + 1)..].Trim();
+        return Environment.GetEnvironmentVariable("PROCESSOR_IDENTIFIER") ?? RuntimeInformation.ProcessArchitecture.ToString();
+    }
+}

@@ -1,0 +1,14 @@
+using System.CommandLine;
+using JepaEngine.Cli;
+using JepaEngine.Cli.Commands;
+
+var root = new RootCommand("JepaEngine: trains, runs and plans with JEPA world models on .NET.")
+{
+    DemoCommand.Create(),
+    TrainCommand.Create(),
+    EvalCommand.Create(),
+    PlanCommand.Create(),
+    ReportCommand.Create(),
+    DoctorCommand.Create(),
+};
+return await CommandLine.RunAsync(root, args);

@@ -1,0 +1,156 @@
+using JepaEngine.Jepa.Data;
+using JepaEngine.Jepa.Environments;
+using JepaEngine.Jepa.Models;
+using JepaEngine.Jepa.Planning;
+using JepaEngine.Jepa.Reporting;
+using JepaEngine.Jepa.Training;
+using JepaEngine.Memory;
+using JepaEngine.Ops;
+using JepaEngine.Primitives;
+using JepaEngine.Tensors;
+
+namespace JepaEngine.Cli;
+
+/// <summary>Gathers what the report shows of a run.</summary>
+internal sealed class ReportBuilder(RunFolder folder, RunConfig config, LeWorldModel model, LatentPlanner planner, ModelDiagnostics diagnostics, Stages stages)
+{
+    /// <summary>Episodes shown from above.</summary>
+    public const int Traces = 6;
+
+    private const int MapFrames = 6, EnergyGrid = 33;
+
+    /// <summary>Blocks an action is held in the energy map: the piece of road that one plan carries out.</summary>
+    private const int EnergyBlocks = 2;
+
+    public DemoReportData Build((string Name, EpisodeResult[] Results)[] policies)
+    {
+        List<TrainStep> log = [.. folder.ReadLog().Where(step => !step.Skipped)];
+        EpisodeResult[] planned = policies[0].Results;
+        var device = model.Device;
+        using EpisodeFile recorded = EpisodeFile.Open(folder.HeldOut);
+        return new DemoReportData
+        {
+            Created = DateTime.UtcNow.ToString("yyyy-MM-dd HH:mm 'UTC'"),
+            Parameters = (int)model.ParameterCount,
+            RecordedStates = (int)RecordedStates(),
+            Machine = Machine.Facts(device),
+            Settings = Settings(),
+            Stages = [.. stages.Times],
+            Policies = [.. policies.Select(policy => new PolicyResult(policy.Name, Groups(policy.Results)))],
+            Prediction = CurveOf(log, step => step.Prediction),
+            SigReg = CurveOf(log, step => step.SigReg),
+            EffectiveRank = CurveOf(log, step => step.EffectiveRank),
+            Spectrum = [.. diagnostics.Spectrum.Eigenvalues.Select(value => (float)value)],
+            PatchMaps = PatchMaps(recorded),
+            Traces = [.. planned.Take(Traces).Select(Trace)],
+            Energy = Energy(planned[Math.Min(1, planned.Length - 1)], Math.Min(1, planned.Length - 1)),
+            Checks = Checks(log, planned),
+        };
+    }
+
+    private long RecordedStates()
+    {
+        if (!File.Exists(folder.Episodes))
+            return 0;
+        using EpisodeFile file = EpisodeFile.Open(folder.Episodes);
+        return Enumerable.Range(0, file.Count).Sum(episode => file.Steps(episode) + 1L);
+    }
+
+    private Setting[] Settings() =>
+    [
+        new("seed", config.Train.Seed.ToString()),
+        new("frames", $"{config.Model.ImageSize} x {config.Model.ImageSize} pixels, {config.Model.Tokens} patches"),
+        new("encoder", $"{config.Model.EncoderDepth} blocks of width {config.Model.EncoderWidth}"),
+        new("embedding", $"{config.Model.EmbeddingWidth} numbers"),
+        new("predictor", $"{config.Model.PredictorDepth} AdaLN blocks, history {config.Model.History}"),
+        new("training", $"{config.Train.Steps} steps of {config.Train.Batch} windows of {config.Train.Frames} frames"),
+        new("learning rate", $"{config.Train.LearningRate}"),
+        new("SIGReg", $"weight {config.Train.SigRegWeight}, {config.Train.Slices} directions"),
+        new("planner", $"CEM, {config.Planner.Cem.Candidates} candidates x {config.Planner.Cem.Iterations} iterations, {config.Planner.Cem.Horizon} blocks ahead"),
+    ];
+
+    private static GroupResult[] Groups(EpisodeResult[] results) =>
+    [
+        .. results.GroupBy(result => result.Task.Kind).OrderBy(group => group.Key, StringComparer.Ordinal).Select(group => new GroupResult(
+            group.Key, group.Count(result => result.Success), group.Count(),
+            group.Where(result => result.Success).Select(result => (double)result.Steps).DefaultIfEmpty(double.NaN).Average())),
+    ];
+
+    private static Curve CurveOf(List<TrainStep> log, Func<TrainStep, double> value) =>
+        new([.. log.Select(step => (float)step.Step)], [.. log.Select(step => (float)value(step))]);
+
+    private EpisodeTrace Trace(EpisodeResult result) => new(result.Task.Kind, result.Success, result.Task.Start, result.Task.Goal, result.Path[2..],
+        [.. result.Imagined.Select(z => UntilNearest(diagnostics.Probe.Read(z), result.Task.Goal))]);
+
+    /// <summary>A path up to its point nearest to the goal: the planner's cost looks at how near a path comes, not at where it goes after.</summary>
+    private static float[] UntilNearest(float[] path, float[] goal)
+    {
+        int nearest = Enumerable.Range(0, path.Length / 2).MinBy(i => MathF.Pow(path[2 * i] - goal[0], 2) + MathF.Pow(path[2 * i + 1] - goal[1], 2));
+        return path[..(2 * nearest + 2)];
+    }
+
+    private PatchMap[] PatchMaps(EpisodeFile recorded)
+    {
+        TwoRoom world = stages.CreateWorld();
+        int size = config.Model.ImageSize, grid = size / config.Model.Patch, bytes = size * size * 3, tokens = grid * grid;
+        byte[] frames = new byte[MapFrames * bytes];
+        for (int i = 0; i < MapFrames; i++)
+        {
+            world.SetState(recorded.States(i)[..world.StateSize]);
+            world.Render(frames.AsSpan(i * bytes, bytes));
+        }
+        using var scope = new TensorScope(model.Device, "patch maps");
+        Tensor features = model.PatchTokens(scope.FromRaw<byte>(frames, [MapFrames, size, size, 3]).Permute(0, 3, 1, 2));
+        float[] values = features.ToArray<float>();
+        float[] components = Spectrum.Of(values, config.Model.EncoderWidth).Project(values, 3);
+        return
+        [
+            .. Enumerable.Range(0, MapFrames).Select(i => new PatchMap(size, frames[(i * bytes)..((i + 1) * bytes)], grid,
+                components[(i * tokens * 3)..((i + 1) * tokens * 3)])),
+        ];
+    }
+
+    private EnergyLandscape? Energy(EpisodeResult episode, int trace)
+    {
+        if (config.Planner.Cem.ActionSize != 2)
+            return null;
+        TwoRoom world = stages.CreateWorld();
+        byte[] frames = new byte[2 * world.Height * world.Width * 3];
+        world.SetState(episode.Task.Start);
+        world.Render(frames.AsSpan(0, frames.Length / 2));
+        world.SetState(episode.Task.Goal);
+        world.Render(frames.AsSpan(frames.Length / 2));
+        float[] actions = new float[EnergyGrid * EnergyGrid * 2];
+        for (int i = 0; i < EnergyGrid * EnergyGrid; i++)
+        {
+            actions[2 * i] = -1 + 2f * (i % EnergyGrid) / (EnergyGrid - 1);
+            actions[2 * i + 1] = -1 + 2f * (i / EnergyGrid) / (EnergyGrid - 1);
+        }
+        using var scope = new TensorScope(model.Device, "energy");
+        Tensor both = planner.Encode(scope, frames);
+        Tensor start = both.Slice(0, 0, 1), goal = both.Slice(0, 1, 1);
+        float[] costs = planner.Landscape(start, goal, EnergyBlocks, actions);
+        float[] plan = new float[config.Planner.Cem.Horizon * 2], cost = new float[1];
+        planner.Plan(start, goal, [new PhiloxKey(config.Train.Seed, 5)], plan, cost);
+        return new EnergyLandscape(EnergyGrid, costs, [plan[0], plan[1]], trace);
+    }
+
+    /// <summary>What was measured; only a model of the demo's sizes is held to the demo's figures.</summary>
+    private Check[] Checks(List<TrainStep> log, EpisodeResult[] planned)
+    {
+        double share = 100.0 * planned.Count(result => result.Success) / planned.Length;
+        TrainStep last = log[^1];
+        Check[] checks =
+        [
+            new("Goals reached", share, 95, null, " %"),
+            new("Probe R²", diagnostics.ProbeRSquared, 0.97, null),
+            new("Probe error", diagnostics.ProbeError, null, 10, " px"),
+            new("Effective rank", diagnostics.Spectrum.EffectiveRank, 9, 17),
+            new("Error, one block", diagnostics.OneBlockError, null, 0.035),
+            new($"Error, {diagnostics.Blocks} blocks", diagnostics.LastBlockError, null, 0.15),
+            new("Prediction loss", last.Prediction, null, 0.035),
+            new("SIGReg", last.SigReg, 1.5, 2.6),
+        ];
+        return config.IsDemo ? checks : [.. checks.Select(check => check with { Low = null, High = null })];
+    }
+}

@@ -1,0 +1,52 @@
+using System.Text.RegularExpressions;
+
+namespace JepaEngine.PackageTests;
+
+/// <summary>The arrows of the design: between projects, and between the folders of the engine.</summary>
+public sealed partial class LayerTests
+{
+    // Each folder uses only those before it.
+    private static readonly string[] Engine =
+        ["Primitives", "Memory", "Backends", "Tensors", "Autograd", "Ops", "Nn", "Optim", "IO"];
+
+    public static TheoryData<string> Folders => [.. Engine];
+
+    [Theory]
+    [MemberData(nameof(Folders))]
+    public void AFolderOfTheEngineUsesOnlyThoseBeforeIt(string folder)
+    {
+        int own = Array.IndexOf(Engine, folder), seen = 0;
+        foreach (string file in Repository.Sources(Path.Combine("src", "JepaEngine", folder)))
+        {
+            seen++;
+            foreach (Match use in UsedFolder().Matches(File.ReadAllText(file)))
+            {
+                int used = Array.IndexOf(Engine, use.Groups["folder"].Value);
+                Assert.True(used >= 0 && used <= own, $"{Path.GetRelativePath(Repository.Root, file)} uses {use.Groups["folder"].Value}, which stands after {folder}");
+            }
+        }
+        Assert.True(seen > 0, $"src/JepaEngine/{folder} holds no source");
+    }
+
+    [Theory]
+    [InlineData("JepaEngine", new[] { "JepaEngine.Jepa", "JepaEngine.Cli" })]
+    [InlineData("JepaEngine.Jepa", new[] { "JepaEngine.Cli" })]
+    public void AProjectDoesNotReferToThoseAboveIt(string project, string[] above)
+    {
+        string text = Repository.Read(Path.Combine("src", project, $"{project}.csproj"));
+        foreach (string other in above)
+            Assert.DoesNotContain($"{other}.csproj", text);
+    }
+
+    [Fact]
+    public void SourceFilesStayShort()
+    {
+        int[] lengths = [.. Repository.Sources("src").Select(file => File.ReadLines(file).Count()).Order()];
+        Assert.InRange(lengths[lengths.Length / 2], 1, 110);
+        Assert.InRange(lengths[lengths.Length * 9 / 10], 1, 300);
+        Assert.InRange(lengths[^1], 1, 600);
+    }
+
+    [GeneratedRegex(@"^using (?:static )?JepaEngine\.(?<folder>\w+)", RegexOptions.Multiline)]
+    private static partial Regex UsedFolder();
+}
