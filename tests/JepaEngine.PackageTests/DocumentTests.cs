@@ -57,6 +57,9 @@ public sealed class DocumentTests
     }
 
     [Theory]
+    [InlineData("README.md")]
+    [InlineData("docs/architecture.md")]
+    [InlineData("docs/from-pytorch.md")]
     [InlineData("docs/benchmarks.md")]
     public void LinksLeadSomewhere(string document)
     {
