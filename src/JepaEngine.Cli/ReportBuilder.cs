@@ -17,7 +17,7 @@ internal sealed class ReportBuilder(RunFolder folder, RunConfig config, LeWorldM
     /// <summary>Episodes shown from above.</summary>
     public const int Traces = 6;
 
-    private const int MapFrames = 6, EnergyGrid = 33;
+    private const int MapFrames = 6, MeanFrames = 100, EnergyGrid = 33;
 
     /// <summary>Blocks an action is held in the energy map: the piece of road that one plan carries out.</summary>
     private const int EnergyBlocks = 2;
@@ -89,24 +89,35 @@ internal sealed class ReportBuilder(RunFolder folder, RunConfig config, LeWorldM
         return path[..(2 * nearest + 2)];
     }
 
+    /// <summary>
+    /// The tokens of a few frames less what each place shows on average over many: the place itself would be nearly all that three components show.
+    /// </summary>
     private PatchMap[] PatchMaps(EpisodeFile recorded)
     {
         TwoRoom world = stages.CreateWorld();
-        int size = config.Model.ImageSize, grid = size / config.Model.Patch, bytes = size * size * 3, tokens = grid * grid;
-        byte[] frames = new byte[MapFrames * bytes];
-        for (int i = 0; i < MapFrames; i++)
+        int size = config.Model.ImageSize, grid = size / config.Model.Patch, bytes = size * size * 3, numbers = grid * grid * config.Model.EncoderWidth;
+        byte[] frames = new byte[MeanFrames * bytes];
+        for (int i = 0; i < MeanFrames; i++)
         {
             world.SetState(recorded.States(i)[..world.StateSize]);
             world.Render(frames.AsSpan(i * bytes, bytes));
         }
         using var scope = new TensorScope(model.Device, "patch maps");
-        Tensor features = model.PatchTokens(scope.FromRaw<byte>(frames, [MapFrames, size, size, 3]).Permute(0, 3, 1, 2));
-        float[] values = features.ToArray<float>();
-        float[] components = Spectrum.Of(values, config.Model.EncoderWidth).Project(values, 3);
+        float[] tokens = model.PatchTokens(scope.FromRaw<byte>(frames, [MeanFrames, size, size, 3]).Permute(0, 3, 1, 2)).ToArray<float>();
+        for (int i = 0; i < numbers; i++)
+        {
+            float mean = 0;
+            for (int n = 0; n < MeanFrames; n++)
+                mean += tokens[n * numbers + i] / MeanFrames;
+            for (int n = 0; n < MeanFrames; n++)
+                tokens[n * numbers + i] -= mean;
+        }
+        float[] components = Spectrum.Of(tokens, config.Model.EncoderWidth).Project(tokens.AsSpan(0, MapFrames * numbers), 3);
+        int shown = grid * grid * 3;
         return
         [
             .. Enumerable.Range(0, MapFrames).Select(i => new PatchMap(size, frames[(i * bytes)..((i + 1) * bytes)], grid,
-                components[(i * tokens * 3)..((i + 1) * tokens * 3)])),
+                components[(i * shown)..((i + 1) * shown)])),
         ];
     }
 

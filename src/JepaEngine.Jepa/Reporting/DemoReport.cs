@@ -193,8 +193,8 @@ public static partial class DemoReport
         page.Append("""
             <section>
             <h2>What does it see?</h2>
-            <p>Beside each frame, its patch tokens: their first three principal components as red, green and blue, on one scale for all
-            frames, so that equal colours are equal tokens.</p>
+            <p>Beside each frame, its patch tokens, less what each place shows on average: their first three principal components as red,
+            green and blue, on one scale for all frames. The even colour is a place as it mostly is; a patch that stands out is the agent.</p>
             <div class="three">
 
             """);

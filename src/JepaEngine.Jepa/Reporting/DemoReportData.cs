@@ -143,7 +143,7 @@ public sealed record Curve(float[] Steps, float[] Values);
 /// <param name="Size">Side of the frame.</param>
 /// <param name="Frame">[Size, Size, 3].</param>
 /// <param name="Grid">Side of the token grid.</param>
-/// <param name="Components">[Grid, Grid, 3]: the first three principal components of each token, on one scale for all frames.</param>
+/// <param name="Components">[Grid, Grid, 3]: the first three principal components of each token less its place's mean, on one scale for all frames.</param>
 public sealed record PatchMap(int Size, byte[] Frame, int Grid, float[] Components);
 
 /// <summary>One episode seen from above.</summary>
