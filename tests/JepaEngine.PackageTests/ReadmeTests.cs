@@ -13,36 +13,29 @@ public sealed class ReadmeTests
     [Fact]
     public void TheExampleRuns()
     {
-        string folder = Directory.CreateTempSubdirectory("jepa-readme").FullName;
-        string path = Path.Combine(folder, "episodes.jepa");
-        try
-        {
 #pragma warning disable xUnit1051 // The example is what a reader writes; nobody cancels it.
-            #region README
-            var world = new TwoRoom(56);    // or an IEnvironment of your own
-            EpisodeRecorder.Record(path, world, random => new HeldRandomPolicy(world, random), episodes: 1000, steps: 60, new PhiloxKey(0));
+        #region README
+        string path = Path.Combine(Path.GetTempPath(), "episodes.jepa");
+        var world = new TwoRoom(56);    // or an IEnvironment of your own
+        EpisodeRecorder.Record(path, world, random => new HeldRandomPolicy(world, random), episodes: 1000, steps: 60, new PhiloxKey(0));
 
-            using EpisodeFile episodes = EpisodeFile.Open(path);
-            using var model = new LeWorldModel(LeWorldModelConfig.Demo);
-            model.Allocate(Device.Cpu, seed: 0);
-            var options = TrainOptions.Demo with { Steps = 30 };    // 400 for a model that plans well
-            using var trainer = new Trainer(model, new WindowSampler(episodes, world, options.Frames, options.FrameSkip), options);
-            trainer.Run(step => Console.WriteLine(step));
+        using EpisodeFile episodes = EpisodeFile.Open(path);
+        using var model = new LeWorldModel(LeWorldModelConfig.Demo);
+        model.Allocate(Device.Cpu, seed: 0);
+        var options = TrainOptions.Demo with { Steps = 30 };    // 400 for a model that plans well
+        using var trainer = new Trainer(model, new WindowSampler(episodes, world, options.Frames, options.FrameSkip), options);
+        trainer.Run(step => Console.WriteLine(step));
 
-            var episodesToPlay = new ClosedLoopOptions { Episodes = 4, Budget = 100 };
-            EpisodeResult[] results = ClosedLoop.Play(model, LatentPlannerOptions.Demo, () => new TwoRoom(56), episodesToPlay);
-            Console.WriteLine($"{results.Count(result => result.Success)} of {results.Length} goals reached");
-            #endregion
+        var episodesToPlay = new ClosedLoopOptions { Episodes = 4, Budget = 100 };
+        EpisodeResult[] results = ClosedLoop.Play(model, LatentPlannerOptions.Demo, () => new TwoRoom(56), episodesToPlay);
+        Console.WriteLine($"{results.Count(result => result.Success)} of {results.Length} goals reached");
+        #endregion
 #pragma warning restore xUnit1051
+        File.Delete(path);
 
-            Assert.Equal(30, trainer.Step);
-            Assert.Equal(4, results.Length);
-            Assert.All(results, result => Assert.InRange(result.Steps, 1, 100));
-        }
-        finally
-        {
-            Directory.Delete(folder, recursive: true);
-        }
+        Assert.Equal(30, trainer.Step);
+        Assert.Equal(4, results.Length);
+        Assert.All(results, result => Assert.InRange(result.Steps, 1, 100));
     }
 
     [Fact]
@@ -50,8 +43,8 @@ public sealed class ReadmeTests
     {
         string source = Repository.Read("tests/JepaEngine.PackageTests/ReadmeTests.cs");
         int start = source.IndexOf("#region README\n", StringComparison.Ordinal) + "#region README\n".Length;
-        string region = source[start..source.IndexOf("            #endregion", StringComparison.Ordinal)];
-        string example = string.Join('\n', region.TrimEnd().Split('\n').Select(line => line.Length > 12 ? line[12..] : line.TrimStart()));
+        string region = source[start..source.IndexOf("        #endregion", StringComparison.Ordinal)];
+        string example = string.Join('\n', region.TrimEnd().Split('\n').Select(line => line.Length > 8 ? line[8..] : line.TrimStart()));
         Assert.Contains($"```csharp\n{example}\n```", Repository.Read("README.md"));
     }
 
