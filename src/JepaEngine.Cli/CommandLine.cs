@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Help;
+using System.Runtime.InteropServices;
 using JepaEngine.IO;
 using JepaEngine.Memory;
 
@@ -35,7 +36,11 @@ internal static class CommandLine
         }
         try
         {
-            int code = await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+            using var interrupted = new CancellationTokenSource();
+            using PosixSignalRegistration interrupt = OnSignal(PosixSignal.SIGINT, interrupted), terminate = OnSignal(PosixSignal.SIGTERM, interrupted);
+            // Our own handling: System.CommandLine's ends the process two seconds after a signal, saved or not.
+            var configuration = new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null };
+            int code = await parsed.InvokeAsync(configuration, interrupted.Token);
             if (parsed.Action is HelpAction && parsed.CommandResult.Command is Verb verb)
                 await Console.Out.WriteLineAsync($"Example:\n  {verb.Example}\n");
             return code;
@@ -43,10 +48,20 @@ internal static class CommandLine
         catch (Exception error) when (Code(error) is { } code)
         {
             // The name of a parameter means nothing at a command line.
-            await Console.Error.WriteLineAsync($"jepa: {error.Message.Split(" (Parameter ")[0].ReplaceLineEndings(" ")}");
+            string message = error is OperationCanceledException
+                ? "interrupted; what was saved before is whole"
+                : error.Message.Split(" (Parameter ")[0].ReplaceLineEndings(" ");
+            await Console.Error.WriteLineAsync($"jepa: {message}");
             return code;
         }
     }
+
+    /// <summary>The first signal asks the work to save and end; the second ends the process.</summary>
+    private static PosixSignalRegistration OnSignal(PosixSignal signal, CancellationTokenSource interrupted) => PosixSignalRegistration.Create(signal, context =>
+    {
+        context.Cancel = !interrupted.IsCancellationRequested;
+        interrupted.Cancel();
+    });
 
     /// <summary>A command with an example.</summary>
     public static Verb Verb(string name, string description, string example, params ReadOnlySpan<Symbol> symbols)
