@@ -69,19 +69,17 @@ public class SteadyStateTests(ITestOutputHelper output)
 
     private void Run(string what, int steps, long allowed, Action<int> step)
     {
-        int settled = Math.Min(100, steps / 3);
-        MemoryReport early = default;
-        long bytesEarly = 0, bytesLate = 0;
-        for (int i = 0; i < steps; i++)
-        {
-            // Lists have reached their size by then; the two windows must cost the same.
-            long before = GC.GetAllocatedBytesForCurrentThread();
-            step(i);
-            long bytes = GC.GetAllocatedBytesForCurrentThread() - before;
-            if (i == settled)
-                (early, bytesEarly) = (Allocator.For(Device.Cpu).Report(), bytes);
-            bytesLate = bytes;
-        }
+        const int window = 20;
+        int settled = Math.Min(100, steps / 3), done = 0;
+        void Next() => step(done++);
+        while (done < settled)
+            Next();
+        // Lists have reached their size by now; both windows must cost the same.
+        long bytesEarly = Garbage.Least(Next, window);
+        MemoryReport early = Allocator.For(Device.Cpu).Report();
+        while (done < steps - window)
+            Next();
+        long bytesLate = Garbage.Least(Next, window);
         output.WriteLine($"{what}: {bytesLate} managed bytes a step");
         Assert.Equal(early, Allocator.For(Device.Cpu).Report());
         Assert.True(bytesLate <= bytesEarly, $"{what}: {bytesEarly} managed bytes in step {settled}, {bytesLate} in the last");
