@@ -73,13 +73,20 @@ public sealed class CommandTests : IDisposable
         Assert.SkipWhen(OperatingSystem.IsWindows(), "a signal reaches another process through kill, which Windows lacks");
         string run = Path.Combine(folder, "interrupted"), log = Path.Combine(run, "train.jsonl");
         using Process process = Start("train", run, "--steps", "100000");
-        var clock = Stopwatch.StartNew();
-        while (!(File.Exists(log) && new FileInfo(log).Length > 0) && clock.Elapsed < TimeSpan.FromMinutes(2))
-            Thread.Sleep(50);
-        // Not -INT, which does the same: a shell that runs the tests in the background lets its children ignore it.
-        using (Process kill = Process.Start("kill", ["-TERM", process.Id.ToString()]))
-            kill.WaitForExit();
-        Assert.True(process.WaitForExit(TimeSpan.FromMinutes(1)));
+        try
+        {
+            var clock = Stopwatch.StartNew();
+            while (!(File.Exists(log) && new FileInfo(log).Length > 0) && clock.Elapsed < TimeSpan.FromMinutes(2))
+                Thread.Sleep(50);
+            // Not -INT, which does the same: a shell that runs the tests in the background lets its children ignore it.
+            using (Process kill = Process.Start("kill", ["-TERM", process.Id.ToString()]))
+                kill.WaitForExit();
+            Assert.True(process.WaitForExit(TimeSpan.FromMinutes(1)));
+        }
+        finally
+        {
+            process.Kill();
+        }
         Assert.Equal(7, process.ExitCode);
         Assert.True(File.Exists(Path.Combine(run, "model.safetensors")));
     }
