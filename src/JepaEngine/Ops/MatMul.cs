@@ -25,7 +25,7 @@ public static partial class TensorOps
         Op.Require(a.Shape.With(-1, 0).With(-2, 0) == b.Shape.With(-1, 0).With(-2, 0),
             $"MatMul: {a.Shape} and {b.Shape} have different leading dimensions");
         TensorScope scope = Op.Scope("MatMul", a, b);
-        Tensor left = WithUnitStride(a), right = WithUnitStride(b);
+        Tensor left = Batchable(a), right = Batchable(b);
         Tensor y = scope.Empty(a.Shape.With(-1, b.Shape[^1]));
         Backend backend = y.Backend;
         backend.MatMul(Batched(left.Operand), Batched(right.Operand), Batched(y.Operand), default);
@@ -162,14 +162,27 @@ public static partial class TensorOps
     private static Tensor WithUnitStride(Tensor x) =>
         x.Layout.Stride(-1) == 1 || x.Layout.Stride(-2) == 1 ? x : x.Contiguous();
 
-    /// <summary>An operand with its leading dimensions folded into one, where there are any. They lie evenly: the tensor is contiguous or rank 3.</summary>
+    /// <summary>The tensor itself if <see cref="Batched"/> can fold it, else a contiguous copy.</summary>
+    private static Tensor Batchable(Tensor x)
+    {
+        x = WithUnitStride(x);
+        return x.Shape.Rank <= 3 || x.Layout.TryReshape(Folded(x.Shape), out _) ? x : x.Contiguous();
+    }
+
+    /// <summary>An operand with its leading dimensions folded into one, where there are several.</summary>
     private static Operand Batched(in Operand x)
     {
         if (x.Shape.Rank <= 3)
             return x;
-        int batch = (int)(x.Count / Math.Max(1, (long)x.Shape[^1] * x.Shape[^2]));
-        if (!x.Layout.TryReshape(new Shape(batch, x.Shape[^2], x.Shape[^1]), out Layout layout))
-            throw new InvalidOperationException($"MatMul: the leading dimensions of {x.Shape} do not lie evenly; call Contiguous first");
+        x.Layout.TryReshape(Folded(x.Shape), out Layout layout);
         return x with { Layout = layout };
+    }
+
+    private static Shape Folded(in Shape shape)
+    {
+        int batch = 1;
+        for (int i = 0; i < shape.Rank - 2; i++)
+            batch *= shape[i];
+        return [batch, shape[^2], shape[^1]];
     }
 }

@@ -27,6 +27,7 @@ public static partial class OpTable
             MatMul("batched", Normal("a", [3, 9, 13]), Normal("b", [3, 13, 11])),
             MatMul("batched, transposed", Normal("a", [2, 9, 13]).Transposed(), Normal("b", [2, 13, 11]).Transposed()),
             MatMul("two batch dimensions", Normal("a", [2, 3, 5, 8]), Normal("b", [2, 3, 8, 6])),
+            Sample("heads outside", [Normal("a", [2, 5, 3, 8]), Normal("b", [2, 8, 3, 6])], x => x[0].Transpose(1, 2).MatMul(x[1].Transpose(1, 2))),
             MatMul("matrix on the right", Normal("a", [2, 7, 13]), Normal("b", [13, 11])),
         ]);
 
