@@ -12,8 +12,8 @@ namespace JepaEngine.Cli;
 /// <summary>The parts that a run is made of; each verb strings some of them together. Remembers how long each took.</summary>
 internal sealed class Stages(RunFolder folder, RunConfig config, Output output)
 {
-    /// <summary>Steps of a recorded episode.</summary>
-    private const int EpisodeSteps = 60;
+    /// <summary>Episodes recorded to learn from, and the steps of each.</summary>
+    public const int RecordedEpisodes = 1000, EpisodeSteps = 60;
 
     /// <summary>Blocks the held-out windows look ahead: 40 environment steps.</summary>
     private const int HeldOutBlocks = 8;
@@ -39,10 +39,10 @@ internal sealed class Stages(RunFolder folder, RunConfig config, Output output)
     }
 
     /// <summary>Records episodes of held random actions; frames are drawn from the states when they are needed.</summary>
-    public void Collect(int episodes, ulong seed) => Time("record", () =>
+    public void Record() => Time("record", () =>
     {
         Directory.CreateDirectory(folder.Root);
-        Record(folder.Episodes, episodes, seed);
+        Record(folder.Episodes, RecordedEpisodes, config.Train.Seed);
         return 0;
     });
 

@@ -11,7 +11,7 @@ internal static class SuccessTable
         yield return "| policy                  | task             | reached |     % | 95 % interval | steps |";
         yield return "|-------------------------|------------------|--------:|------:|--------------:|------:|";
         foreach (PolicyResult policy in data.Policies)
-            foreach (GroupResult group in policy.Groups.Append(All(policy)))
+            foreach (GroupResult group in policy.Groups.Append(policy.Total))
             {
                 (double low, double high) = Wilson.Interval(group.Successes, group.Episodes);
                 yield return $"| {policy.Name,-23} | {group.Kind,-16} | {$"{group.Successes}/{group.Episodes}",7} | {100.0 * group.Successes / group.Episodes,5:0.0} "
@@ -45,11 +45,4 @@ internal static class SuccessTable
         : check.Low is { } least ? $"at least {least:0.###}"
         : check.High is { } most ? $"at most {most:0.###}"
         : "-";
-
-    private static GroupResult All(PolicyResult policy)
-    {
-        int successes = policy.Groups.Sum(g => g.Successes);
-        double steps = policy.Groups.Where(g => g.Successes > 0).Sum(g => g.MeanSteps * g.Successes) / successes;
-        return new GroupResult("all", successes, policy.Groups.Sum(g => g.Episodes), steps);
-    }
 }

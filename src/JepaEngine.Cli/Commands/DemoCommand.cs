@@ -11,9 +11,6 @@ namespace JepaEngine.Cli.Commands;
 /// <summary><c>jepa demo</c>: from nothing to a world model that plans, in a minute.</summary>
 internal static class DemoCommand
 {
-    /// <summary>Recorded episodes of 60 steps.</summary>
-    private const int RecordedEpisodes = 1000;
-
     public static Command Create()
     {
         var folder = new Option<string>("--out") { Description = "Folder of the run", DefaultValueFactory = _ => Path.Combine("runs", "demo") };
@@ -36,8 +33,8 @@ internal static class DemoCommand
         using var model = new LeWorldModel(config.Model);
         model.Allocate(device, seed);
         output.Line($"A world model of {model.ParameterCount:N0} parameters learns TwoRoom on {Backend.For(device).Description}.");
-        output.Line($"Recording {RecordedEpisodes} episodes of random moves ...");
-        stages.Collect(RecordedEpisodes, seed);
+        output.Line($"Recording {Stages.RecordedEpisodes} episodes of random moves ...");
+        stages.Record();
         config.Write(folder.Config);
         using EpisodeFile recorded = EpisodeFile.Open(folder.Episodes);
         TrainOutcome outcome = stages.Train(model, recorded, resume: false, cancellation);

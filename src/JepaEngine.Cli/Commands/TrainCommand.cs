@@ -12,8 +12,6 @@ namespace JepaEngine.Cli.Commands;
 /// <summary><c>jepa train</c>: trains a world model into a run folder.</summary>
 internal static class TrainCommand
 {
-    private const int RecordedEpisodes = 1000;
-
     public static Command Create()
     {
         Argument<string> folder = CommonOptions.Run();
@@ -69,7 +67,7 @@ internal static class TrainCommand
         Device device = Device.Cpu;
         var stages = new Stages(folder, config, output);
         if (data is null && !File.Exists(folder.Episodes))
-            stages.Collect(RecordedEpisodes, config.Train.Seed);
+            stages.Record();
         using EpisodeFile episodes = EpisodeFile.Open(data ?? folder.Episodes);
         if (episodes.Format.ActionSize * config.Train.FrameSkip != config.Model.ActionWidth)
             throw new BadFileException(episodes.Path, $"its actions have {episodes.Format.ActionSize} numbers, {config.Train.FrameSkip} of which do not make "

@@ -34,13 +34,6 @@ public static partial class DemoReport
         return [("measured", curve), ("running mean", new Curve(curve.Steps, mean))];
     }
 
-    private static GroupResult Total(PolicyResult policy)
-    {
-        int successes = policy.Groups.Sum(group => group.Successes);
-        double steps = policy.Groups.Where(group => group.Successes > 0).Sum(group => group.Successes * group.MeanSteps);
-        return new GroupResult("all", successes, policy.Groups.Sum(group => group.Episodes), steps / successes);
-    }
-
     private static double Share(GroupResult group) => (double)group.Successes / group.Episodes;
 
     private static string Percent(GroupResult group)

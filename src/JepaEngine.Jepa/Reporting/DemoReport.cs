@@ -45,7 +45,7 @@ public static partial class DemoReport
     private static void WriteHead(StringBuilder page, DemoReportData data)
     {
         var planner = data.Policies[0];
-        var all = Total(planner);
+        var all = planner.Total;
         (double low, double high) = Wilson.Interval(all.Successes, all.Episodes);
         string interval = string.Create(CultureInfo.InvariantCulture, $"{100 * low:0.0}–{100 * high:0.0} % (95 %)");
         page.Append(CultureInfo.InvariantCulture, $"""
@@ -69,13 +69,13 @@ public static partial class DemoReport
 
     private static string Sentence(DemoReportData data)
     {
-        var all = Total(data.Policies[0]);
+        var all = data.Policies[0].Total;
         var sentence = new StringBuilder();
         sentence.Append(CultureInfo.InvariantCulture, $"In {Duration(data.Seconds)}, a model of {data.Parameters:N0} parameters watched ");
         sentence.Append(CultureInfo.InvariantCulture, $"{data.RecordedStates:N0} frames of random moves, learned ");
         sentence.Append(CultureInfo.InvariantCulture, $"to predict its own view of them, and reached {all.Successes} of {all.Episodes} ");
         sentence.Append("goals that were given to it as pictures");
-        var others = data.Policies.Skip(1).Select(Total).Zip(data.Policies.Skip(1), (total, other) =>
+        var others = data.Policies.Skip(1).Select(policy => policy.Total).Zip(data.Policies.Skip(1), (total, other) =>
             $"{E(Lower(other.Name))} {total.Successes} of {total.Episodes}");
         if (data.Policies.Length > 1)
             sentence.Append("; on the same tasks: ").AppendJoin(", ", others);
@@ -96,7 +96,7 @@ public static partial class DemoReport
             """);
         for (int i = 0; i < policies.Length; i++)
         {
-            var rows = policies[i].Groups.Append(Total(policies[i])).ToArray();
+            var rows = policies[i].Groups.Append(policies[i].Total).ToArray();
             page.Append("<tbody>\n");
             for (int row = 0; row < rows.Length; row++)
             {

@@ -125,7 +125,20 @@ public sealed record Stage(string Name, double Seconds);
 /// <summary>How one policy did.</summary>
 /// <param name="Name">The policy's name.</param>
 /// <param name="Groups">Its results by kind of task; every policy has the same kinds in the same order.</param>
-public sealed record PolicyResult(string Name, GroupResult[] Groups);
+public sealed record PolicyResult(string Name, GroupResult[] Groups)
+{
+    /// <summary>All kinds together.</summary>
+    [JsonIgnore]
+    public GroupResult Total
+    {
+        get
+        {
+            int successes = Groups.Sum(group => group.Successes);
+            double steps = Groups.Where(group => group.Successes > 0).Sum(group => group.Successes * group.MeanSteps);
+            return new GroupResult("all", successes, Groups.Sum(group => group.Episodes), steps / successes);
+        }
+    }
+}
 
 /// <summary>Results on the tasks of one kind.</summary>
 /// <param name="Kind">The kind of task.</param>
