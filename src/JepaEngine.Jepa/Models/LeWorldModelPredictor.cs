@@ -134,7 +134,7 @@ public sealed class AdaLnBlock : Module
     {
         Tensor m = modulation.Forward(condition);
         Tensor h = attentionNorm.Forward(x.AdaLayerNorm(Part(m, 0), Part(m, 1), ModulatedEpsilon));
-        h = qkv.Forward(h).SelfAttention(heads, causal: true);
+        h = qkv.Forward(h).SelfAttention(heads, causalBlock: 1);
         x = x.GatedAdd(Part(m, 2), dropout.Forward(projection.Forward(h), key.Child(0)));
         h = mlpNorm.Forward(x.AdaLayerNorm(Part(m, 3), Part(m, 4), ModulatedEpsilon));
         h = dropout.Forward(fc1.Forward(h, Activation.Gelu), key.Child(1));
@@ -176,7 +176,7 @@ public sealed class AdaLnBlock : Module
                 k = Extend(cache.Keys, k, cache.Length);
                 v = Extend(cache.Values, v, cache.Length);
             }
-            attended = q.Attention(k, v, causal: true).Reshape(batch, queries, inner);
+            attended = q.Attention(k, v, causalBlock: 1).Reshape(batch, queries, inner);
         }
         x = x.GatedAdd(Part(m, 2), projection.Forward(attended));
         h = mlpNorm.Forward(x.AdaLayerNorm(Part(m, 3), Part(m, 4), ModulatedEpsilon));

@@ -174,14 +174,15 @@ public abstract class Backend
 
     /// <summary>
     /// dst [B, Nq, H, E] = softmax(scale · q [B, Nq, H, E] · k [B, Nk, H, E]ᵀ) · v [B, Nk, H, E] for each batch and head; lse [B, H, Nq] = the
-    /// logarithm of each row's sum of exponentials. Causal: query i sees keys j ≤ i + Nk − Nq. The last stride of each is 1; the
-    /// others are free, so that q, k and v may be slices of one packed tensor. No Nq × Nk buffer is made.
+    /// logarithm of each row's sum of exponentials. A causal block of 0 shows every query all keys; of n > 0, tokens come in blocks of n and query i,
+    /// at position p = i + Nk − Nq, sees the keys of its own block and of those before: j &lt; n (⌊p/n⌋ + 1). The last stride of each is 1; the
+    /// others are free, so that q, k and v may be slices of one packed tensor. No Nq × Nk buffer is made, and the work is that of what is seen.
     /// </summary>
-    public abstract void Attention(in Operand q, in Operand k, in Operand v, double scale, bool causal, in Operand dst, in Operand lse);
+    public abstract void Attention(in Operand q, in Operand k, in Operand v, double scale, int causalBlock, in Operand dst, in Operand lse);
 
     /// <summary>dq, dk, dv of <see cref="Attention"/> from its output y, lse and the output's gradient dy.</summary>
     public abstract void AttentionGrad(in Operand q, in Operand k, in Operand v, in Operand y, in Operand lse, in Operand dy,
-        double scale, bool causal, in Operand dq, in Operand dk, in Operand dv);
+        double scale, int causalBlock, in Operand dq, in Operand dk, in Operand dv);
 
     // Normalisation --------------------------------------------------------------------------------------------------------------
 

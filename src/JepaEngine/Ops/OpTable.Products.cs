@@ -85,14 +85,18 @@ public static partial class OpTable
         yield return new OpCase("Attention", shapes => 4.0 * shapes[0].Count * shapes[1][1],
         [
             .. HeadWidths.Select(width => Attention($"head width {width}", [2, 5, 2, width], [2, 7, 2, width])),
-            Attention("causal", [2, 9, 3, 24], [2, 9, 3, 24], causal: true),
-            Attention("causal, fewer queries", [1, 3, 2, 32], [1, 11, 2, 32], causal: true),
+            Attention("causal", [2, 9, 3, 24], [2, 9, 3, 24], causalBlock: 1),
+            Attention("causal, fewer queries", [1, 3, 2, 32], [1, 11, 2, 32], causalBlock: 1),
             Attention("one query", [3, 1, 2, 16], [3, 6, 2, 16]),
             Attention("one key", [2, 4, 2, 16], [2, 1, 2, 16]),
             Attention("odd width", [1, 5, 2, 7], [1, 6, 2, 7]),
             Attention("no batch", [0, 5, 2, 8], [0, 6, 2, 8]),
             Attention("large", [1, 197, 2, 64], [1, 197, 2, 64]),
-            Attention("large, causal", [1, 133, 1, 64], [1, 150, 1, 64], causal: true),
+            Attention("large, causal", [1, 133, 1, 64], [1, 150, 1, 64], causalBlock: 1),
+            .. HeadWidths.Select(width => Attention($"blocks of 4, head width {width}", [2, 10, 2, width], [2, 10, 2, width], causalBlock: 4)),
+            Attention("blocks of 5, fewer queries", [1, 7, 2, 32], [1, 15, 2, 32], causalBlock: 5),
+            Attention("a block of more than all", [1, 5, 2, 24], [1, 6, 2, 24], causalBlock: int.MaxValue),
+            Attention("large, blocks of 67", [1, 134, 1, 64], [1, 201, 1, 64], causalBlock: 67),
             Sample("gapped", [Normal("q", [2, 5, 2, 8]).Gapped(), Normal("k", [2, 6, 2, 8]).Gapped(), Normal("v", [2, 6, 2, 8]).Gapped()],
                 x => x[0].Attention(x[1], x[2])),
             Sample("heads outside", [Normal("q", [2, 3, 5, 8]), Normal("k", [2, 3, 6, 8]), Normal("v", [2, 3, 6, 8])],
@@ -104,7 +108,8 @@ public static partial class OpTable
         [
             .. HeadWidths.Select(width =>
                 Sample($"head width {width}", [Normal("qkv", [2, 6, 3 * 3 * width])], x => x[0].SelfAttention(3))),
-            Sample("causal", [Normal("qkv", [2, 17, 3 * 2 * 24])], x => x[0].SelfAttention(2, causal: true)),
+            Sample("causal", [Normal("qkv", [2, 17, 3 * 2 * 24])], x => x[0].SelfAttention(2, causalBlock: 1)),
+            Sample("blocks of 6", [Normal("qkv", [2, 17, 3 * 2 * 24])], x => x[0].SelfAttention(2, causalBlock: 6)),
             Sample("one token", [Normal("qkv", [2, 1, 3 * 2 * 8])], x => x[0].SelfAttention(2)),
             Sample("gapped", [Normal("qkv", [2, 6, 3 * 2 * 8]).Gapped()], x => x[0].SelfAttention(2)),
             Sample("transposed", [Normal("qkv", [2, 6, 3 * 2 * 8]).Transposed()], x => x[0].SelfAttention(2)),
@@ -128,6 +133,6 @@ public static partial class OpTable
     private static OpSample PatchEmbed(string name, OpInput pixels, Shape weight) => Sample(
         name, [pixels, Normal("weight", weight), Normal("bias", [weight[0]])], x => x[0].PatchEmbed(x[1], x[2]));
 
-    private static OpSample Attention(string name, Shape q, Shape kv, bool causal = false) => Sample(
-        name, [Normal("q", q), Normal("k", kv), Normal("v", kv)], x => x[0].Attention(x[1], x[2], causal));
+    private static OpSample Attention(string name, Shape q, Shape kv, int causalBlock = 0) => Sample(
+        name, [Normal("q", q), Normal("k", kv), Normal("v", kv)], x => x[0].Attention(x[1], x[2], causalBlock));
 }

@@ -55,7 +55,7 @@ public sealed class TapeTests : IDisposable
             using var own = new Tape(Device.Reference);
             Tensor x = own.RandomNormal([1, 4, 2, 3], new PhiloxKey(1));
             x.RequiresGrad = true;
-            own.Backward((split(x).Attention(split(x), split(x), causal: true) * own.RandomNormal([1, 4, 2, 3], new PhiloxKey(2))).Sum());
+            own.Backward((split(x).Attention(split(x), split(x), causalBlock: 1) * own.RandomNormal([1, 4, 2, 3], new PhiloxKey(2))).Sum());
             return x.Grad!.ToArray<double>();
         }
         double[] same = Grad(x => x), apart = Grad(x => x * 1.0);

@@ -8,11 +8,12 @@ namespace JepaEngine.Tests.Backends;
 public sealed class AttentionKernelTests
 {
     // Head widths of real models, and sizes that end within a tile and within a block of keys or queries.
-    private static readonly (int B, int Nq, int Nk, int H, int E, bool Causal)[] Sizes =
+    private static readonly (int B, int Nq, int Nk, int H, int E, int Block)[] Sizes =
     [
-        (1, 1, 1, 1, 1, false), (2, 1, 17, 3, 32, false), (2, 17, 17, 3, 32, false), (1, 5, 9, 2, 24, false), (1, 33, 21, 2, 7, false),
-        (1, 100, 257, 1, 64, false), (1, 3, 600, 1, 80, false), (1, 97, 193, 2, 88, false), (1, 200, 530, 1, 16, false),
-        (2, 3, 3, 2, 8, true), (1, 17, 17, 2, 33, true), (1, 40, 250, 1, 24, true), (1, 260, 260, 1, 40, true), (1, 530, 530, 1, 8, true),
+        (1, 1, 1, 1, 1, 0), (2, 1, 17, 3, 32, 0), (2, 17, 17, 3, 32, 0), (1, 5, 9, 2, 24, 0), (1, 33, 21, 2, 7, 0),
+        (1, 100, 257, 1, 64, 0), (1, 3, 600, 1, 80, 0), (1, 97, 193, 2, 88, 0), (1, 200, 530, 1, 16, 0),
+        (2, 3, 3, 2, 8, 1), (1, 17, 17, 2, 33, 1), (1, 40, 250, 1, 24, 1), (1, 260, 260, 1, 40, 1), (1, 530, 530, 1, 8, 1),
+        (1, 13, 13, 2, 24, 5), (1, 9, 21, 2, 32, 7), (1, 100, 100, 1, 80, 33), (1, 180, 360, 1, 88, 90), (1, 516, 774, 1, 64, 258),
     ];
 
     public static TheoryData<CpuIsa, int> Backends() => KernelData.Backends();
@@ -21,12 +22,12 @@ public sealed class AttentionKernelTests
     [MemberData(nameof(Backends))]
     public void Forward_and_gradient_at_all_sizes(CpuIsa isa, int threads)
     {
-        foreach ((int b, int nq, int nk, int h, int e, bool causal) in Sizes)
+        foreach ((int b, int nq, int nk, int h, int e, int block) in Sizes)
         {
-            string what = $"[{b}, {nq}, {h}, {e}] on {nk} keys{(causal ? ", causal" : "")}";
+            string what = $"[{b}, {nq}, {h}, {e}] on {nk} keys{(block > 0 ? $", blocks of {block}" : "")}";
             using var scope = new TensorScope(Device.Cpu);
-            Results results = Run(scope, KernelData.Backend(isa, threads), b, nq, nk, h, e, causal);
-            double[][] expected = Naive(results, causal);
+            Results results = Run(scope, KernelData.Backend(isa, threads), b, nq, nk, h, e, block);
+            double[][] expected = Naive(results, block);
             KernelData.Near(expected[0], KernelData.Read(results.Y), 1e-5, what);
             KernelData.Near(expected[1], KernelData.Read(results.Lse), 1e-5, what + " lse");
             KernelData.Near(expected[2], KernelData.Read(results.DQ), 3e-5, what + " dq");
@@ -44,7 +45,7 @@ public sealed class AttentionKernelTests
         foreach (int threads in new[] { 1, 2, 3 })
             {
                 using var scope = new TensorScope(Device.Cpu);
-                Results results = Run(scope, KernelData.Backend(CpuIsa.Auto, threads), b, n, n, h, e, causal: false);
+                Results results = Run(scope, KernelData.Backend(CpuIsa.Auto, threads), b, n, n, h, e, block: 0);
                 float[][] bits = [.. new[] { results.Y, results.Lse, results.DQ, results.DK, results.DV }.Select(x => KernelData.Read(x))];
                 first ??= bits;
                 for (int i = 0; i < bits.Length; i++)
@@ -58,14 +59,14 @@ public sealed class AttentionKernelTests
         using var scope = new TensorScope(Device.Cpu);
         Operand q = KernelData.Random(scope, 1, 1, 600, 1, 16), y = KernelData.Random(scope, 2, 1, 600, 1, 16);
         Operand lse = KernelData.Random(scope, 3, 1, 1, 600);
-        KernelData.Backend(CpuIsa.Auto, 1).Attention(q, q, q, 1000, false, y, lse);
+        KernelData.Backend(CpuIsa.Auto, 1).Attention(q, q, q, 1000, 0, y, lse);
         Assert.All(KernelData.Read(y), x => Assert.True(Math.Abs(x) <= 1));
         Assert.All(KernelData.Read(lse), x => Assert.True(float.IsFinite(x)));
     }
 
     private sealed record Results(Operand Q, Operand K, Operand V, Operand Y, Operand Lse, Operand DY, Operand DQ, Operand DK, Operand DV);
 
-    private static Results Run(TensorScope scope, Backend backend, int b, int nq, int nk, int h, int e, bool causal)
+    private static Results Run(TensorScope scope, Backend backend, int b, int nq, int nk, int h, int e, int block)
     {
         // k, v and their gradients are slices of packed tensors, as a model has them.
         Operand packed = KernelData.Random(scope, 2, b, nk, 2, h, e), dpacked = KernelData.Random(scope, 5, b, nk, 2, h, e);
@@ -73,8 +74,8 @@ public sealed class AttentionKernelTests
         var results = new Results(KernelData.Random(scope, 1, b, nq, h, e), Half(packed, 0), Half(packed, 1), y, lse,
             KernelData.Random(scope, 3, b, nq, h, e), KernelData.Random(scope, 4, b, nq, h, e), Half(dpacked, 0), Half(dpacked, 1));
         double scale = 1.5 / Math.Sqrt(e);
-        backend.Attention(results.Q, results.K, results.V, scale, causal, y, lse);
-        backend.AttentionGrad(results.Q, results.K, results.V, y, lse, results.DY, scale, causal, results.DQ, results.DK, results.DV);
+        backend.Attention(results.Q, results.K, results.V, scale, block, y, lse);
+        backend.AttentionGrad(results.Q, results.K, results.V, y, lse, results.DY, scale, block, results.DQ, results.DK, results.DV);
         return results;
     }
 
@@ -90,7 +91,7 @@ public sealed class AttentionKernelTests
         };
     }
 
-    private static double[][] Naive(Results operands, bool causal)
+    private static double[][] Naive(Results operands, int block)
     {
         Shape shape = operands.Q.Shape;
         int batch = shape[0], nq = shape[1], heads = shape[2], width = shape[3], nk = operands.K.Shape[1];
@@ -103,7 +104,7 @@ public sealed class AttentionKernelTests
             for (int h = 0; h < heads; h++)
                 for (int i = 0; i < nq; i++)
                 {
-                    int seen = causal ? i + nk - nq + 1 : nk, at = ((b * nq + i) * heads + h) * width;
+                    int seen = block == 0 ? nk : Math.Min(nk, ((i + nk - nq) / block + 1) * block), at = ((b * nq + i) * heads + h) * width;
                     int Row(int j) => ((b * nk + j) * heads + h) * width;
                     double sum = 0, mean = 0;
                     for (int j = 0; j < seen; j++)

@@ -132,12 +132,12 @@ public sealed class ReferenceBackendTests : IDisposable
         double ln3 = Math.Log(3);
         Operand q = Of([1, 1, 1, 1], 2), k = Of([1, 2, 1, 1], 0, ln3), v = Of([1, 2, 1, 1], 8, 16);
         Operand y = Of([1, 1, 1, 1]), lse = Of([1, 1, 1]);
-        backend.Attention(q, k, v, 0.5, causal: false, y, lse);
+        backend.Attention(q, k, v, 0.5, causalBlock: 0, y, lse);
         Close([14], y);
         Close([Math.Log(4)], lse);
         // dP = [8, 16], dS = P (dP − 14) = [−1.5, 1.5]; dq = 0.5 · 1.5 ln 3, dk = 0.5 · 2 · dS, dv = P.
         Operand dq = Of([1, 1, 1, 1]), dk = Of([1, 2, 1, 1]), dv = Of([1, 2, 1, 1]);
-        backend.AttentionGrad(q, k, v, y, lse, Of([1, 1, 1, 1], 1), 0.5, causal: false, dq, dk, dv);
+        backend.AttentionGrad(q, k, v, y, lse, Of([1, 1, 1, 1], 1), 0.5, causalBlock: 0, dq, dk, dv);
         Close([0.75 * ln3], dq);
         Close([-1.5, 1.5], dk);
         Close([0.25, 0.75], dv);
@@ -149,9 +149,20 @@ public sealed class ReferenceBackendTests : IDisposable
         // Equal keys, so each query takes the mean of the values it sees: two of three, then all three.
         Operand q = Of([1, 2, 1, 1], 1, 1), k = Of([1, 3, 1, 1], 0, 0, 0), v = Of([1, 3, 1, 1], 3, 5, 10);
         Operand y = Of([1, 2, 1, 1]), lse = Of([1, 1, 2]);
-        backend.Attention(q, k, v, 1, causal: true, y, lse);
+        backend.Attention(q, k, v, 1, causalBlock: 1, y, lse);
         Close([4, 6], y);
         Close([Math.Log(2), Math.Log(3)], lse);
+    }
+
+    [Fact]
+    public void A_query_sees_its_whole_block_of_tokens_and_those_before()
+    {
+        // Blocks {0, 1}, {2, 3} and {4}; the queries stand at 2, 3 and 4 and see 4, 4 and 5 equal keys.
+        Operand q = Of([1, 3, 1, 1], 1, 1, 1), k = Of([1, 5, 1, 1], 0, 0, 0, 0, 0), v = Of([1, 5, 1, 1], 1, 3, 5, 7, 14);
+        Operand y = Of([1, 3, 1, 1]), lse = Of([1, 1, 3]);
+        backend.Attention(q, k, v, 1, causalBlock: 2, y, lse);
+        Close([4, 4, 6], y);
+        Close([Math.Log(4), Math.Log(4), Math.Log(5)], lse);
     }
 
     [Fact]

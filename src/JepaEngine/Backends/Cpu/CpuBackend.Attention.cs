@@ -8,17 +8,17 @@ namespace JepaEngine.Backends.Cpu;
 
 internal sealed unsafe partial class CpuBackend
 {
-    public override void Attention(in Operand q, in Operand k, in Operand v, double scale, bool causal, in Operand dst, in Operand lse)
+    public override void Attention(in Operand q, in Operand k, in Operand v, double scale, int causalBlock, in Operand dst, in Operand lse)
     {
         if (Isa == CpuIsa.Avx512)
-            Attention<V512>(q, k, v, scale, causal, dst, lse);
+            Attention<V512>(q, k, v, scale, causalBlock, dst, lse);
         else if (Isa == CpuIsa.Avx2)
-            Attention<V256>(q, k, v, scale, causal, dst, lse);
+            Attention<V256>(q, k, v, scale, causalBlock, dst, lse);
         else
-            Attention<V1>(q, k, v, scale, causal, dst, lse);
+            Attention<V1>(q, k, v, scale, causalBlock, dst, lse);
     }
 
-    private void Attention<V>(in Operand q, in Operand k, in Operand v, double scale, bool causal, in Operand dst, in Operand lse)
+    private void Attention<V>(in Operand q, in Operand k, in Operand v, double scale, int causalBlock, in Operand dst, in Operand lse)
         where V : struct, IVector<V>
     {
         var work = new AttentionWork<V>
@@ -31,9 +31,9 @@ internal sealed unsafe partial class CpuBackend
             Heads = q.Shape[2],
             Queries = q.Shape[1],
             Keys = k.Shape[1],
+            Sight = new Sight(causalBlock, q.Shape[1], k.Shape[1]),
             Width = q.Shape[3],
             Scale = (float)scale,
-            Causal = causal,
         };
         int heads = q.Shape[0] * q.Shape[2];
         double flops = 4.0 * heads * work.Queries * work.Keys * work.Width;
@@ -83,6 +83,16 @@ internal sealed unsafe partial class CpuBackend
         public float* Head(int batch, int head) => data + batch * batchStride + head * headStride;
     }
 
+    /// <summary>How many keys a query sees, from the first on; see <see cref="Backend.Attention"/> for the causal block.</summary>
+    private readonly struct Sight(int causalBlock, int queries, int keys)
+    {
+        public int Of(int query)
+        {
+            int position = query + keys - queries;
+            return causalBlock == 0 ? keys : position < 0 ? 0 : Math.Min(keys, (position / causalBlock + 1) * causalBlock);
+        }
+    }
+
     /// <summary>
     /// Flash attention (arXiv 2205.14135) for a block of queries of one head: keys and values are packed a block at a time, and each tile
     /// of queries takes its scores [8, 512] through the softmax while they are in L1.
@@ -102,7 +112,7 @@ internal sealed unsafe partial class CpuBackend
         public float* Lse;
         public int Heads, Queries, Keys, Width, BlockQueries, Blocks;
         public float Scale;
-        public bool Causal;
+        public Sight Sight;
 
         public readonly void Run(int item)
         {
@@ -125,9 +135,7 @@ internal sealed unsafe partial class CpuBackend
                 maxima[i] = float.NegativeInfinity;
                 sums[i] = 0;
             }
-            // Key j is seen by query i if j < i + sight.
-            int sight = Causal ? Keys - Queries + 1 : Keys;
-            int seen = Causal ? Math.Min(Keys, first + count - 1 + sight) : Keys;
+            int seen = Sight.Of(first + count - 1);
             for (int start = 0; start < seen; start += KeyBlock)
             {
                 int keys = Math.Min(KeyBlock, Keys - start);
@@ -136,13 +144,13 @@ internal sealed unsafe partial class CpuBackend
                 for (int i = 0; i < count; i += Tile<V>.Rows)
                 {
                     int rows = Math.Min(Tile<V>.Rows, count - i);
-                    int visible = Causal ? Math.Min(keys, first + i + rows - 1 + sight - start) : keys;
+                    int visible = Math.Min(keys, Sight.Of(first + i + rows - 1) - start);
                     if (visible <= 0)
                         continue;
                     packedK.Multiply(rows, Width, visible, q + (first + i) * Query.Row, Query.Row, 1, scores, ScoreRow, accumulate: false);
                     for (int r = 0; r < rows; r++)
                     {
-                        int own = Causal ? Math.Min(visible, first + i + r + sight - start) : keys;
+                        int own = Math.Min(visible, Sight.Of(first + i + r) - start);
                         float shrink = Softmax(scores + r * ScoreRow, own, visible, ref maxima[i + r], ref sums[i + r]);
                         if (start > 0 && shrink != 1)
                             Multiply(output + (i + r) * outputRow, outputRow, shrink);

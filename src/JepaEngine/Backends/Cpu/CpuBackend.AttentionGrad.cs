@@ -9,18 +9,18 @@ namespace JepaEngine.Backends.Cpu;
 internal sealed unsafe partial class CpuBackend
 {
     public override void AttentionGrad(in Operand q, in Operand k, in Operand v, in Operand y, in Operand lse, in Operand dy,
-        double scale, bool causal, in Operand dq, in Operand dk, in Operand dv)
+        double scale, int causalBlock, in Operand dq, in Operand dk, in Operand dv)
     {
         if (Isa == CpuIsa.Avx512)
-            AttentionGrad<V512>(q, k, v, y, lse, dy, scale, causal, dq, dk, dv);
+            AttentionGrad<V512>(q, k, v, y, lse, dy, scale, causalBlock, dq, dk, dv);
         else if (Isa == CpuIsa.Avx2)
-            AttentionGrad<V256>(q, k, v, y, lse, dy, scale, causal, dq, dk, dv);
+            AttentionGrad<V256>(q, k, v, y, lse, dy, scale, causalBlock, dq, dk, dv);
         else
-            AttentionGrad<V1>(q, k, v, y, lse, dy, scale, causal, dq, dk, dv);
+            AttentionGrad<V1>(q, k, v, y, lse, dy, scale, causalBlock, dq, dk, dv);
     }
 
     private void AttentionGrad<V>(in Operand q, in Operand k, in Operand v, in Operand y, in Operand lse, in Operand dy,
-        double scale, bool causal, in Operand dq, in Operand dk, in Operand dv) where V : struct, IVector<V>
+        double scale, int causalBlock, in Operand dq, in Operand dk, in Operand dv) where V : struct, IVector<V>
     {
         var work = new AttentionGradWork<V>
         {
@@ -36,9 +36,9 @@ internal sealed unsafe partial class CpuBackend
             Heads = q.Shape[2],
             Queries = q.Shape[1],
             Keys = k.Shape[1],
+            Sight = new Sight(causalBlock, q.Shape[1], k.Shape[1]),
             Width = q.Shape[3],
             Scale = (float)scale,
-            Causal = causal,
         };
         int heads = q.Shape[0] * q.Shape[2];
         double flops = 10.0 * heads * work.Queries * work.Keys * work.Width;
@@ -64,7 +64,8 @@ internal sealed unsafe partial class CpuBackend
         public float* Lse;
         public int Heads, Queries, Keys, Width, QueryBlocks, KeyBlocks;
         public float Scale;
-        public bool Causal, Split;
+        public Sight Sight;
+        public bool Split;
 
         public readonly void Run(int item)
         {
@@ -95,8 +96,6 @@ internal sealed unsafe partial class CpuBackend
             float* lse = Lse + (nint)(batch * Heads + head) * Queries;
             for (int i = firstQuery; i < endQuery; i++)
                 d[i - firstQuery] = Dot(y + i * Y.Row, dy + i * DY.Row, Width);
-            // Key j is seen by query i if j < i + sight.
-            int sight = Causal ? Keys - Queries + 1 : Keys;
             for (int j = firstKey; j < endKey; j += KeyBlock)
             {
                 int keys = Math.Min(KeyBlock, endKey - j);
@@ -110,7 +109,7 @@ internal sealed unsafe partial class CpuBackend
                 for (int i = firstQuery; i < endQuery; i += QueryBlock)
                 {
                     int queries = Math.Min(QueryBlock, endQuery - i);
-                    int visible = Causal ? Math.Min(keys, i + queries - 1 + sight - j) : keys;
+                    int visible = Math.Min(keys, Sight.Of(i + queries - 1) - j);
                     if (visible <= 0)
                         continue;
                     float* qi = q + i * Query.Row, dyi = dy + i * DY.Row;
@@ -118,7 +117,7 @@ internal sealed unsafe partial class CpuBackend
                     vT.Multiply(queries, Width, visible, dyi, DY.Row, 1, ds, ScoreRow, accumulate: false);
                     for (int r = 0; r < queries; r++)
                     {
-                        int own = Causal ? Math.Clamp(i + r + sight - j, 0, visible) : visible;
+                        int own = Math.Clamp(Sight.Of(i + r) - j, 0, visible);
                         Softmax(p + r * ScoreRow, ds + r * ScoreRow, own, visible, lse[i + r], d[i + r - firstQuery]);
                     }
                     if (dkv)

@@ -5,7 +5,7 @@ namespace JepaEngine.Backends.Reference;
 internal sealed partial class ReferenceBackend<T>
 {
     /// <inheritdoc/>
-    public override void Attention(in Operand q, in Operand k, in Operand v, double scale, bool causal, in Operand dst, in Operand lse)
+    public override void Attention(in Operand q, in Operand k, in Operand v, double scale, int causalBlock, in Operand dst, in Operand lse)
     {
         View<T> query = Of(q), key = Of(k), value = Of(v), to = Of(dst), logSum = Of(lse);
         int queries = q.Shape[1], keys = k.Shape[1], width = q.Shape[3];
@@ -14,7 +14,7 @@ internal sealed partial class ReferenceBackend<T>
             for (int h = 0; h < q.Shape[2]; h++)
                 for (int i = 0; i < queries; i++)
                 {
-                    int seen = Seen(causal, i, queries, keys);
+                    int seen = Seen(causalBlock, i, queries, keys);
                     T most = T.NegativeInfinity, sum = T.Zero;
                     for (int j = 0; j < seen; j++)
                     {
@@ -39,7 +39,7 @@ internal sealed partial class ReferenceBackend<T>
     /// P comes back from lse (Dao et al., FlashAttention, arXiv 2205.14135, appendix B.2).
     /// </summary>
     public override void AttentionGrad(in Operand q, in Operand k, in Operand v, in Operand y, in Operand lse, in Operand dy,
-        double scale, bool causal, in Operand dq, in Operand dk, in Operand dv)
+        double scale, int causalBlock, in Operand dq, in Operand dk, in Operand dv)
     {
         View<T> query = Of(q), key = Of(k), value = Of(v), output = Of(y), logSum = Of(lse), upstream = Of(dy);
         View<T> toQuery = Of(dq), toKey = Of(dk), toValue = Of(dv);
@@ -51,7 +51,7 @@ internal sealed partial class ReferenceBackend<T>
             for (int h = 0; h < q.Shape[2]; h++)
                 for (int i = 0; i < queries; i++)
                 {
-                    int seen = Seen(causal, i, queries, keys);
+                    int seen = Seen(causalBlock, i, queries, keys);
                     T mean = Dot(upstream, output, b, i, i, h, width);
                     for (int j = 0; j < seen; j++)
                     {
@@ -68,7 +68,11 @@ internal sealed partial class ReferenceBackend<T>
     }
 
     /// <summary>How many keys query i sees, from the first on: none where i comes before them all.</summary>
-    private static int Seen(bool causal, int i, int queries, int keys) => causal ? Math.Max(0, i + keys - queries + 1) : keys;
+    private static int Seen(int causalBlock, int i, int queries, int keys)
+    {
+        int position = i + keys - queries;
+        return causalBlock == 0 ? keys : position < 0 ? 0 : Math.Min(keys, (position / causalBlock + 1) * causalBlock);
+    }
 
     /// <summary>Row i of x times row j of y, both of batch b and head h.</summary>
     private static T Dot(in View<T> x, in View<T> y, int b, int i, int j, int h, int width)
