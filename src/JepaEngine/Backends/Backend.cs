@@ -184,6 +184,13 @@ public abstract class Backend
     public abstract void AttentionGrad(in Operand q, in Operand k, in Operand v, in Operand y, in Operand lse, in Operand dy,
         double scale, int causalBlock, in Operand dq, in Operand dk, in Operand dv);
 
+    /// <summary>
+    /// Rotary positions: y[2k] = x[2k] cos[2k] − x[2k+1] sin[2k] and y[2k+1] = x[2k+1] cos[2k+1] + x[2k] sin[2k+1] along the last dimension of x and
+    /// dst [B, N, H, E]; transposed, the gradient: y[2k] = x[2k] cos[2k] + x[2k+1] sin[2k+1] and y[2k+1] = x[2k+1] cos[2k+1] − x[2k] sin[2k].
+    /// cos and sin are [B, N, E], E is even. The last stride of each is 1; the others are free. dst is not x.
+    /// </summary>
+    public abstract void Rotary(in Operand x, in Operand cos, in Operand sin, bool transposed, in Operand dst);
+
     // Normalisation --------------------------------------------------------------------------------------------------------------
 
     /// <summary>

@@ -114,6 +114,23 @@ public static partial class OpTable
             Sample("gapped", [Normal("qkv", [2, 6, 3 * 2 * 8]).Gapped()], x => x[0].SelfAttention(2)),
             Sample("transposed", [Normal("qkv", [2, 6, 3 * 2 * 8]).Transposed()], x => x[0].SelfAttention(2)),
         ]);
+
+        yield return new OpCase("Rotary", PerElement(3),
+        [
+            .. HeadWidths.Select(width => Rotary($"head width {width}", Normal("x", [2, 5, 3, width]), [1, 5, width])),
+            Rotary("a table for each batch", Normal("x", [3, 4, 2, 10]), [3, 4, 10]),
+            Rotary("one pair", Normal("x", [2, 3, 1, 2]), [1, 3, 2]),
+            Rotary("no tokens", Normal("x", [2, 0, 2, 8]), [1, 0, 8]),
+            Rotary("large", Normal("x", [2, 131, 4, 80]), [1, 131, 80]),
+            Rotary("gapped", Normal("x", [2, 5, 3, 24]).Gapped(), [2, 5, 24]),
+            Rotary("transposed", Normal("x", [2, 5, 4, 8]).Transposed(), [1, 5, 8]),
+            Sample("keys of packed projections", [Normal("qkv", [2, 6, 3 * 2 * 24]), .. Tables([1, 6, 24])],
+                x => x[0].Reshape(2, 6, 3, 2, 24).Select(2, 1).Rotary(x[1], x[2])),
+            Sample("a part of longer tables", [Normal("x", [2, 3, 2, 8]), .. Tables([1, 7, 16])],
+                x => x[0].Rotary(x[1].Slice(1, 2, 3).Slice(2, 0, 8), x[2].Slice(1, 4, 3).Slice(2, 8, 8))),
+            Sample("tables with gaps", [Normal("x", [2, 3, 2, 8]), .. Tables([2, 8, 3])],
+                x => x[0].Rotary(x[1].Transpose(1, 2), x[2].Transpose(1, 2))),
+        ]);
     }
 
     private static OpSample MatMul(string name, OpInput a, OpInput b) => Sample(name, [a, b], x => x[0].MatMul(x[1]));
@@ -132,6 +149,12 @@ public static partial class OpTable
 
     private static OpSample PatchEmbed(string name, OpInput pixels, Shape weight) => Sample(
         name, [pixels, Normal("weight", weight), Normal("bias", [weight[0]])], x => x[0].PatchEmbed(x[1], x[2]));
+
+    private static OpSample Rotary(string name, OpInput x, Shape tables) => Sample(
+        name, [x, .. Tables(tables)], t => t[0].Rotary(t[1], t[2]));
+
+    /// <summary>Any numbers, since nothing of rotary positions needs them to be cosines and sines.</summary>
+    private static OpInput[] Tables(Shape shape) => [Normal("cos", shape).Constant(), Normal("sin", shape).Constant()];
 
     private static OpSample Attention(string name, Shape q, Shape kv, int causalBlock = 0) => Sample(
         name, [Normal("q", q), Normal("k", kv), Normal("v", kv)], x => x[0].Attention(x[1], x[2], causalBlock));

@@ -41,6 +41,7 @@ public sealed class KernelAllocationTests : IDisposable
         Operand pixels = T(2, 3, 8, 8), kernel = T(5, 3, 4, 4), kernelBias = T(5), tokens = T(2, 4, 5);
         Operand q = T(2, 9, 2, 8), k = T(2, 9, 2, 8), val = T(2, 9, 2, 8), att = T(2, 9, 2, 8), dq = T(2, 9, 2, 8), dk = T(2, 9, 2, 8), dv = T(2, 9, 2, 8);
         Operand lse = T(2, 2, 9), ids = scope.FromRaw<int>([3, 0, 39], [3]).Operand, rows = T(3, 30), u = T(2, 20, 30), du = T(2, 20, 30);
+        Operand cos = T(2, 9, 8), sin = T(2, 9, 8);
         Operand p = T(500), g = T(500), m1 = T(500), m2 = T(500);
         return new()
         {
@@ -55,6 +56,7 @@ public sealed class KernelAllocationTests : IDisposable
             ["PatchEmbedPixelsGrad"] = b => b.PatchEmbedPixelsGrad(tokens, kernel, pixels),
             ["Attention"] = b => b.Attention(q, k, val, 0.3, causalBlock: 1, att, lse),
             ["AttentionGrad"] = b => b.AttentionGrad(q, k, val, att, lse, att, 0.3, causalBlock: 1, dq, dk, dv),
+            ["Rotary"] = b => b.Rotary(q, cos, sin, transposed: false, att),
             ["LayerNorm"] = b => b.LayerNorm(x, c0, c1, 1e-5, y, perRow, perRow2),
             ["LayerNormGrad"] = b => b.LayerNormGrad(x, c0, perRow, perRow2, y, z, accumulate: true, c1, c2),
             ["AdaLayerNorm"] = b => b.AdaLayerNorm(x, y, z, 1e-5, w, perRow, perRow2),

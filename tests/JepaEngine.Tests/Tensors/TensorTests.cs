@@ -26,6 +26,8 @@ public sealed class TensorTests : IDisposable
         { "Attention: q [1, 2, 3, 4], k [1, 2, 3, 5]", s => s.Zeros([1, 2, 3, 4]).Attention(s.Zeros([1, 2, 3, 5]), s.Zeros([1, 2, 3, 5])) },
         { "a causal block of -1 tokens", s => s.Zeros([1, 3, 1, 4]).Attention(s.Zeros([1, 3, 1, 4]), s.Zeros([1, 3, 1, 4]), causalBlock: -1) },
         { "causal with 3 queries but only 2 keys", s => s.Zeros([1, 3, 1, 4]).Attention(s.Zeros([1, 2, 1, 4]), s.Zeros([1, 2, 1, 4]), causalBlock: 1) },
+        { "Rotary: x [1, 2, 3, 5], cos [1, 2, 5] and sin [1, 2, 5] are not", s => s.Zeros([1, 2, 3, 5]).Rotary(s.Zeros([1, 2, 5]), s.Zeros([1, 2, 5])) },
+        { "Rotary: x [3, 2, 3, 4], cos [2, 2, 4]", s => s.Zeros([3, 2, 3, 4]).Rotary(s.Zeros([2, 2, 4]), s.Zeros([2, 2, 4])) },
         { "SelfAttention: [1, 2, 8] is not [B, N, 3·2·E]", s => s.Zeros([1, 2, 8]).SelfAttention(2) },
         { "PatchEmbed: 28x20 pixels do not divide into patches of 14", s => s.Zeros([1, 3, 28, 20]).PatchEmbed(s.Zeros([5, 3, 14, 14]), s.Zeros([5])) },
         { "MeanSquared loss: prediction [2] and target [3] differ", s => s.Zeros([2]).MeanSquaredError(s.Zeros([3])) },

@@ -24,6 +24,11 @@ internal unsafe interface IVector<V> where V : struct, IVector<V>
     /// <summary>Stores the first <paramref name="count"/> lanes; touches no memory beyond.</summary>
     static abstract void StorePartial(float* destination, V value, int count);
 
+    /// <summary>
+    /// Elements i, i + 1, ... of a row with those of each pair (2k, 2k + 1) exchanged; 0 beyond the <paramref name="left"/> that are left of it.
+    /// </summary>
+    static abstract V LoadExchanged(float* row, nint i, nint left);
+
     static abstract V operator +(V a, V b);
     static abstract V operator -(V a, V b);
     static abstract V operator *(V a, V b);

@@ -25,6 +25,8 @@ internal readonly unsafe struct V1(float value) : IVector<V1>
             *destination = value.value;
     }
 
+    public static V1 LoadExchanged(float* row, nint i, nint left) => new(row[i ^ 1]);
+
     public static V1 operator +(V1 a, V1 b) => new(a.value + b.value);
 
     public static V1 operator -(V1 a, V1 b) => new(a.value - b.value);

@@ -33,6 +33,9 @@ internal readonly unsafe struct V256(Vector256<float> value) : IVector<V256>
     public static void StorePartial(float* destination, V256 value, int count) => Avx.MaskStore(destination, Lanes(count), value.value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V256 LoadExchanged(float* row, nint i, nint left) => new(Avx.Permute(Simd.Lanes.Load<V256>(row + i, left).value, 0b10_11_00_01));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V256 operator +(V256 a, V256 b) => new(a.value + b.value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

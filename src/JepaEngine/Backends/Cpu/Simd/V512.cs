@@ -33,6 +33,9 @@ internal readonly unsafe struct V512(Vector512<float> value) : IVector<V512>
     public static void StorePartial(float* destination, V512 value, int count) => Avx512F.MaskStore(destination, Lanes(count), value.value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V512 LoadExchanged(float* row, nint i, nint left) => new(Avx512F.Permute4x32(Simd.Lanes.Load<V512>(row + i, left).value, 0b10_11_00_01));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V512 operator +(V512 a, V512 b) => new(a.value + b.value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
