@@ -247,7 +247,7 @@ public abstract class Backend
     /// </summary>
     public abstract void Sum(in Operand x, double scale, in Operand dst);
 
-    /// <summary>dst[i] = table[ids[i]]; table [V, D], ids I32 or I64 [R], dst [R, D].</summary>
+    /// <summary>dst[i] = table[ids[i]]; table: rows [V, D], ids I32 or I64 [R], dst [R, D].</summary>
     public abstract void Embedding(in Operand table, in Operand ids, in Operand dst);
 
     /// <summary>dtable[v] = Σ over i with ids[i] = v of dy[i], in the order of i; overwrites all of dtable.</summary>

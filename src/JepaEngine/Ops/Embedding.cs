@@ -19,7 +19,7 @@ public static partial class TensorOps
         foreach (long id in checkedIds)
             if ((ulong)id >= (ulong)table.Shape[0])
                 throw new ArgumentOutOfRangeException(nameof(ids), id, $"Embedding: table {table.Shape} has no row {id}");
-        table = table.Contiguous();
+        table = Op.Rows(table);
         Span<int> lengths = stackalloc int[ids.Shape.Rank + 1];
         ids.Shape.CopyTo(lengths);
         lengths[^1] = table.Shape[1];

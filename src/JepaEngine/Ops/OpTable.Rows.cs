@@ -50,6 +50,20 @@ public static partial class OpTable
             Embedding("two dimensions", [50, 24], [3, 17]),
             Embedding("large", [50, 192], [2, 301]),
             Embedding("no ids", [10, 7], [0]),
+            Sample("gapped", [Normal("table", [10, 7]).Gapped(), Ids("ids", [13], 10)], x => x[0].Embedding(x[1])),
+        ]);
+
+        yield return new OpCase("Gather", NoFlops,
+        [
+            Gather("plain", Normal("x", [2, 9, 33]), 5),
+            Gather("one token of one", Normal("x", [3, 1, 8]), 1),
+            Gather("each many times", Normal("x", [2, 3, 24]), 40),
+            Gather("no ids", Normal("x", [2, 9, 7]), 0),
+            Gather("large", Normal("x", [2, 257, 192]), 131),
+            Gather("gapped", Normal("x", [2, 9, 33]).Gapped(), 5),
+            Gather("transposed", Normal("x", [2, 9, 33]).Transposed(), 5),
+            Sample("all but the first token", [Normal("x", [2, 9, 24]), Ids("ids", [2, 4], 8)], x => x[0].Slice(1, 1, 8).Gather(x[1])),
+            Sample("I64", [Normal("x", [2, 9, 24]), Ids("ids", [2, 4], 9)], x => x[0].Gather(x[1].To(DType.I64))),
         ]);
 
         // A projection costs 2 D; each of its 17 knots a product, a sine, a cosine and two sums.
@@ -63,6 +77,9 @@ public static partial class OpTable
             Sample("five knots", [Normal("z", [2, 33, 24]), Normal("directions", [9, 24]).Constant()], x => x[0].SigReg(x[1], knots: 5)),
         ]);
     }
+
+    private static OpSample Gather(string name, OpInput x, int ids) =>
+        Sample(name, [x, Ids("ids", [x.Shape[0], ids], x.Shape[1])], t => t[0].Gather(t[1]));
 
     private static OpSample LayerNorm(string name, OpInput x, double eps) => Sample(
         name, [x, Normal("weight", [x.Shape[-1]]), Normal("bias", [x.Shape[-1]])], t => t[0].LayerNorm(t[1], t[2], eps));
@@ -84,7 +101,7 @@ public static partial class OpTable
         Sample(name, BatchNormInputs(x), t => t[0].BatchNorm(t[1], t[2], t[3], t[4], training: true));
 
     private static OpSample Embedding(string name, Shape table, Shape ids) => Sample(
-        name, [Normal("table", table), new OpInput("ids", ids, OpInputKind.Ids) { Bound = table[0] }], x => x[0].Embedding(x[1]));
+        name, [Normal("table", table), Ids("ids", ids, table[0])], x => x[0].Embedding(x[1]));
 
     private static OpSample SigReg(string name, Shape z, int directions) =>
         Sample(name, [Normal("z", z), Normal("directions", [directions, z[-1]]).Constant()], x => x[0].SigReg(x[1] / Math.Sqrt(z[-1])));

@@ -75,7 +75,7 @@ public static partial class OpTable
             Sample("large", [Normal("x", [130, 777]).Constant()], x => x[0].To(DType.BF16)),
             Sample("gapped", [Normal("x", [7, 33]).Gapped().Constant()], x => x[0].To(DType.BF16)),
             Sample("from bytes", [new OpInput("x", [7, 33], OpInputKind.Pixels)], x => x[0].To(x[0].Device.Compute)),
-            Sample("from ids", [new OpInput("x", [7, 33], OpInputKind.Ids) { Bound = 1000 }], x => x[0].To(x[0].Device.Compute)),
+            Sample("from ids", [Ids("x", [7, 33], 1000)], x => x[0].To(x[0].Device.Compute)),
         ]);
     }
 }

@@ -22,6 +22,8 @@ public static partial class OpTable
 
     private static OpInput Positive(string name, params Shape shape) => new(name, shape, OpInputKind.Positive);
 
+    private static OpInput Ids(string name, Shape shape, int bound) => new(name, shape, OpInputKind.Ids) { Bound = bound };
+
     private static OpInput Constant(this OpInput input) => input with { HasGrad = false };
 
     private static OpInput Gapped(this OpInput input) => input with { Layout = OpInputLayout.Gapped };

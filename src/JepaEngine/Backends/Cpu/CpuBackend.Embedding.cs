@@ -11,7 +11,7 @@ internal sealed unsafe partial class CpuBackend
     public override void Embedding(in Operand table, in Operand ids, in Operand dst)
     {
         long width = table.Shape[1];
-        Run(new EmbeddingKernel { Table = table.As<float>(), Ids = new Indices(ids), Dst = dst.As<float>(), Width = (nint)width },
+        Run(new EmbeddingKernel { Table = Rows(table, out nint stride), Stride = stride, Ids = new Indices(ids), Dst = dst.As<float>(), Width = (nint)width },
             ids.Count, PartOf(width));
     }
 
@@ -38,13 +38,13 @@ internal sealed unsafe partial class CpuBackend
     {
         public float* Table, Dst;
         public Indices Ids;
-        public nint Width;
+        public nint Stride, Width;
 
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run<V>(int part, nint start, nint end) where V : struct, IVector<V>
         {
             for (nint row = start; row < end; row++)
-                Buffer.MemoryCopy(Table + Ids[row] * Width, Dst + row * Width, Width * sizeof(float), Width * sizeof(float));
+                Buffer.MemoryCopy(Table + Ids[row] * Stride, Dst + row * Width, Width * sizeof(float), Width * sizeof(float));
         }
     }
 
