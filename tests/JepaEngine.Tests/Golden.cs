@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using System.Text.Json;
 using JepaEngine.IO;
 using JepaEngine.Memory;
@@ -18,9 +17,14 @@ internal sealed class Golden : IDisposable
     public JsonElement Config => JsonElement.Parse(File.Metadata["config"]);
 
     /// <summary>A tensor's numbers.</summary>
-    public double[] this[string key] => File.Entries[key].DType == DType.F64
-        ? MemoryMarshal.Cast<byte, double>(File.Bytes(key)).ToArray()
-        : [.. MemoryMarshal.Cast<byte, float>(File.Bytes(key)).ToArray().Select(x => (double)x)];
+    public double[] this[string key]
+    {
+        get
+        {
+            using var scope = new TensorScope(Device.Reference, "golden");
+            return File.Read(key, scope).ToArray<double>();
+        }
+    }
 
     public bool Has(string key) => File.Entries.ContainsKey(key);
 

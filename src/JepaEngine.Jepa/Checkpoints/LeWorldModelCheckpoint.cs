@@ -37,7 +37,7 @@ public static class LeWorldModelCheckpoint
     /// <exception cref="BadFileException">The file is damaged, or not of this kind.</exception>
     public static LeWorldModel Load(string path, Device device)
     {
-        using var file = new SafetensorsFile(path);
+        using TensorFile file = TensorFile.Open(path);
         LeWorldModel model = Build(file);
         try
         {
@@ -56,7 +56,7 @@ public static class LeWorldModelCheckpoint
     /// <exception cref="BadFileException">The file holds no optimiser of this model.</exception>
     public static void LoadOptimizer(string path, AdamW optimizer)
     {
-        using var file = new SafetensorsFile(path);
+        using TensorFile file = TensorFile.Open(path);
         if (!file.Metadata.TryGetValue(Steps, out string? text) || !long.TryParse(text, out long steps))
             throw new BadFileException(path, "it holds no optimiser; it was saved to be used, not to be trained further");
         StateDict.Read(file, [(Moment1, optimizer.Moment1), (Moment2, optimizer.Moment2)], key => key is not (Moment1 or Moment2));
@@ -67,7 +67,7 @@ public static class LeWorldModelCheckpoint
     /// <exception cref="BadFileException">Keys are missing, too many or of another shape.</exception>
     public static void LoadPublished(string path, LeWorldModel model)
     {
-        using var file = new SafetensorsFile(path);
+        using TensorFile file = TensorFile.Open(path);
         using var views = new TensorScope(model.Device, "published parts");
         List<(string, Tensor)> wanted = [];
         foreach ((string name, Parameter parameter) in model.Parameters())
@@ -81,7 +81,7 @@ public static class LeWorldModelCheckpoint
         StateDict.Read(file, wanted, LeWorldModelKeys.IsIdle);
     }
 
-    private static LeWorldModel Build(SafetensorsFile file)
+    private static LeWorldModel Build(TensorFile file)
     {
         if (!file.Metadata.TryGetValue(Config, out string? json))
             throw new BadFileException(file.Path, "it has no configuration, so it was not saved by this engine; a published state dict needs LoadPublished");

@@ -12,7 +12,7 @@ internal static class StateDict
     /// <param name="wanted">What is needed.</param>
     /// <param name="idle">Keys the file may have beyond that.</param>
     /// <exception cref="BadFileException">Names all keys that are missing, too many or of another shape or type.</exception>
-    public static void Read(SafetensorsFile file, IReadOnlyList<(string Key, Tensor Destination)> wanted, Predicate<string> idle)
+    public static void Read(TensorFile file, IReadOnlyList<(string Key, Tensor Destination)> wanted, Predicate<string> idle)
     {
         var extra = file.Entries.Keys.Where(key => !idle(key)).ToHashSet();
         foreach ((string key, _) in wanted)
@@ -22,11 +22,11 @@ internal static class StateDict
         List<string> missing = [], misfit = [];
         foreach ((string key, Tensor destination) in wanted)
         {
-            if (!file.Entries.TryGetValue(key, out SafetensorsEntry? entry))
+            if (!file.Entries.TryGetValue(key, out TensorEntry? entry))
                 missing.Add($"{key} (nearest is {Nearest.Of(key, candidates)})");
             else if (entry.Shape != destination.Shape)
                 misfit.Add($"{key} is {entry.Shape}, not {destination.Shape}");
-            else if (entry.DType is not (DType.F32 or DType.F64 or DType.F16 or DType.BF16))
+            else if (!entry.IsFloat)
                 misfit.Add($"{key} holds {entry.DType}, not floats");
         }
         if (missing.Count + misfit.Count + extra.Count > 0)

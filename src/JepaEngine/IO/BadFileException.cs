@@ -4,11 +4,14 @@ namespace JepaEngine.IO;
 public sealed class BadFileException : Exception
 {
     /// <summary>A fault of a file.</summary>
-    public BadFileException(string path, string fault, Exception? inner = null) : base($"{path}: {fault}", inner)
+    public BadFileException(string path, string fault, Exception? inner = null) : base(OneLine($"{path}: {fault}"), inner)
     {
         Path = path;
     }
 
     /// <summary>The file.</summary>
     public string Path { get; }
+
+    // Names come from the file: a line break or an escape sequence among them must not reach a terminal or a log.
+    private static string OneLine(string message) => string.Concat(message.Select(letter => char.IsControl(letter) ? ' ' : letter));
 }

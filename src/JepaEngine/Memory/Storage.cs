@@ -3,8 +3,8 @@ using JepaEngine.Primitives;
 namespace JepaEngine.Memory;
 
 /// <summary>
-/// A block of a device's memory. Blocks are rented from an <see cref="Allocator"/> and go back to it; <see cref="Version"/> counts the
-/// rentals, so that whoever still holds a returned block can tell.
+/// A block of a device's memory. Blocks are rented from an <see cref="Allocator"/> and go back to it, or borrowed from somebody else who owns
+/// the memory; <see cref="Version"/> counts the rentals, so that whoever still holds a returned block can tell.
 /// </summary>
 public sealed unsafe class Storage
 {
@@ -14,7 +14,7 @@ public sealed unsafe class Storage
         Capacity = capacity;
     }
 
-    /// <summary>Address of the first byte, aligned to 64.</summary>
+    /// <summary>Address of the first byte; aligned to 64, a borrowed block's to an element.</summary>
     public nint Pointer { get; }
 
     /// <summary>Size of the block in bytes, at least what was asked for.</summary>

@@ -13,6 +13,7 @@ public class TensorScope : IDisposable
 
     private readonly Allocator allocator;
     private readonly List<Storage> rented = [];
+    private readonly List<(Storage Storage, IDisposable Owner)> borrowed = [];
     private bool isHolder;
 
     /// <summary>Opens a scope on a device.</summary>
@@ -44,7 +45,7 @@ public class TensorScope : IDisposable
     /// </summary>
     public bool AcceptsResults { get; init; } = true;
 
-    /// <summary>Bytes this scope holds.</summary>
+    /// <summary>Bytes this scope holds; what it borrowed belongs to others and does not count.</summary>
     public long BytesInUse { get; private set; }
 
     /// <summary>Memory for a tensor of this scope; its content is arbitrary.</summary>
@@ -53,11 +54,20 @@ public class TensorScope : IDisposable
     {
         ObjectDisposedException.ThrowIf(IsDisposed, this);
         Storage storage = allocator.Rent(bytes);
-        if (!isHolder)
-            allocator.Enter(this);
-        isHolder = true;
+        Enter();
         rented.Add(storage);
         BytesInUse += storage.Capacity;
+        return storage;
+    }
+
+    /// <summary>Memory that somebody else owns, as a block of this scope: <paramref name="owner"/> is disposed, and lets it go, when the scope is.</summary>
+    /// <exception cref="ObjectDisposedException">The scope is disposed.</exception>
+    internal Storage Borrow(nint pointer, long bytes, IDisposable owner)
+    {
+        ObjectDisposedException.ThrowIf(IsDisposed, this);
+        var storage = new Storage(pointer, bytes);
+        Enter();
+        borrowed.Add((storage, owner));
         return storage;
     }
 
@@ -90,11 +100,24 @@ public class TensorScope : IDisposable
         foreach (Storage storage in rented)
             allocator.Return(storage);
         rented.Clear();
+        foreach ((Storage storage, IDisposable owner) in borrowed)
+        {
+            storage.Version++;
+            owner.Dispose();
+        }
+        borrowed.Clear();
         BytesInUse = 0;
         if (isHolder)
             allocator.Leave(this);
     }
 
     /// <inheritdoc/>
-    public override string ToString() => $"{Name} on {Device}: {rented.Count} blocks, {BytesInUse} bytes";
+    public override string ToString() => $"{Name} on {Device}: {rented.Count} blocks, {BytesInUse} bytes" + (borrowed.Count == 0 ? "" : $", {borrowed.Count} borrowed");
+
+    private void Enter()
+    {
+        if (!isHolder)
+            allocator.Enter(this);
+        isHolder = true;
+    }
 }

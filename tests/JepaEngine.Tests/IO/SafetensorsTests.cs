@@ -42,10 +42,10 @@ public sealed class SafetensorsTests : IDisposable
             else
                 Assert.Equal(tensor.ToArray<float>(), read.ToArray<float>());
         }
-        Assert.Equal(0, (new FileInfo(temporary.Path).Length - 8 - file.Entries.Values.Sum(e => e.Length)) % 8);
+        Assert.Equal(0, (new FileInfo(temporary.Path).Length - 8 - file.Entries.Values.Sum(e => e.Shape.Count * e.DType.Size())) % 8);
         Assert.Contains("no tensor 'a.weigth'; nearest is 'a.weight'", Assert.Throws<BadFileException>(() => file.Read("a.weigth", scope)).Message);
         Assert.Contains("'half' is [3, 4], but [4, 3] is needed", Assert.Throws<BadFileException>(() => file.ReadInto("half", scope.Zeros([4, 3]))).Message);
-        Assert.Contains("'int' holds I32", Assert.Throws<BadFileException>(() => file.ReadInto("int", scope.Zeros([1]))).Message);
+        Assert.Contains("'int' holds I32, but F64 is needed", Assert.Throws<BadFileException>(() => file.ReadInto("int", scope.Zeros([1]))).Message);
     }
 
     [Fact]
@@ -65,34 +65,79 @@ public sealed class SafetensorsTests : IDisposable
     }
 
     [Theory]
-    [InlineData("the header is no safetensors header", "[]")]
-    [InlineData("the header is no safetensors header", "{\"a\": 1}")]
-    [InlineData("the header is no safetensors header", "{\"a\": {}}")]
-    [InlineData("the header is no safetensors header", "{\"a\": {\"dtype\": 5, \"shape\": [2], \"data_offsets\": [0, 8]}}")]
-    [InlineData("the header is no safetensors header", "{\"a\": {\"dtype\": \"F32\", \"shape\": [2], \"data_offsets\": [0]}}")]
-    [InlineData("the header is no safetensors header", "{\"a\": {\"dtype\": \"F32\", \"shape\": [2.5], \"data_offsets\": [0, 10]}}")]
-    [InlineData("the header is no safetensors header", "{\"a\": {\"dtype\": \"F32\", \"shape\": [1,1,1,1,1,1,2], \"data_offsets\": [0, 8]}}")]
-    [InlineData("the header is no safetensors header", "{\"a\": {\"dtype\": \"F32\", \"shape\": [-2], \"data_offsets\": [0, 8]}}")]
-    [InlineData("the header is no safetensors header", "{\"a\": {\"dtype\": \"F32\", \"shape\": [99999999999], \"data_offsets\": [0, 8]}}")]
-    [InlineData("the header is no safetensors header", "{\"__metadata__\": {\"config\": 1}}")]
-    [InlineData("the header is no safetensors header", "{\"a\": {\"dtype\": \"F32\"")]
-    // 2^128 elements: their bytes wrap to 0 in any integer of the machine.
-    [InlineData("more elements than any memory", "{\"a\": {\"dtype\": \"F32\", \"shape\": [1073741824,1073741824,1073741824,1073741824,256], \"data_offsets\": [0, 0]}}")]
-    [InlineData("holds F8_E4M3; known are F32", "{\"a\": {\"dtype\": \"F8_E4M3\", \"shape\": [8], \"data_offsets\": [0, 8]}}")]
-    [InlineData("holds 0; known are F32", "{\"a\": {\"dtype\": \"0\", \"shape\": [2], \"data_offsets\": [0, 8]}}")]
-    [InlineData("claims -8..0", "{\"a\": {\"dtype\": \"F32\", \"shape\": [2], \"data_offsets\": [-8, 0]}}")]
-    [InlineData("claims 8..0", "{\"a\": {\"dtype\": \"F32\", \"shape\": [2], \"data_offsets\": [8, 0]}}")]
-    [InlineData("needs 12 bytes, but claims 0..8", "{\"a\": {\"dtype\": \"F32\", \"shape\": [3], \"data_offsets\": [0, 8]}}")]
-    [InlineData("tensors need 16 bytes, it has 8", "{\"a\": {\"dtype\": \"F32\", \"shape\": [4], \"data_offsets\": [0, 16]}}")]
-    [InlineData("'a' starts at byte 4611686018427387904 instead of 0",
-        "{\"a\": {\"dtype\": \"F32\", \"shape\": [2], \"data_offsets\": [4611686018427387904, 4611686018427387912]}}")]
-    [InlineData("'b' starts at byte 4 instead of 8",
-        "{\"a\": {\"dtype\": \"F32\", \"shape\": [2], \"data_offsets\": [0, 8]}, \"b\": {\"dtype\": \"F32\", \"shape\": [1], \"data_offsets\": [4, 8]}}")]
-    [InlineData("'a' starts at byte 4 instead of 0", "{\"a\": {\"dtype\": \"F32\", \"shape\": [1], \"data_offsets\": [4, 8]}}")]
-    [InlineData("tensors need 0 bytes, it has 8", "{}")]
-    [InlineData("'a' stands twice",
+    [InlineData("A03 a header that starts with { is missing before byte 9", "[]")]
+    [InlineData("A03 the JSON that should end at byte 12 is wrong about byte 10", "{} {")]
+    [InlineData("A03 is wrong about byte 8", "\u0000")]
+    [InlineData("A03 is wrong about byte", "{\"a\": {\"dtype\": \"F32\"")]
+    [InlineData("A03 the { of 'a' is missing", "{\"a\": 1}")]
+    [InlineData("A03 the dtype, shape or data_offsets of 'a' is missing", "{\"a\": {}}")]
+    [InlineData("A03 the dtype of 'a' is missing", "{\"a\": {\"dtype\": 5, \"shape\": [2], \"data_offsets\": [0, 8]}}")]
+    [InlineData("A03 data_offsets of 'a' is missing", "{\"a\": {\"dtype\": \"F32\", \"shape\": [2], \"data_offsets\": [0]}}")]
+    [InlineData("A03 the shape of 'a' as at most 6 whole numbers", "{\"a\": {\"dtype\": \"F32\", \"shape\": [2.5], \"data_offsets\": [0, 10]}}")]
+    [InlineData("A03 the shape of 'a' as at most 6 whole numbers", "{\"a\": {\"dtype\": \"F32\", \"shape\": [1,1,1,1,1,1,2], \"data_offsets\": [0, 8]}}")]
+    [InlineData("A03 the text of the metadata 'config'", "{\"__metadata__\": {\"config\": 1}}")]
+    [InlineData("A03 unknown or stands there twice: 'colour'", "{\"a\": {\"colour\": \"red\"}}")]
+    [InlineData("A04 'a' stands there twice",
         "{\"a\": {\"dtype\": \"F32\", \"shape\": [2], \"data_offsets\": [0, 8]}, \"a\": {\"dtype\": \"F32\", \"shape\": [2], \"data_offsets\": [0, 8]}}")]
-    public void A_header_that_lies_is_caught(string message, string header) => Refused(message, Bytes(header, Encoding.UTF8.GetByteCount(header)));
+    [InlineData("A04 stands there twice: 'shape'", "{\"a\": {\"dtype\": \"F32\", \"shape\": [2], \"shape\": [2], \"data_offsets\": [0, 8]}}")]
+    [InlineData("A04 'k' stands there twice", "{\"__metadata__\": {\"k\": \"\", \"k\": \"\"}}")]
+    [InlineData("A05 'b' starts at byte 4, inside 'a'",
+        "{\"a\": {\"dtype\": \"F32\", \"shape\": [2], \"data_offsets\": [0, 8]}, \"b\": {\"dtype\": \"F32\", \"shape\": [1], \"data_offsets\": [4, 8]}}")]
+    [InlineData("A05 'a' starts at byte 4 instead of 0", "{\"a\": {\"dtype\": \"F32\", \"shape\": [1], \"data_offsets\": [4, 8]}}")]
+    [InlineData("A05 'a' starts at byte 4611686018427387904 instead of 0",
+        "{\"a\": {\"dtype\": \"F32\", \"shape\": [2], \"data_offsets\": [4611686018427387904, 4611686018427387912]}}")]
+    [InlineData("A05 claims -8..0", "{\"a\": {\"dtype\": \"F32\", \"shape\": [2], \"data_offsets\": [-8, 0]}}")]
+    [InlineData("A05 claims 8..0", "{\"a\": {\"dtype\": \"F32\", \"shape\": [2], \"data_offsets\": [8, 0]}}")]
+    [InlineData("A06 tensors need 16 bytes, it has 8", "{\"a\": {\"dtype\": \"F32\", \"shape\": [4], \"data_offsets\": [0, 16]}}")]
+    [InlineData("A06 tensors need 0 bytes, it has 8", "{}")]
+    [InlineData("A07 needs 12 bytes, but claims 0..8", "{\"a\": {\"dtype\": \"F32\", \"shape\": [3], \"data_offsets\": [0, 8]}}")]
+    [InlineData("A07 'a' has a dimension of -2", "{\"a\": {\"dtype\": \"F32\", \"shape\": [-2], \"data_offsets\": [0, 8]}}")]
+    [InlineData("A07 'a' has a dimension of 1099511627776",
+        "{\"a\": {\"dtype\": \"F32\", \"shape\": [1099511627776, 1099511627776], \"data_offsets\": [0, 8]}}")]
+    // 2^128 elements: their bytes wrap to 0 in any integer of the machine.
+    [InlineData("A07 more elements than any memory",
+        "{\"a\": {\"dtype\": \"F32\", \"shape\": [1073741824,1073741824,1073741824,1073741824,256], \"data_offsets\": [0, 0]}}")]
+    [InlineData("A09 holds F8_E4M3; known are F64, F32", "{\"a\": {\"dtype\": \"F8_E4M3\", \"shape\": [8], \"data_offsets\": [0, 8]}}")]
+    [InlineData("A09 holds 0; known are F64, F32", "{\"a\": {\"dtype\": \"0\", \"shape\": [2], \"data_offsets\": [0, 8]}}")]
+    [InlineData("A10 is wrong about byte", "{\"a\": {\"shape\": [[[[[[8]]]]]]}}")]
+    public void A_header_that_lies_is_caught(string message, string header) => Refused(message[4..], Bytes(header, Encoding.UTF8.GetByteCount(header)));
+
+    /// <summary>Ten times as many tensors as are read, and a name of a megabyte: refused at the first too many, without room for the rest.</summary>
+    [Fact]
+    public void A10_A_header_without_measure_costs_neither_its_memory_nor_its_time()
+    {
+        var header = new StringBuilder("{");
+        for (int i = 0; i < 1_000_000; i++)
+            header.Append($"\"{i}\":{{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]}},");
+        header[^1] = '}';
+        File.WriteAllBytes(temporary.Path, Bytes(header.ToString(), header.Length));
+        header.Clear();
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        Assert.Contains("more than 100000 tensors", Assert.Throws<BadFileException>(() => new SafetensorsFile(temporary.Path)).Message);
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 128_000_000);
+
+        string name = $"{{\"{new string('n', 1_000_000)}\":{{\"dtype\":\"U8\",\"shape\":[8],\"data_offsets\":[0,8]}}}}";
+        File.WriteAllBytes(temporary.Path, Bytes(name, name.Length));
+        BadFileException error = Assert.Throws<BadFileException>(() => new SafetensorsFile(temporary.Path));
+        Assert.Contains("has 1000000 letters; at most 1024", error.Message);
+        Assert.InRange(error.Message.Length, 1, 300);
+    }
+
+    [Fact]
+    public void A11_A_padded_header_and_data_that_is_not_aligned_are_read()
+    {
+        const string header = "  {\"a\": {\"dtype\": \"F32\", \"shape\": [2], \"data_offsets\": [0, 8]}}   \n ";
+        for (int pad = 0; pad < 4; pad++)
+        {
+            byte[] bytes = Bytes(header + new string(' ', pad), header.Length + pad);
+            BinaryPrimitives.WriteSingleLittleEndian(bytes.AsSpan(bytes.Length - 4), 1.5f);
+            File.WriteAllBytes(temporary.Path, bytes);
+            using var file = new SafetensorsFile(temporary.Path);
+            using var cpu = new TensorScope(Device.Cpu);
+            Assert.Equal([0, 1.5f], file.Load("a", cpu).ToArray<float>());
+            Assert.Equal([0, 1.5f], file.Read("a", scope).ToArray<float>());
+        }
+    }
 
     [Theory]
     [InlineData(ulong.MaxValue)]
@@ -102,10 +147,10 @@ public sealed class SafetensorsTests : IDisposable
     public void A_header_length_that_lies_is_caught(ulong length) => Refused($"the header claims {length} bytes", Bytes("{}", length));
 
     [Fact]
-    public void A_missing_file_and_a_folder_are_refused()
+    public void A15_A_missing_file_and_a_folder_are_refused()
     {
         Assert.Contains("it cannot be read", Assert.Throws<BadFileException>(() => new SafetensorsFile(temporary.Path)).Message);
-        Assert.Contains("it cannot be read", Assert.Throws<BadFileException>(() => new SafetensorsFile(temporary.Folder)).Message);
+        Assert.Contains("it is a folder", Assert.Throws<BadFileException>(() => new SafetensorsFile(temporary.Folder)).Message);
     }
 
     [Fact]

@@ -1,0 +1,37 @@
+namespace JepaEngine.IO;
+
+/// <summary>A run of bytes inside a file, as tensors see it: read from any position on, and perhaps mapped.</summary>
+internal abstract class ByteSource
+{
+    /// <summary>Number of bytes.</summary>
+    public abstract long Length { get; }
+
+    /// <summary>Fills <paramref name="destination"/> from byte <paramref name="offset"/> on.</summary>
+    /// <exception cref="BadFileException">The file is shorter than it was, or damaged there.</exception>
+    public abstract void Read(long offset, Span<byte> destination);
+
+    /// <summary>The first byte in memory, while the loan lasts; null where the bytes do not lie in a mapped file.</summary>
+    public virtual FileBytes.Loan? Lend(out nint start)
+    {
+        start = 0;
+        return null;
+    }
+}
+
+/// <summary>Bytes that lie in the file as they are.</summary>
+/// <param name="file">The file.</param>
+/// <param name="start">The first byte.</param>
+/// <param name="length">Number of bytes.</param>
+internal sealed class StoredBytes(FileBytes file, long start, long length) : ByteSource
+{
+    public override long Length => length;
+
+    public override void Read(long offset, Span<byte> destination) => file.Read(start + offset, destination);
+
+    public override FileBytes.Loan? Lend(out nint first)
+    {
+        FileBytes.Loan? loan = file.Lend();
+        first = loan is null ? 0 : loan.Mapping.Start + (nint)start;
+        return loan;
+    }
+}

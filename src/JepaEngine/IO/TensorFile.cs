@@ -1,0 +1,176 @@
+using JepaEngine.Memory;
+using JepaEngine.Primitives;
+using JepaEngine.Tensors;
+
+namespace JepaEngine.IO;
+
+/// <summary>
+/// A file of named tensors, whatever its format. Opening reads what describes them and checks every claim of it against the file's length; a tensor's
+/// bytes are read when they are asked for. Many threads may read from one, each into its own scope.
+/// </summary>
+public abstract class TensorFile : IDisposable
+{
+    /// <summary>The most tensors a file may have; the largest published JEPA checkpoint with its optimiser has under 5000.</summary>
+    internal const int MaxTensors = 100_000;
+
+    /// <summary>The most letters of a name.</summary>
+    internal const int MaxName = 1024;
+
+    private readonly Dictionary<string, TensorEntry> entries = [];
+    private readonly Dictionary<string, string> metadata = [];
+
+    private protected TensorFile(string path)
+    {
+        Path = path;
+    }
+
+    /// <summary>The file.</summary>
+    public string Path { get; }
+
+    /// <summary>What kind of file it is, as a person would say it.</summary>
+    public abstract string Format { get; }
+
+    /// <summary>The tensors by name.</summary>
+    public IReadOnlyDictionary<string, TensorEntry> Entries => entries;
+
+    /// <summary>What the file holds besides tensors, as text: a header's notes, a checkpoint's epoch.</summary>
+    public IReadOnlyDictionary<string, string> Metadata => metadata;
+
+    /// <summary>Opens a file by what is in it; its name does not matter.</summary>
+    /// <param name="path">The file; of several shards, the index.</param>
+    /// <param name="mapped">
+    /// Whether <see cref="Load"/> may map it. A mapped file that is cut short by someone while it is used ends the process, as the system has no other
+    /// answer; without mapping it is a <see cref="BadFileException"/>.
+    /// </param>
+    /// <exception cref="BadFileException">It is missing, damaged, or of no known format.</exception>
+    public static TensorFile Open(string path, bool mapped = true) => new SafetensorsFile(path, mapped);
+
+    /// <summary>Copies a tensor into a scope, converted to what its device computes in (integers and pixels keep their dtype).</summary>
+    /// <exception cref="BadFileException">There is no such tensor, or the file is shorter than it was.</exception>
+    public Tensor Read(string name, TensorScope scope)
+    {
+        TensorEntry entry = Entry(name);
+        Tensor tensor = scope.Empty(entry.Shape, entry.IsFloat ? scope.Device.Compute : entry.DType);
+        Fill(entry, tensor);
+        return tensor;
+    }
+
+    /// <summary>Overwrites a tensor with the file's numbers.</summary>
+    /// <exception cref="BadFileException">There is no such tensor, it has another shape, or floats are needed and it has none.</exception>
+    public void ReadInto(string name, Tensor destination)
+    {
+        TensorEntry entry = Entry(name);
+        if (entry.Shape != destination.Shape)
+            throw new BadFileException(Path, $"'{name}' is {entry.Shape}, but {destination.Shape} is needed; the file belongs to a model of another size");
+        if (!entry.IsFloat && destination.DType != entry.DType)
+            throw new BadFileException(Path, $"'{name}' holds {entry.DType}, but {destination.DType} is needed");
+        Fill(entry, destination);
+    }
+
+    /// <summary>
+    /// As <see cref="Read"/>, but without a copy where the file holds the tensor as the device needs it: its memory is then the mapped file, until the
+    /// scope is disposed. What is written to it stays in memory, is seen by later loads from this object, and never reaches the file.
+    /// </summary>
+    /// <exception cref="BadFileException">There is no such tensor, or the file is shorter than it was.</exception>
+    public Tensor Load(string name, TensorScope scope)
+    {
+        TensorEntry entry = Entry(name);
+        Place place = entry.Place;
+        int size = entry.DType.Size();
+        if (size == place.ElementSize && place.Layout.IsContiguous && (!entry.IsFloat || entry.DType == scope.Device.Compute)
+            && place.Source.Lend(out nint start) is { } loan)
+        {
+            start += (nint)place.First;
+            if (start % size == 0)
+                return new Tensor(scope, scope.Borrow(start, entry.Shape.Count * size, loan), entry.DType, new Layout(entry.Shape));
+            loan.Dispose();
+        }
+        return Read(name, scope);
+    }
+
+    /// <summary>The names of the float tensors that hold a NaN or an infinity; reads the whole file.</summary>
+    /// <exception cref="BadFileException">The file is shorter than it was.</exception>
+    public IReadOnlyList<string> NonFinite()
+    {
+        List<string> found = [];
+        foreach (TensorEntry entry in entries.Values.Where(e => e.IsFloat))
+        {
+            using var scope = new TensorScope(Device.Cpu, "scan");
+            Tensor tensor = scope.Empty(entry.Shape, entry.DType);
+            Fill(entry, tensor);
+            if (!Finite.All(tensor.Operand))
+                found.Add(entry.Name);
+        }
+        return found;
+    }
+
+    /// <summary>Closes the file; tensors that were loaded stay.</summary>
+    public void Dispose()
+    {
+        Dispose(disposing: true);
+        GC.SuppressFinalize(this);
+    }
+
+    /// <summary>Closes the file.</summary>
+    protected abstract void Dispose(bool disposing);
+
+    /// <summary>Enters a tensor whose place has been checked.</summary>
+    private protected void Add(TensorEntry entry)
+    {
+        if (entry.Name.Length > MaxName)
+            throw new BadFileException(Path, $"the name '{entry.Name[..40]}...' has {entry.Name.Length} letters; at most {MaxName} are read");
+        if (entries.Count == MaxTensors)
+            throw new BadFileException(Path, $"it has more than {MaxTensors} tensors, the most that are read");
+        if (!entries.TryAdd(entry.Name, entry))
+            throw new BadFileException(Path, $"'{entry.Name}' stands there twice");
+    }
+
+    /// <summary>Enters a text.</summary>
+    private protected void AddMetadata(string key, string value)
+    {
+        if (!metadata.TryAdd(key, value))
+            throw new BadFileException(Path, $"'{key}' stands there twice");
+    }
+
+    private TensorEntry Entry(string name) => entries.TryGetValue(name, out TensorEntry? entry)
+        ? entry
+        : throw new BadFileException(Path, $"it has no tensor '{name}'; nearest is '{Nearest.Of(name, entries.Keys)}'");
+
+    private static unsafe void Fill(TensorEntry entry, Tensor destination)
+    {
+        Place place = entry.Place;
+        if (entry.Shape.Count == 0)
+            return;
+        if (entry.DType == destination.DType && place.ElementSize == entry.DType.Size() && place.Layout.IsContiguous && destination.Layout.IsContiguous)
+        {
+            ReadBytes(place.Source, place.First, (byte*)destination.Operand.Storage.Pointer + destination.Layout.Offset * place.ElementSize,
+                entry.Shape.Count * place.ElementSize);
+            return;
+        }
+        using var staging = new TensorScope(destination.Device, "read");
+        long elements = place.Span;
+        Storage storage = staging.Rent(elements * entry.DType.Size());
+        ReadBytes(place.Source, place.First, (byte*)storage.Pointer, elements * place.ElementSize);
+        if (place.ElementSize < entry.DType.Size())
+            Widen((byte*)storage.Pointer, elements, place.ElementSize);
+        Span<long> strides = stackalloc long[entry.Shape.Rank];
+        for (int i = 0; i < strides.Length; i++)
+            strides[i] = place.Layout.Stride(i);
+        destination.Backend.Copy(new Operand(storage, entry.DType, new Layout(entry.Shape, strides, 0)), destination.Operand);
+    }
+
+    /// <summary>Spans have 31-bit lengths, tensors do not.</summary>
+    private static unsafe void ReadBytes(ByteSource source, long offset, byte* destination, long count)
+    {
+        const int piece = 1 << 30;
+        for (long done = 0; done < count; done += piece)
+            source.Read(offset + done, new Span<byte>(destination + done, (int)Math.Min(piece, count - done)));
+    }
+
+    /// <summary>8 or 16-bit signed integers to 32 bits, in place and therefore from the last on.</summary>
+    private static unsafe void Widen(byte* data, long count, int size)
+    {
+        for (long i = count - 1; i >= 0; i--)
+            ((int*)data)[i] = size == 1 ? ((sbyte*)data)[i] : ((short*)data)[i];
+    }
+}
