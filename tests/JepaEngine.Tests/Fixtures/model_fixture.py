@@ -1,0 +1,88 @@
+"""A fixture of one model: rule weights in, float64 results out, and how far PyTorch's own float32 is from them."""
+import json
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+
+import rule
+
+FOLDER = Path(__file__).resolve().parent / "models"
+
+
+def rule_tensor(name, shape):
+    return torch.from_numpy(rule.numbers(name, tuple(shape)))
+
+
+class Record:
+    """The outputs of modules, by name, while a model runs: blocks inside models that return only their end."""
+
+    def __init__(self, modules):
+        self.outputs = {}
+        self.hooks = [module.register_forward_hook(self.hook(name)) for name, module in modules.items()]
+
+    def hook(self, name):
+        def keep(module, arguments, output):
+            self.outputs[name] = output[0] if isinstance(output, tuple) else output
+        return keep
+
+    def __enter__(self):
+        return self.outputs
+
+    def __exit__(self, *error):
+        for hook in self.hooks:
+            hook.remove()
+
+
+def blocks(prefix, layers):
+    return {f"{prefix}blocks.{i}": layer for i, layer in enumerate(layers)}
+
+
+class Fixture:
+    """models/NAME.safetensors. `modules` maps a prefix in the file to a module; `published` turns a module's key into the file's;
+    `given` are weights that the file must hold as they are, by key."""
+
+    def __init__(self, name, config, modules, published=lambda key: key):
+        self.name, self.config, self.modules = name, config, modules
+        self.keys, self.inputs, self.stored, self.errors = {}, {}, {}, {}
+        for prefix, module in modules.items():
+            self.fill(prefix, module, published)
+
+    def fill(self, prefix, module, published):
+        state = {}
+        for key, tensor in module.state_dict().items():
+            name = prefix + published(key)
+            self.keys[name] = list(tensor.shape)
+            state[key] = rule_tensor(name, tensor.shape)
+        module.load_state_dict(state)
+        module.eval()
+
+    def input(self, name, *shape):
+        name = "input." + name
+        self.inputs[name] = list(shape)
+        return rule_tensor(name, shape)
+
+    def store(self, **integers):
+        """Masks and other integers."""
+        self.stored |= {key.replace("__", "."): value for key, value in integers.items()}
+
+    @torch.no_grad()
+    def run(self, results, **inputs):
+        """results(**inputs) -> tensors by name, in float32 and then, kept, in float64."""
+        single = results(**inputs)
+        for module in self.modules.values():
+            module.double()
+        golden = results(**{key: value.double() for key, value in inputs.items()})
+        for key, value in golden.items():
+            assert value.dtype == torch.float64, key
+            self.errors[key] = ((single[key].double() - value).abs().max() / value.abs().max()).item()
+            self.stored[key] = value.float()
+
+    def save(self):
+        path = FOLDER / f"{self.name}.safetensors"
+        config = self.config if isinstance(self.config, str) else json.dumps(self.config)
+        save_file({key: value.contiguous() for key, value in self.stored.items()}, path,
+                  {"config": config, "keys": json.dumps(self.keys), "inputs": json.dumps(self.inputs)})
+        print(f"{path.name}: {path.stat().st_size:,} bytes")
+        for key, error in self.errors.items():
+            print(f"  {key} {list(self.stored[key].shape)}: {error:.1e}")
