@@ -1,5 +1,6 @@
 """A fixture of one model: rule weights in, float64 results out, and how far PyTorch's own float32 is from them."""
 import json
+import sys
 from pathlib import Path
 
 import torch
@@ -8,6 +9,7 @@ from safetensors.torch import save_file
 import rule
 
 FOLDER = Path(__file__).resolve().parent / "models"
+sys.path.append(str(FOLDER.parents[3] / "benchmarks" / "peers"))
 
 
 def rule_tensor(name, shape):
@@ -35,36 +37,46 @@ class Record:
 
 
 def blocks(prefix, layers):
-    return {f"{prefix}blocks.{i}": layer for i, layer in enumerate(layers)}
+    return {f"{prefix}.blocks.{i}": layer for i, layer in enumerate(layers)}
+
+
+def draws(seed, tokens, *counts):
+    """Disjoint sets of ids [2, count] out of tokens: the first item's ascending, the second's others and in no order."""
+    generator = torch.Generator().manual_seed(seed)
+    both = torch.stack([torch.randperm(tokens, generator=generator) for _ in range(2)])
+    sets = list(both[:, :sum(counts)].split(counts, dim=1))
+    for ids in sets:
+        ids[0] = ids[0].sort().values
+    return sets
 
 
 class Fixture:
-    """models/NAME.safetensors. `modules` maps a prefix in the file to a module; `published` turns a module's key into the file's;
-    `given` are weights that the file must hold as they are, by key."""
+    """models/NAME.safetensors. `modules` maps a prefix in the file to a module; `published` turns a module's key into the file's."""
 
     def __init__(self, name, config, modules, published=lambda key: key):
         self.name, self.config, self.modules = name, config, modules
         self.keys, self.inputs, self.stored, self.errors = {}, {}, {}, {}
         for prefix, module in modules.items():
-            self.fill(prefix, module, published)
+            state = {key: self.weight(prefix + published(key), tensor) for key, tensor in module.state_dict().items()}
+            module.load_state_dict(state)
+            module.eval()
 
-    def fill(self, prefix, module, published):
-        state = {}
-        for key, tensor in module.state_dict().items():
-            name = prefix + published(key)
-            self.keys[name] = list(tensor.shape)
-            state[key] = rule_tensor(name, tensor.shape)
-        module.load_state_dict(state)
-        module.eval()
+    def weight(self, name, tensor):
+        """By the rule, unless it is a table that the module has computed: that one is stored."""
+        self.keys[name] = list(tensor.shape)
+        if name.endswith("pos_embed") and tensor.any():
+            self.stored["state." + name] = tensor
+            return tensor
+        return rule_tensor(name, tensor.shape)
 
     def input(self, name, *shape):
         name = "input." + name
         self.inputs[name] = list(shape)
         return rule_tensor(name, shape)
 
-    def store(self, **integers):
+    def store(self, integers):
         """Masks and other integers."""
-        self.stored |= {key.replace("__", "."): value for key, value in integers.items()}
+        self.stored |= integers
 
     @torch.no_grad()
     def run(self, results, **inputs):
@@ -76,12 +88,12 @@ class Fixture:
         for key, value in golden.items():
             assert value.dtype == torch.float64, key
             self.errors[key] = ((single[key].double() - value).abs().max() / value.abs().max()).item()
-            self.stored[key] = value.float()
+            self.stored[key] = value.float() if value.dim() else value
 
     def save(self):
         path = FOLDER / f"{self.name}.safetensors"
         config = self.config if isinstance(self.config, str) else json.dumps(self.config)
-        save_file({key: value.contiguous() for key, value in self.stored.items()}, path,
+        save_file({key: value.clone(memory_format=torch.contiguous_format) for key, value in self.stored.items()}, path,
                   {"config": config, "keys": json.dumps(self.keys), "inputs": json.dumps(self.inputs)})
         print(f"{path.name}: {path.stat().st_size:,} bytes")
         for key, error in self.errors.items():
