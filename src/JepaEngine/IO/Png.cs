@@ -3,11 +3,22 @@ using System.IO.Compression;
 
 namespace JepaEngine.IO;
 
-/// <summary>Writes 8-bit RGB and RGBA images as PNG (ISO/IEC 15948), each row with the filter that leaves the smallest residue.</summary>
+/// <summary>
+/// Reads PNG files (ISO/IEC 15948) of every kind as RGB, and writes 8-bit RGB and RGBA, each row with the filter that leaves the smallest residue.
+/// </summary>
 public static class Png
 {
-    private const int Filters = 5;
+    internal const int Filters = 5;
     private static readonly uint[] CrcTable = MakeCrcTable();
+
+    internal static ReadOnlySpan<byte> Signature => [0x89, (byte)'P', (byte)'N', (byte)'G', 0x0D, 0x0A, 0x1A, 0x0A];
+
+    /// <summary>
+    /// Reads a file of any colour type, depth and interlace as Pillow 13's convert("RGB") does: alpha and transparent colours are dropped, 16 bits lose the
+    /// lower 8, but 16-bit grey is clipped at 255.
+    /// </summary>
+    /// <exception cref="BadFileException">It cannot be read, is no PNG file, damaged, or larger than <see cref="Picture.MaxPixels"/>.</exception>
+    public static Picture Read(string path) => PngReader.Read(path);
 
     /// <summary>The file's bytes.</summary>
     /// <param name="pixels">[height, width, channels], red first.</param>
@@ -35,7 +46,7 @@ public static class Png
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(height);
         if (channels is not (3 or 4) || pixels.Length != (long)width * height * channels)
             throw new ArgumentException($"{pixels.Length} bytes are no {width}x{height} image of {channels} channels (3 or 4)", nameof(pixels));
-        stream.Write([0x89, (byte)'P', (byte)'N', (byte)'G', 0x0D, 0x0A, 0x1A, 0x0A]);
+        stream.Write(Signature);
         Span<byte> header = stackalloc byte[13];
         BinaryPrimitives.WriteInt32BigEndian(header, width);
         BinaryPrimitives.WriteInt32BigEndian(header[4..], height);
@@ -80,20 +91,31 @@ public static class Png
         long sum = 0;
         for (int i = 0; i < row.Length; i++)
         {
-            int left = i < channels ? 0 : row[i - channels];
-            int predicted = filter switch
-            {
-                0 => 0,
-                1 => left,
-                2 => above[i],
-                3 => (left + above[i]) / 2,
-                _ => Paeth(left, above[i], i < channels ? 0 : above[i - channels]),
-            };
-            result[i] = (byte)(row[i] - predicted);
+            int left = i < channels ? 0 : row[i - channels], corner = i < channels ? 0 : above[i - channels];
+            result[i] = (byte)(row[i] - Predict(filter, left, above[i], corner));
             sum += Math.Abs((int)(sbyte)result[i]);
         }
         return sum;
     }
+
+    /// <summary>Turns a filtered row back in place.</summary>
+    internal static void Unfilter(int filter, Span<byte> row, ReadOnlySpan<byte> above, int channels)
+    {
+        for (int i = 0; i < row.Length; i++)
+        {
+            int left = i < channels ? 0 : row[i - channels], corner = i < channels ? 0 : above[i - channels];
+            row[i] = (byte)(row[i] + Predict(filter, left, above[i], corner));
+        }
+    }
+
+    private static int Predict(int filter, int left, int above, int corner) => filter switch
+    {
+        0 => 0,
+        1 => left,
+        2 => above,
+        3 => (left + above) / 2,
+        _ => Paeth(left, above, corner),
+    };
 
     private static int Paeth(int left, int above, int corner)
     {
@@ -114,6 +136,9 @@ public static class Png
         BinaryPrimitives.WriteUInt32BigEndian(number, ~Crc(Crc(uint.MaxValue, type), data));
         stream.Write(number);
     }
+
+    /// <summary>The checksum of a chunk's type and data.</summary>
+    internal static uint Checksum(ReadOnlySpan<byte> bytes) => ~Crc(uint.MaxValue, bytes);
 
     private static uint Crc(uint crc, ReadOnlySpan<byte> bytes)
     {
