@@ -38,17 +38,15 @@ internal sealed class PngReader
     {
         try
         {
-            using FileStream stream = File.OpenRead(path);
-            // Pipes and devices have no length; reading one could last for ever.
-            if (stream.Length < Png.Signature.Length)
-                throw new BadFileException(path, $"{stream.Length} bytes are too few for a PNG file; was the copy cut short?");
-            if (stream.Length > Array.MaxLength)
-                throw new BadFileException(path, $"{stream.Length} bytes are more than a PNG file may have here ({Array.MaxLength}); scale the picture down first");
-            byte[] bytes = new byte[stream.Length];
-            stream.ReadExactly(bytes);
-            return bytes;
+            // Pipes and devices have no length; opening one could wait for ever.
+            long length = new FileInfo(path).Length;
+            if (length < Png.Signature.Length)
+                throw new BadFileException(path, $"{length} bytes are too few for a PNG file; was the copy cut short?");
+            if (length > Array.MaxLength)
+                throw new BadFileException(path, $"{length} bytes are more than a PNG file may have here ({Array.MaxLength}); scale the picture down first");
+            return File.ReadAllBytes(path);
         }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException or NotSupportedException)
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
             throw new BadFileException(path, "it cannot be read: " + error.Message, error);
         }
