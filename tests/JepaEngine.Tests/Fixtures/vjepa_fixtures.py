@@ -76,7 +76,8 @@ def make_vjepa2_ac():
               "predictor_dim": 128, "predictor_depth": 2, "predictor_heads": 2}
     encoder = vjepa.Encoder(2, 4, 4, 128, 2, 2)
     predictor = vjepa2_ac.Predictor(4, 128, 128, 2, 2)
-    fixture = Fixture("vjepa2_ac", config, {"encoder.module.backbone.": encoder, "predictor.module.backbone.": predictor})
+    # Their trainer wraps them once, those of the others twice.
+    fixture = Fixture("vjepa2_ac", config, {"encoder.module.": encoder, "predictor.module.": predictor})
 
     def results(frames, features, actions, states):
         with Record(blocks("predictor", predictor.predictor_blocks)) as steps:
