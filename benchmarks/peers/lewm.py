@@ -280,17 +280,24 @@ def random_directions(dim, slices):
     return F.normalize(torch.randn(dim, slices), dim=0)
 
 
-def transformers_encoder(encoder, c):
-    """transformers' ViTModel with the weights of an Encoder; version 5 renamed the parts of a layer."""
-    from transformers import ViTConfig, ViTModel
+def transformers_names(encoder):
+    """Our keys of an Encoder -> those of transformers' ViTModel; version 5 renamed the parts of a layer."""
     names = {"encoder.layer.": "layers.", "attention.attention.query": "attention.q_proj", "attention.attention.key": "attention.k_proj",
              "attention.attention.value": "attention.v_proj", "attention.output.dense": "attention.o_proj",
              "intermediate.dense": "mlp.fc1", "output.dense": "mlp.fc2"}
-    state = {}
-    for name, tensor in encoder.state_dict().items():
+    renamed = {}
+    for key in encoder.state_dict():
+        renamed[key] = key
         for old, new in names.items():
-            name = name.replace(old, new)
-        state[name] = tensor
+            renamed[key] = renamed[key].replace(old, new)
+    return renamed
+
+
+def transformers_encoder(encoder, c):
+    """transformers' ViTModel with the weights of an Encoder."""
+    from transformers import ViTConfig, ViTModel
+    renamed = transformers_names(encoder)
+    state = {renamed[key]: tensor for key, tensor in encoder.state_dict().items()}
     vit = ViTModel(ViTConfig(image_size=c.image, patch_size=c.patch, hidden_size=c.hidden, num_hidden_layers=c.layers,
                              num_attention_heads=c.heads, intermediate_size=c.mlp, layer_norm_eps=c.encoder_eps,
                              hidden_act="gelu", qkv_bias=True, attn_implementation="eager"), add_pooling_layer=False)

@@ -3,7 +3,7 @@ import sys
 
 import torch
 
-FAMILIES = ("vjepa2", "ijepa", "vjepa")
+FAMILIES = ("vjepa2", "ijepa", "vjepa", "file")
 
 if __name__ == "__main__":
     torch.set_num_threads(1)

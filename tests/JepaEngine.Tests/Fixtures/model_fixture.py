@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 import rule
 
@@ -14,6 +14,16 @@ sys.path.append(str(FOLDER.parents[3] / "benchmarks" / "peers"))
 
 def rule_tensor(name, shape):
     return torch.from_numpy(rule.numbers(name, tuple(shape)))
+
+
+def save_file(path, tensors, metadata):
+    """Equal runs give equal bytes: safetensors itself puts several metadata entries in any order."""
+    data = save({key: tensor.clone(memory_format=torch.contiguous_format) for key, tensor in tensors.items()}, metadata)
+    length = int.from_bytes(data[:8], "little")
+    header = json.dumps(json.loads(data[8:8 + length]) | {"__metadata__": metadata}, separators=(",", ":")).encode()
+    header += b" " * (-len(header) % 8)
+    path.write_bytes(len(header).to_bytes(8, "little") + header + data[8 + length:])
+    print(f"{path.name}: {path.stat().st_size:,} bytes")
 
 
 class Record:
@@ -93,8 +103,6 @@ class Fixture:
     def save(self):
         path = FOLDER / f"{self.name}.safetensors"
         config = self.config if isinstance(self.config, str) else json.dumps(self.config)
-        save_file({key: value.clone(memory_format=torch.contiguous_format) for key, value in self.stored.items()}, path,
-                  {"config": config, "keys": json.dumps(self.keys), "inputs": json.dumps(self.inputs)})
-        print(f"{path.name}: {path.stat().st_size:,} bytes")
+        save_file(path, self.stored, {"config": config, "keys": json.dumps(self.keys), "inputs": json.dumps(self.inputs)})
         for key, error in self.errors.items():
             print(f"  {key} {list(self.stored[key].shape)}: {error:.1e}")

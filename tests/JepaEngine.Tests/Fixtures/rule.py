@@ -9,7 +9,8 @@ The first line that fits a tensor gives scale and shift:
 
     name begins with input.action or input.state                       1                   0
     name begins with input.                                            2                   0
-    name holds mask_token, query_tokens, pos_embed, position_embeddings or mod_embed       0.5    0
+    name holds mask_token, query_tokens, pos_embed,
+        position_embeddings, mod_embed or cls_token                    0.5                 0
     two dimensions or more                                             sqrt(3 / fan_in)    0     fan_in: product of all but the first
     name ends in weight (LayerNorm)                                    0.2                 1
     anything else (biases)                                             0.2                 0
@@ -18,7 +19,7 @@ The names of weights are the keys of the file they would stand in, prefixes incl
 """
 import numpy as np
 
-TABLES = ("mask_token", "query_tokens", "pos_embed", "position_embeddings", "mod_embed")
+TABLES = ("mask_token", "query_tokens", "pos_embed", "position_embeddings", "mod_embed", "cls_token")
 
 
 def fnv1a64(text):

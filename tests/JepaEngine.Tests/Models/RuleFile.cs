@@ -13,15 +13,15 @@ namespace JepaEngine.Tests.Models;
 /// <para>Number i (row-major, from 0) of the tensor NAME is u * scale + shift in float32, rounded after the product and after the sum:
 /// h = splitmix64(fnv1a64(NAME in UTF-8) + i * 0x9E3779B97F4A7C15) modulo 2^64, splitmix64 being its finaliser alone; u = (h >> 40) * 2^-23 - 1,
 /// exact, in [-1, 1). The first that fits gives scale and shift: names of input.action or input.state 1, 0; of input. 2, 0; names that hold
-/// mask_token, query_tokens, pos_embed, position_embeddings or mod_embed 0.5, 0; two dimensions or more sqrt(3 / product of all but the first), 0;
-/// names that end in weight 0.2, 1; the rest 0.2, 0. The names of weights are the keys of the file they would stand in, prefixes included.</para>
+/// mask_token, query_tokens, pos_embed, position_embeddings, mod_embed or cls_token 0.5, 0; two dimensions or more sqrt(3 / product of all but the
+/// first), 0; names that end in weight 0.2, 1; the rest 0.2, 0. The names of weights are the keys of the file they would stand in, prefixes included.</para>
 /// </summary>
 internal sealed class RuleFile : IDisposable
 {
     /// <summary>Before the key of a weight that the fixture holds because it is not free: the sine tables.</summary>
     private const string Given = "state.";
 
-    private static readonly string[] Tables = ["mask_token", "query_tokens", "pos_embed", "position_embeddings", "mod_embed"];
+    private static readonly string[] Tables = ["mask_token", "query_tokens", "pos_embed", "position_embeddings", "mod_embed", "cls_token"];
 
     public RuleFile(string name)
     {
