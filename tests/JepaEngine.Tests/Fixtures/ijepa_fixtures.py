@@ -20,6 +20,7 @@ def published(key):
 def make_transformers(name, image, wide, **sizes):
     config = IJepaConfig(image_size=image, num_hidden_layers=2, num_attention_heads=2, layer_norm_eps=1e-6, attn_implementation="sdpa", **sizes)
     model = IJepaModel(config)
+    config.architectures = ["IJepaModel"]
     fixture = Fixture(name, config.to_json_string(use_diff=False), {"": model}, published)
 
     def results(image, wide):

@@ -39,6 +39,7 @@ def encode(model, prefix, pixels):
 def make_model(name, **sizes):
     config = config_of(**sizes)
     model = VJEPA2Model(config)
+    config.architectures = ["VJEPA2Model"]
     fixture = Fixture(name, config.to_json_string(use_diff=False), {"": model})
     context, target = draws(1, 32, 12, 10)
     fixture.store({"masked.context_mask": context, "masked.target_mask": target})
@@ -64,6 +65,7 @@ def make_model(name, **sizes):
 def make_classifier():
     config = config_of(hidden_size=128, num_labels=7)
     model = VJEPA2ForVideoClassification(config)
+    config.architectures = ["VJEPA2ForVideoClassification"]
     fixture = Fixture("vjepa2_classifier", config.to_json_string(use_diff=False), {"": model})
 
     def results(video):

@@ -21,6 +21,9 @@ internal sealed class RuleFile : IDisposable
     /// <summary>Before the key of a weight that the fixture holds because it is not free: the sine tables.</summary>
     private const string Given = "state.";
 
+    /// <summary>How far a double may be from a stored result, as a part of the largest value: the results are rounded to float32.</summary>
+    public const double Rounding = 1e-7;
+
     private static readonly string[] Tables = ["mask_token", "query_tokens", "pos_embed", "position_embeddings", "mod_embed", "cls_token"];
 
     public RuleFile(string name)

@@ -1,4 +1,6 @@
+using System.Text.Json;
 using JepaEngine.Memory;
+using JepaEngine.Ops;
 using JepaEngine.Primitives;
 using JepaEngine.Tensors;
 
@@ -28,5 +30,39 @@ public sealed class RuleFileTests
         Tensor bias = encoder.Single(weight => weight.Name == "layernorm.bias").Tensor;
         Assert.Equal([0.07651537f, 0.025787521f], bias.ToArray<float>()[..2]);
         Assert.Equal(64, file.Golden.Config.GetProperty("crop_size").GetInt32());
+    }
+
+    /// <summary>Inputs, weights and results together: I-JEPA's first layer from the rule is what PyTorch got.</summary>
+    [Theory]
+    [InlineData("ijepa_hd80")]
+    [InlineData("ijepa_hd88")]
+    public void The_rule_and_the_results_belong_together(string name)
+    {
+        using var file = new RuleFile(name);
+        using var scope = new TensorScope(Device.Reference, "test");
+        Tensor patches = file.Input("image", scope)
+            .PatchEmbed(file.Weight("embeddings.patch_embeddings.projection.weight", scope), file.Weight("embeddings.patch_embeddings.projection.bias", scope));
+        Golden.Close(name, file.Golden["image.embeddings"], patches + file.Weight("embeddings.position_embeddings", scope), RuleFile.Rounding);
+    }
+
+    [Fact]
+    public void A_table_comes_from_the_fixture()
+    {
+        using var file = new RuleFile("ijepa_original");
+        using var scope = new TensorScope(Device.Reference, "test");
+        // Row 0, column 1 of 4: the first half of the channels is the column.
+        float[] row = file.Weight("encoder.module.pos_embed", scope).ToArray<float>()[160..320];
+        Assert.Equal([0.841471f, 0.540302f, 0, 1], new[] { row[0], row[40], row[80], row[120] }.Select(x => MathF.Round(x, 6)));
+    }
+
+    [Fact]
+    public void The_keys_of_transformers_5_are_those_of_4_renamed()
+    {
+        string json = File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "Fixtures", "models", "lewm_keys.json"));
+        JsonProperty[] keys = [.. JsonElement.Parse(json).EnumerateObject()];
+        Assert.Equal(303, keys.Length);
+        Assert.Equal(303, keys.Select(key => key.Value.GetString()).Distinct().Count());
+        Assert.Contains(keys, key => key.Value.GetString() == "encoder.layers.11.attention.o_proj.weight");
+        Assert.Equal(12 * 16, keys.Count(key => key.Name != key.Value.GetString()));
     }
 }
