@@ -63,7 +63,7 @@ public static class LeWorldModelCheckpoint
         optimizer.Steps = steps;
     }
 
-    /// <summary>Fills an allocated model from a published state dict (<see cref="LeWorldModelKeys"/>), converted to safetensors.</summary>
+    /// <summary>Fills an allocated model from a published state dict (<see cref="LeWorldModelKeys"/>): the hub's weights.pt, or another format.</summary>
     /// <exception cref="BadFileException">Keys are missing, too many or of another shape.</exception>
     public static void LoadPublished(string path, LeWorldModel model)
     {

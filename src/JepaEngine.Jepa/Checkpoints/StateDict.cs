@@ -26,7 +26,7 @@ internal static class StateDict
                 missing.Add($"{key} (nearest is {Nearest.Of(key, candidates)})");
             else if (entry.Shape != destination.Shape)
                 misfit.Add($"{key} is {entry.Shape}, not {destination.Shape}");
-            else if (!entry.IsFloat)
+            else if (!entry.DType.IsFloat())
                 misfit.Add($"{key} holds {entry.DType}, not floats");
         }
         if (missing.Count + misfit.Count + extra.Count > 0)

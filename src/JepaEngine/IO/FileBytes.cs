@@ -10,7 +10,6 @@ namespace JepaEngine.IO;
 internal sealed class FileBytes : IDisposable
 {
     private readonly SafeFileHandle handle;
-    private readonly bool mapped;
     private readonly Lock gate = new();
     private Mapping? mapping;
 
@@ -19,7 +18,7 @@ internal sealed class FileBytes : IDisposable
     public FileBytes(string path, bool mapped)
     {
         Path = path;
-        this.mapped = mapped;
+        IsMapped = mapped;
         try
         {
             // The hub's cache is a tree of links.
@@ -43,6 +42,9 @@ internal sealed class FileBytes : IDisposable
 
     /// <summary>Its size in bytes when it was opened.</summary>
     public long Length { get; }
+
+    /// <summary>Whether <see cref="Lend"/> maps it.</summary>
+    public bool IsMapped { get; }
 
     /// <summary>Fills <paramref name="destination"/> from byte <paramref name="offset"/> on.</summary>
     /// <exception cref="BadFileException">The file ends before, or cannot be read.</exception>
@@ -78,7 +80,7 @@ internal sealed class FileBytes : IDisposable
     /// <exception cref="BadFileException">It cannot be mapped.</exception>
     public Loan? Lend()
     {
-        if (!mapped)
+        if (!IsMapped)
             return null;
         lock (gate)
         {
@@ -98,7 +100,7 @@ internal sealed class FileBytes : IDisposable
     public void Dispose()
     {
         handle.Dispose();
-        mapping?.Release();
+        Interlocked.Exchange(ref mapping, null)?.Release();
     }
 
     /// <summary>A part in a mapping.</summary>

@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using System.Runtime.InteropServices;
 using System.Text.Json;
 using JepaEngine.Primitives;
 using JepaEngine.Tensors;
@@ -9,11 +8,77 @@ namespace JepaEngine.IO;
 /// <summary>Writes safetensors files, whole or not at all.</summary>
 public static class Safetensors
 {
-    /// <summary>Writes tensors in F32 (integers and pixels in their own dtype) under their names.</summary>
+    /// <summary>The size above which transformers cuts a model: 5 GB.</summary>
+    public const long ShardSize = 5_000_000_000;
+
+    /// <summary>
+    /// Writes tensors under their names. Those of larger elements come first, so that each lies aligned and can be loaded without a copy.
+    /// </summary>
+    /// <param name="path">The file.</param>
+    /// <param name="tensors">Names and tensors.</param>
+    /// <param name="metadata">Notes in the header; transformers wants "format" to be "pt".</param>
+    /// <param name="floats">The type floats are written in; by default each in its own, but F64 in F32. Integers and pixels keep theirs.</param>
+    /// <exception cref="ArgumentException"><paramref name="floats"/> is no float type, or a name is there twice.</exception>
     /// <exception cref="IOException">The file cannot be written; an earlier one is intact.</exception>
-    public static void Write(string path, IReadOnlyList<(string Name, Tensor Tensor)> tensors, IReadOnlyDictionary<string, string>? metadata = null)
+    public static void Write(string path, IReadOnlyList<(string Name, Tensor Tensor)> tensors, IReadOnlyDictionary<string, string>? metadata = null,
+        DType? floats = null) => AtomicFile.Write(path, stream => Write(stream, tensors, metadata, floats));
+
+    /// <summary>
+    /// Writes a model's tensors as transformers does: to model.safetensors or, where that would be too large, to model-00001-of-0000N.safetensors and so
+    /// on with model.safetensors.index.json. The files take their names only once all are written, the index last.
+    /// </summary>
+    /// <param name="folder">Where to; made where there is none.</param>
+    /// <param name="tensors">Names and tensors.</param>
+    /// <param name="floats">As for <see cref="Write(string, IReadOnlyList{ValueTuple{string, Tensor}}, IReadOnlyDictionary{string, string}?, DType?)"/>.</param>
+    /// <param name="shardSize">The most bytes of tensors in one file; a larger tensor has a file of its own.</param>
+    /// <exception cref="ArgumentException">As there.</exception>
+    /// <exception cref="IOException">A file cannot be written; earlier ones are intact.</exception>
+    public static void WriteFolder(string folder, IReadOnlyList<(string Name, Tensor Tensor)> tensors, DType? floats = null, long shardSize = ShardSize)
     {
-        using var buffer = new MemoryStream();
+        var metadata = new Dictionary<string, string> { ["format"] = "pt" };
+        List<List<(string Name, Tensor Tensor)>> shards = Cut(tensors, floats, shardSize);
+        List<AtomicFile> files = [];
+        try
+        {
+            var map = new Dictionary<string, string>();
+            for (int i = 0; i < shards.Count; i++)
+            {
+                string name = shards.Count == 1 ? "model.safetensors" : $"model-{i + 1:D5}-of-{shards.Count:D5}.safetensors";
+                files.Add(new AtomicFile(Path.Combine(folder, name)));
+                Write(files[^1].Stream, shards[i], metadata, floats);
+                foreach ((string tensor, _) in shards[i])
+                    map.Add(tensor, name);
+            }
+            if (shards.Count > 1)
+            {
+                files.Add(new AtomicFile(Path.Combine(folder, "model.safetensors.index.json")));
+                WriteIndex(files[^1].Stream, map, tensors.Sum(t => Bytes(t.Tensor, floats)));
+            }
+            foreach (AtomicFile file in files)
+                file.Commit();
+        }
+        finally
+        {
+            foreach (AtomicFile file in files)
+                file.Dispose();
+        }
+    }
+
+    private static void Write(Stream stream, IReadOnlyList<(string Name, Tensor Tensor)> tensors, IReadOnlyDictionary<string, string>? metadata, DType? floats)
+    {
+        (string Name, Tensor Tensor)[] ordered = [.. tensors.OrderByDescending(t => Stored(t.Tensor, floats).Size())];
+        using MemoryStream header = Header(ordered, metadata, floats);
+        Span<byte> length = stackalloc byte[8];
+        BinaryPrimitives.WriteInt64LittleEndian(length, header.Length);
+        stream.Write(length);
+        header.WriteTo(stream);
+        foreach ((_, Tensor tensor) in ordered)
+            TensorBytes.Write(stream, tensor, Stored(tensor, floats));
+    }
+
+    private static MemoryStream Header((string Name, Tensor Tensor)[] tensors, IReadOnlyDictionary<string, string>? metadata, DType? floats)
+    {
+        var buffer = new MemoryStream();
         using (var json = new Utf8JsonWriter(buffer))
         {
             json.WriteStartObject();
@@ -25,18 +90,20 @@ public static class Safetensors
                 json.WriteEndObject();
             }
             long offset = 0;
+            var names = new HashSet<string>();
             foreach ((string name, Tensor tensor) in tensors)
             {
-                DType dtype = Stored(tensor);
+                if (!names.Add(name))
+                    throw new ArgumentException($"'{name}' is there twice", nameof(tensors));
                 json.WriteStartObject(name);
-                json.WriteString("dtype", dtype.ToString());
+                json.WriteString("dtype", Stored(tensor, floats).ToString());
                 json.WriteStartArray("shape");
                 foreach (int dimension in tensor.Shape)
                     json.WriteNumberValue(dimension);
                 json.WriteEndArray();
                 json.WriteStartArray("data_offsets");
                 json.WriteNumberValue(offset);
-                json.WriteNumberValue(offset += tensor.Shape.Count * dtype.Size());
+                json.WriteNumberValue(offset += Bytes(tensor, floats));
                 json.WriteEndArray();
                 json.WriteEndObject();
             }
@@ -45,26 +112,47 @@ public static class Safetensors
         // Spaces pad the header so that the data starts at a multiple of 8.
         while (buffer.Length % 8 != 0)
             buffer.WriteByte((byte)' ');
-        AtomicFile.Write(path, stream =>
-        {
-            Span<byte> length = stackalloc byte[8];
-            BinaryPrimitives.WriteInt64LittleEndian(length, buffer.Length);
-            stream.Write(length);
-            buffer.WriteTo(stream);
-            foreach ((_, Tensor tensor) in tensors)
-                stream.Write(Bytes(tensor));
-        });
+        return buffer;
     }
 
-    private static DType Stored(Tensor tensor) => tensor.DType == DType.F64 ? DType.F32 : tensor.DType;
-
-    private static byte[] Bytes(Tensor tensor) => Stored(tensor) switch
+    private static void WriteIndex(Stream stream, Dictionary<string, string> map, long size)
     {
-        DType.F32 => MemoryMarshal.AsBytes<float>(tensor.ToArray<float>()).ToArray(),
-        DType.BF16 => MemoryMarshal.AsBytes<BFloat16>(tensor.ToArray<BFloat16>()).ToArray(),
-        DType.F16 => MemoryMarshal.AsBytes<Half>(tensor.ToArray<Half>()).ToArray(),
-        DType.I64 => MemoryMarshal.AsBytes<long>(tensor.ToArray<long>()).ToArray(),
-        DType.I32 => MemoryMarshal.AsBytes<int>(tensor.ToArray<int>()).ToArray(),
-        _ => tensor.ToArray<byte>(),
-    };
+        using var json = new Utf8JsonWriter(stream, new JsonWriterOptions { Indented = true });
+        json.WriteStartObject();
+        json.WriteStartObject("metadata");
+        json.WriteNumber("total_size", size);
+        json.WriteEndObject();
+        json.WriteStartObject("weight_map");
+        foreach ((string tensor, string file) in map)
+            json.WriteString(tensor, file);
+        json.WriteEndObject();
+        json.WriteEndObject();
+    }
+
+    private static List<List<(string Name, Tensor Tensor)>> Cut(IReadOnlyList<(string Name, Tensor Tensor)> tensors, DType? floats, long most)
+    {
+        List<List<(string, Tensor)>> shards = [[]];
+        long used = 0;
+        foreach ((string name, Tensor tensor) in tensors)
+        {
+            long bytes = Bytes(tensor, floats);
+            if (used + bytes > most && shards[^1].Count > 0)
+            {
+                shards.Add([]);
+                used = 0;
+            }
+            shards[^1].Add((name, tensor));
+            used += bytes;
+        }
+        return shards;
+    }
+
+    private static long Bytes(Tensor tensor, DType? floats) => tensor.Shape.Count * Stored(tensor, floats).Size();
+
+    private static DType Stored(Tensor tensor, DType? floats)
+    {
+        if (floats is { } type && !type.IsFloat())
+            throw new ArgumentException($"{type} is no float type; use F32, BF16, F16 or F64", nameof(floats));
+        return !tensor.DType.IsFloat() ? tensor.DType : floats ?? (tensor.DType == DType.F64 ? DType.F32 : tensor.DType);
+    }
 }

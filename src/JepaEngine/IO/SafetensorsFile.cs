@@ -13,8 +13,6 @@ public sealed class SafetensorsFile : TensorFile
     /// <summary>The header, a tensor's description, its list of numbers.</summary>
     private const int MaxDepth = 3;
 
-    private readonly FileBytes file;
-
     /// <summary>Opens and checks a file.</summary>
     /// <param name="path">The file.</param>
     /// <param name="mapped">Whether <see cref="TensorFile.Load"/> may map it.</param>
@@ -23,9 +21,8 @@ public sealed class SafetensorsFile : TensorFile
     {
     }
 
-    internal SafetensorsFile(FileBytes file) : base(file.Path)
+    internal SafetensorsFile(FileBytes file) : base(file)
     {
-        this.file = file;
         try
         {
             if (file.Length < 8)
@@ -35,7 +32,7 @@ public sealed class SafetensorsFile : TensorFile
             ulong header = BinaryPrimitives.ReadUInt64LittleEndian(prefix);
             if (header > MaxHeader || 8 + (long)header > file.Length)
                 throw new BadFileException(Path, $"the header claims {header} bytes of a file of {file.Length}; it is truncated or no safetensors file");
-            ReadHeader((long)header);
+            ReadHeader(file, (long)header);
         }
         catch
         {
@@ -47,10 +44,7 @@ public sealed class SafetensorsFile : TensorFile
     /// <inheritdoc/>
     public override string Format => "safetensors";
 
-    /// <inheritdoc/>
-    protected override void Dispose(bool disposing) => file.Dispose();
-
-    private void ReadHeader(long length)
+    private void ReadHeader(FileBytes file, long length)
     {
         var data = new StoredBytes(file, 8 + length, file.Length - 8 - length);
         var header = new JsonTokens(file, 8, length, MaxDepth);

@@ -23,9 +23,6 @@ public sealed class TensorEntry
     public Shape Shape { get; }
 
     internal Place Place { get; }
-
-    /// <summary>Whether the elements are floats.</summary>
-    public bool IsFloat => DType is DType.F32 or DType.F64 or DType.F16 or DType.BF16;
 }
 
 /// <summary>Where the elements lie.</summary>
@@ -35,15 +32,15 @@ public sealed class TensorEntry
 /// <param name="ElementSize">Bytes of an element; fewer than its dtype has where a signed integer is to be widened.</param>
 internal sealed record Place(ByteSource Source, long Start, Layout Layout, int ElementSize)
 {
-    /// <summary>Elements from the layout's first to its last, gaps included; strides are not negative.</summary>
+    /// <summary>Elements from the layout's first to its last, gaps included; strides are not negative, but may be made to overflow.</summary>
     public long Span
     {
         get
         {
-            long last = 0;
+            Int128 last = 0;
             for (int i = 0; i < Layout.Shape.Rank; i++)
-                last += (Layout.Shape[i] - 1) * Layout.Stride(i);
-            return Layout.Shape.Count == 0 ? 0 : last + 1;
+                last += (Int128)(Layout.Shape[i] - 1) * Layout.Stride(i);
+            return Layout.Shape.Count == 0 ? 0 : (long)Int128.Min(last + 1, long.MaxValue);
         }
     }
 

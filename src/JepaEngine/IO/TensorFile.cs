@@ -16,21 +16,26 @@ public abstract class TensorFile : IDisposable
     /// <summary>The most letters of a name.</summary>
     internal const int MaxName = 1024;
 
+    /// <summary>The name of a tensor that is all of a file, without a name.</summary>
+    internal const string OnlyTensor = "tensor";
+
     private readonly Dictionary<string, TensorEntry> entries = [];
     private readonly Dictionary<string, string> metadata = [];
 
-    private protected TensorFile(string path)
+    private readonly FileBytes file;
+
+    private protected TensorFile(FileBytes file)
     {
-        Path = path;
+        this.file = file;
     }
 
     /// <summary>The file.</summary>
-    public string Path { get; }
+    public string Path => file.Path;
 
     /// <summary>What kind of file it is, as a person would say it.</summary>
     public abstract string Format { get; }
 
-    /// <summary>The tensors by name.</summary>
+    /// <summary>The tensors by name; one that is all of the file is called "tensor".</summary>
     public IReadOnlyDictionary<string, TensorEntry> Entries => entries;
 
     /// <summary>What the file holds besides tensors, as text: a header's notes, a checkpoint's epoch.</summary>
@@ -43,14 +48,26 @@ public abstract class TensorFile : IDisposable
     /// answer; without mapping it is a <see cref="BadFileException"/>.
     /// </param>
     /// <exception cref="BadFileException">It is missing, damaged, or of no known format.</exception>
-    public static TensorFile Open(string path, bool mapped = true) => new SafetensorsFile(path, mapped);
+    public static TensorFile Open(string path, bool mapped = true)
+    {
+        var bytes = new FileBytes(path, mapped);
+        try
+        {
+            return FileKind.Open(bytes);
+        }
+        catch
+        {
+            bytes.Dispose();
+            throw;
+        }
+    }
 
     /// <summary>Copies a tensor into a scope, converted to what its device computes in (integers and pixels keep their dtype).</summary>
     /// <exception cref="BadFileException">There is no such tensor, or the file is shorter than it was.</exception>
     public Tensor Read(string name, TensorScope scope)
     {
         TensorEntry entry = Entry(name);
-        Tensor tensor = scope.Empty(entry.Shape, entry.IsFloat ? scope.Device.Compute : entry.DType);
+        Tensor tensor = scope.Empty(entry.Shape, entry.DType.IsFloat() ? scope.Device.Compute : entry.DType);
         Fill(entry, tensor);
         return tensor;
     }
@@ -62,7 +79,7 @@ public abstract class TensorFile : IDisposable
         TensorEntry entry = Entry(name);
         if (entry.Shape != destination.Shape)
             throw new BadFileException(Path, $"'{name}' is {entry.Shape}, but {destination.Shape} is needed; the file belongs to a model of another size");
-        if (!entry.IsFloat && destination.DType != entry.DType)
+        if (!entry.DType.IsFloat() && destination.DType != entry.DType)
             throw new BadFileException(Path, $"'{name}' holds {entry.DType}, but {destination.DType} is needed");
         Fill(entry, destination);
     }
@@ -77,7 +94,7 @@ public abstract class TensorFile : IDisposable
         TensorEntry entry = Entry(name);
         Place place = entry.Place;
         int size = entry.DType.Size();
-        if (size == place.ElementSize && place.Layout.IsContiguous && (!entry.IsFloat || entry.DType == scope.Device.Compute)
+        if (size == place.ElementSize && place.Layout.IsContiguous && (!entry.DType.IsFloat() || entry.DType == scope.Device.Compute)
             && place.Source.Lend(out nint start) is { } loan)
         {
             start += (nint)place.First;
@@ -93,7 +110,7 @@ public abstract class TensorFile : IDisposable
     public IReadOnlyList<string> NonFinite()
     {
         List<string> found = [];
-        foreach (TensorEntry entry in entries.Values.Where(e => e.IsFloat))
+        foreach (TensorEntry entry in entries.Values.Where(entry => entry.DType.IsFloat()))
         {
             using var scope = new TensorScope(Device.Cpu, "scan");
             Tensor tensor = scope.Empty(entry.Shape, entry.DType);
@@ -112,7 +129,7 @@ public abstract class TensorFile : IDisposable
     }
 
     /// <summary>Closes the file.</summary>
-    protected abstract void Dispose(bool disposing);
+    protected virtual void Dispose(bool disposing) => file.Dispose();
 
     /// <summary>Enters a tensor whose place has been checked.</summary>
     private protected void Add(TensorEntry entry)
@@ -128,8 +145,22 @@ public abstract class TensorFile : IDisposable
     /// <summary>Enters a text.</summary>
     private protected void AddMetadata(string key, string value)
     {
+        if (metadata.Count == MaxTensors)
+            throw new BadFileException(Path, $"it has more than {MaxTensors} numbers and texts, the most that are read");
         if (!metadata.TryAdd(key, value))
             throw new BadFileException(Path, $"'{key}' stands there twice");
+    }
+
+    /// <summary>
+    /// Refuses a file whose tensors would need far more bytes than it has: views may repeat elements, tensors share a storage, and deflated bytes be
+    /// next to nothing. A genuine file may hold a few megabytes of zeros.
+    /// </summary>
+    private protected void CheckExpansion()
+    {
+        const long always = 16 << 20, times = 100;
+        double needed = entries.Values.Sum(e => Math.Max((double)e.Shape.Count * e.DType.Size(), e.Place.Source is InflatedBytes packed ? packed.Length : 0));
+        if (needed > Math.Max(always, (double)times * file.Length))
+            throw new BadFileException(Path, $"its tensors need {needed:F0} bytes once read, over {times} times the file; save it without compression");
     }
 
     private TensorEntry Entry(string name) => entries.TryGetValue(name, out TensorEntry? entry)

@@ -32,6 +32,9 @@ public static class DTypes
         _ => throw new ArgumentOutOfRangeException(nameof(dtype), dtype, "not a dtype"),
     };
 
+    /// <summary>Whether elements are floats.</summary>
+    public static bool IsFloat(this DType dtype) => dtype is DType.F32 or DType.F64 or DType.BF16 or DType.F16;
+
     /// <summary>The dtype that stores <typeparamref name="T"/>.</summary>
     /// <exception cref="NotSupportedException">No dtype stores <typeparamref name="T"/>.</exception>
     public static DType Of<T>() where T : unmanaged =>

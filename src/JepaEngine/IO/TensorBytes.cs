@@ -1,0 +1,38 @@
+using JepaEngine.Memory;
+using JepaEngine.Primitives;
+using JepaEngine.Tensors;
+
+namespace JepaEngine.IO;
+
+/// <summary>A tensor's elements as a file has them: row-major, little-endian, piece by piece.</summary>
+internal static unsafe class TensorBytes
+{
+    private const int Piece = 1 << 20;
+
+    /// <summary>Writes all elements, converted to <paramref name="dtype"/>.</summary>
+    public static void Write(Stream stream, Tensor tensor, DType dtype)
+    {
+        Operand source = tensor.Operand;
+        using var staging = new TensorScope(tensor.Device, "write");
+        if (!source.Layout.IsContiguous)
+        {
+            Storage whole = staging.Rent(source.Count * dtype.Size());
+            var copy = new Operand(whole, dtype, new Layout(source.Shape));
+            tensor.Backend.Copy(source, copy);
+            source = copy;
+        }
+        Storage? buffer = source.DType == dtype ? null : staging.Rent(Math.Min(Piece, source.Count) * dtype.Size());
+        for (long done = 0; done < source.Count; done += Piece)
+        {
+            int count = (int)Math.Min(Piece, source.Count - done);
+            var piece = new Operand(source.Storage, source.DType, new Layout([count], source.Layout.Offset + done));
+            if (buffer is not null)
+            {
+                var converted = new Operand(buffer, dtype, new Layout([count]));
+                tensor.Backend.Copy(piece, converted);
+                piece = converted;
+            }
+            stream.Write(new ReadOnlySpan<byte>((byte*)piece.Storage.Pointer + piece.Layout.Offset * dtype.Size(), count * dtype.Size()));
+        }
+    }
+}
