@@ -26,6 +26,13 @@ internal sealed class Golden : IDisposable
         }
     }
 
+    /// <summary>A tensor's bytes.</summary>
+    public byte[] Bytes(string key)
+    {
+        using var scope = new TensorScope(Device.Cpu, "golden");
+        return File.Read(key, scope).ToArray<byte>();
+    }
+
     public bool Has(string key) => File.Entries.ContainsKey(key);
 
     /// <summary>An input, requiring a gradient.</summary>
