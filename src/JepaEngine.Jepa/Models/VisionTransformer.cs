@@ -29,7 +29,8 @@ public sealed class VisionTransformer : Module
         positions = Trained("positions", [1, config.Tokens + 1, width], fanIn
             ? new Init.Values(SinCosPositions(config.ImageSize / config.Patch, width))
             : new Init.Normal(0.02));
-        patchEmbed = Child("patch_embed", new PatchEmbed(3, config.Patch, width, weights(3 * config.Patch * config.Patch), new Init.Constant(0)));
+        Init projection = weights(3 * config.Patch * config.Patch);
+        patchEmbed = Child("patch_embed", new PatchEmbed(3, config.Patch, width, weightInit: projection, biasInit: new Init.Constant(0)));
         blocks = new VitBlock[config.EncoderDepth];
         for (int i = 0; i < blocks.Length; i++)
             blocks[i] = Child($"blocks.{i}", new VitBlock(width, config.EncoderHeads, config.EncoderMlp, config.EncoderEpsilon, weights));

@@ -161,15 +161,17 @@ public abstract class Backend
     public abstract void MatMul(in Operand a, in Operand b, in Operand dst, in Epilogue epilogue);
 
     /// <summary>
-    /// dst [B, N, D] = bias + Σ over the patch of weight [D, C, P, P] · transform(pixels [B, C, H, W]), with stride P, N = (H/P)(W/P) row-major.
-    /// Pixels are U8 or the compute dtype with any strides; a null transform is the identity.
+    /// dst [B, N, D] = bias + Σ over the patch of weight [D, C, Tt, P, P] · transform(pixels [B, C, T, H, W]), with stride Tt in time and P in space;
+    /// N = (T/Tt)(H/P)(W/P), row-major. Pictures are clips of one frame with Tt = 1. With visible, I64 [B K], only these patches, dst [B, K, D]:
+    /// they are counted over all clips, b N + n. Pixels are U8 or the compute dtype with any strides; a null transform is the identity.
     /// </summary>
-    public abstract void PatchEmbed(in Operand pixels, PixelTransform? transform, in Operand weight, in Operand bias, in Operand dst);
+    public abstract void PatchEmbed(in Operand pixels, PixelTransform? transform, in Operand? visible, in Operand weight, in Operand bias, in Operand dst);
 
-    /// <summary>dweight [D, C, P, P] of <see cref="PatchEmbed"/>; dy [B, N, D]. (The bias's is a <see cref="Sum"/>.)</summary>
-    public abstract void PatchEmbedWeightGrad(in Operand pixels, PixelTransform? transform, in Operand dy, in Operand dweight, bool accumulate);
+    /// <summary>dweight [D, C, Tt, P, P] of <see cref="PatchEmbed"/>; dy [B, N or K, D]. (The bias's is a <see cref="Sum"/>.)</summary>
+    public abstract void PatchEmbedWeightGrad(in Operand pixels, PixelTransform? transform, in Operand? visible, in Operand dy, in Operand dweight,
+        bool accumulate);
 
-    /// <summary>dpixels [B, C, H, W] of <see cref="PatchEmbed"/> without a transform.</summary>
+    /// <summary>dpixels [B, C, T, H, W] of <see cref="PatchEmbed"/> without a transform, all patches visible; dy [B, N, D].</summary>
     public abstract void PatchEmbedPixelsGrad(in Operand dy, in Operand weight, in Operand dpixels);
 
     /// <summary>

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using JepaEngine.Autograd;
 using JepaEngine.Backends;
 using JepaEngine.Memory;
@@ -8,7 +9,9 @@ namespace JepaEngine.Ops;
 
 public static partial class TensorOps
 {
-    /// <summary>Rows of each batch by index, as the tokens that a mask keeps: x [B, N, D] and ids [B, K] (I32 or I64) give row ids[b, k] of x[b] at [b, k] of [B, K, D].</summary>
+    /// <summary>
+    /// Rows of each batch by index, as the tokens that a mask keeps: x [B, N, D] and ids [B, K] (I32 or I64) give [B, K, D], at [b, k] row ids[b, k] of x[b].
+    /// </summary>
     /// <exception cref="ArgumentException">The shapes do not fit or the ids are no integers.</exception>
     /// <exception cref="ArgumentOutOfRangeException">An id is not below N.</exception>
     public static Tensor Gather(this Tensor x, Tensor ids)
@@ -26,7 +29,8 @@ public static partial class TensorOps
     }
 
     /// <summary>ids [B, K] of <paramref name="count"/> tokens a batch as ids of all B · count: b · count + ids[b, k], I64 [B K].</summary>
-    private static Tensor RowsOf(string operation, TensorScope scope, Tensor ids, int batches, int count)
+    private static Tensor RowsOf(string operation, TensorScope scope, Tensor ids, int batches, int count,
+        [CallerArgumentExpression(nameof(ids))] string argument = "")
     {
         Op.Require(ids.Shape.Rank == 2 && ids.Shape[0] == batches && ids.DType is DType.I32 or DType.I64,
             $"{operation}: {ids} is not I32 or I64 ids [{batches}, K]");
@@ -34,7 +38,7 @@ public static partial class TensorOps
         for (int i = 0; i < rows.Length; i++)
         {
             if ((ulong)rows[i] >= (ulong)count)
-                throw new ArgumentOutOfRangeException(nameof(ids), rows[i],
+                throw new ArgumentOutOfRangeException(argument, rows[i],
                     $"{operation}: id {rows[i]} at [{i / ids.Shape[1]}, {i % ids.Shape[1]}] is not one of the tokens 0 to {count - 1}");
             rows[i] += (long)(i / ids.Shape[1]) * count;
         }

@@ -66,7 +66,7 @@ public static partial class OpTable
             Sample("its own residual", MlpInputs([2, 11, 24], 50, 24), x => x[0].Mlp(x[1], x[2], x[3], x[4], x[0])),
         ]);
 
-        yield return new OpCase("PatchEmbed", shapes => 2.0 * shapes[0].Count * shapes[1][0],
+        yield return new OpCase("PatchEmbed", PatchEmbedFlops,
         [
             PatchEmbed("plain", Normal("pixels", [2, 3, 8, 12]), [10, 3, 4, 4]),
             PatchEmbed("one patch", Normal("pixels", [1, 3, 14, 14]), [9, 3, 14, 14]),
@@ -80,6 +80,22 @@ public static partial class OpTable
             Sample("bytes, channels last",
                 [new OpInput("pixels", [2, 8, 12, 3], OpInputKind.Pixels), Normal("weight", [10, 3, 4, 4]), Normal("bias", [10])],
                 x => x[0].Permute(0, 3, 1, 2).PatchEmbed(x[1], x[2], PixelTransform.Normalize([0.5f, 0.5f, 0.5f], [0.25f, 0.5f, 1]))),
+            PatchEmbed("clips", Normal("pixels", [2, 3, 4, 8, 12]), [10, 3, 2, 4, 4]),
+            PatchEmbed("clips, one tubelet", Normal("pixels", [1, 3, 3, 7, 7]), [9, 3, 3, 7, 7]),
+            PatchEmbed("clips, large", Normal("pixels", [1, 3, 4, 64, 48]), [88, 3, 2, 16, 16]),
+            PatchEmbed("visible", Normal("pixels", [2, 3, 8, 12]), [10, 3, 4, 4], Ids("visible", [2, 4], 6)),
+            PatchEmbed("visible, each many times", Normal("pixels", [2, 2, 2, 4, 4]), [7, 2, 2, 2, 2], Ids("visible", [2, 33], 4)),
+            PatchEmbed("none visible", Normal("pixels", [2, 3, 8, 12]), [10, 3, 4, 4], Ids("visible", [2, 0], 6)),
+            PatchEmbed("clips, gapped, visible", Normal("pixels", [1, 3, 4, 8, 12]).Gapped(), [10, 3, 2, 4, 4], Ids("visible", [1, 5], 12)),
+            Sample("frames of bytes, channels last, visible",
+                [
+                    new OpInput("pixels", [2, 4, 16, 32, 3], OpInputKind.Pixels), Normal("weight", [10, 3, 2, 16, 16]), Normal("bias", [10]),
+                    Ids("visible", [2, 3], 4),
+                ],
+                x => x[0].Permute(0, 4, 1, 2, 3).PatchEmbed(x[1], x[2], PixelTransform.Normalize([0.5f, 0.5f, 0.5f], [0.25f, 0.5f, 1]), x[3].To(DType.I64))),
+            Sample("frames of bytes, channels outside",
+                [new OpInput("pixels", [2, 4, 3, 16, 32], OpInputKind.Pixels), Normal("weight", [10, 3, 2, 16, 16]), Normal("bias", [10])],
+                x => x[0].Transpose(1, 2).PatchEmbed(x[1], x[2])),
         ]);
 
         yield return new OpCase("Attention", shapes => 4.0 * shapes[0].Count * shapes[1][1],
@@ -147,8 +163,12 @@ public static partial class OpTable
         Normal("bias2", [outputs]),
     ];
 
-    private static OpSample PatchEmbed(string name, OpInput pixels, Shape weight) => Sample(
-        name, [pixels, Normal("weight", weight), Normal("bias", [weight[0]])], x => x[0].PatchEmbed(x[1], x[2]));
+    private static OpSample PatchEmbed(string name, OpInput pixels, Shape weight, params OpInput[] visible) => Sample(
+        name, [pixels, Normal("weight", weight), Normal("bias", [weight[0]]), .. visible], x => x[0].PatchEmbed(x[1], x[2], visible: x.ElementAtOrDefault(3)));
+
+    /// <summary>All pixels, or those of the visible patches, times the width.</summary>
+    private static double PatchEmbedFlops(Shape[] shapes) =>
+        2.0 * (shapes.Length > 3 ? (double)shapes[3].Count * shapes[1].Count : (double)shapes[0].Count * shapes[1][0]);
 
     private static OpSample Rotary(string name, OpInput x, Shape tables) => Sample(
         name, [x, .. Tables(tables)], t => t[0].Rotary(t[1], t[2]));

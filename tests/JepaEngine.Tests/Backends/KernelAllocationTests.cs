@@ -29,7 +29,7 @@ public sealed class KernelAllocationTests : IDisposable
         Assert.Equal(0, Garbage.Least(() => call(backend)));
     }
 
-    /// <summary>Every operation of a backend: [R, C] = [40, 30], [B, N, H, E] = [2, 9, 2, 8], pixels [2, 3, 8, 8] in patches of 4.</summary>
+    /// <summary>Every operation of a backend: [R, C] = [40, 30], [B, N, H, E] = [2, 9, 2, 8], pixels [2, 3, 2, 8, 8] in patches of 2 x 4.</summary>
     private Dictionary<string, Action<Backend>> Calls()
     {
         Operand T(params int[] shape) => scope.Full(new Shape(shape), 0.5).Operand;
@@ -38,7 +38,8 @@ public sealed class KernelAllocationTests : IDisposable
         Operand transposed = T(30, 40) with { Layout = new Layout([30, 40]).Transpose(0, 1) };
         Operand perRow = T(40), perRow2 = T(40), c0 = T(30), c1 = T(30), c2 = T(30), c3 = T(30), c4 = T(30), c5 = T(30), c6 = T(30), scalar = T();
         Operand square = T(30, 30), broadcast = c0 with { Layout = c0.Layout.Broadcast([40, 30]) }, sum = T(1, 30);
-        Operand pixels = T(2, 3, 8, 8), kernel = T(5, 3, 4, 4), kernelBias = T(5), tokens = T(2, 4, 5);
+        Operand pixels = T(2, 3, 2, 8, 8), kernel = T(5, 3, 2, 4, 4), kernelBias = T(5), tokens = T(2, 4, 5), seen = T(2, 1, 5);
+        Operand visible = scope.FromRaw<long>([3, 4], [2]).Operand;
         Operand q = T(2, 9, 2, 8), k = T(2, 9, 2, 8), val = T(2, 9, 2, 8), att = T(2, 9, 2, 8), dq = T(2, 9, 2, 8), dk = T(2, 9, 2, 8), dv = T(2, 9, 2, 8);
         Operand lse = T(2, 2, 9), ids = scope.FromRaw<int>([3, 0, 39], [3]).Operand, rows = T(3, 30), u = T(2, 20, 30), du = T(2, 20, 30);
         Operand cos = T(2, 9, 8), sin = T(2, 9, 8);
@@ -51,8 +52,8 @@ public sealed class KernelAllocationTests : IDisposable
             ["RandomUniform"] = b => b.RandomUniform(y, key, 0, 1),
             ["Dropout"] = b => b.Dropout(x, 0.5, key, y),
             ["MatMul"] = b => b.MatMul(x, square, y, new Epilogue { Bias = c0, Activation = Activation.Gelu, Derivative = z, Residual = w }),
-            ["PatchEmbed"] = b => b.PatchEmbed(pixels, Transform, kernel, kernelBias, tokens),
-            ["PatchEmbedWeightGrad"] = b => b.PatchEmbedWeightGrad(pixels, Transform, tokens, kernel, accumulate: true),
+            ["PatchEmbed"] = b => b.PatchEmbed(pixels, Transform, visible, kernel, kernelBias, seen),
+            ["PatchEmbedWeightGrad"] = b => b.PatchEmbedWeightGrad(pixels, Transform, visible, seen, kernel, accumulate: true),
             ["PatchEmbedPixelsGrad"] = b => b.PatchEmbedPixelsGrad(tokens, kernel, pixels),
             ["Attention"] = b => b.Attention(q, k, val, 0.3, causalBlock: 1, att, lse),
             ["AttentionGrad"] = b => b.AttentionGrad(q, k, val, att, lse, att, 0.3, causalBlock: 1, dq, dk, dv),

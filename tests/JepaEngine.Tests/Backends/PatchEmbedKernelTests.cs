@@ -1,14 +1,19 @@
 using JepaEngine.Backends;
 using JepaEngine.Memory;
 using JepaEngine.Primitives;
+using JepaEngine.Tensors;
 
 namespace JepaEngine.Tests.Backends;
 
 /// <summary>The CPU's patch embedding and its gradients against loops in double.</summary>
 public sealed unsafe class PatchEmbedKernelTests
 {
-    private static readonly (int B, int C, int H, int W, int P, int D)[] Sizes =
-        [(1, 1, 2, 2, 1, 1), (2, 3, 8, 12, 4, 5), (1, 3, 28, 42, 14, 33), (3, 2, 32, 16, 8, 24), (12, 3, 64, 64, 16, 48)];
+    // Frames and rows of a patch: pictures are clips of one frame.
+    private static readonly (int B, int C, int T, int H, int W, int R, int P, int D)[] Sizes =
+    [
+        (1, 1, 1, 2, 2, 1, 1, 1), (2, 3, 1, 8, 12, 1, 4, 5), (1, 3, 1, 28, 42, 1, 14, 33), (3, 2, 1, 32, 16, 1, 8, 24), (12, 3, 1, 64, 64, 1, 16, 48),
+        (2, 3, 4, 8, 12, 2, 4, 5), (1, 3, 6, 28, 42, 3, 14, 33), (2, 3, 4, 64, 48, 2, 16, 80),
+    ];
 
     public static TheoryData<CpuIsa, int> Backends() => KernelData.Backends();
 
@@ -17,21 +22,27 @@ public sealed unsafe class PatchEmbedKernelTests
     public void Forward_and_gradients_of_every_layout(CpuIsa isa, int threads)
     {
         Backend backend = KernelData.Backend(isa, threads);
-        foreach ((int b, int c, int h, int w, int p, int d) in Sizes)
-            for (int kind = 0; kind < 4; kind++)
+        foreach ((int b, int c, int f, int h, int w, int r, int p, int d) in Sizes)
+            for (int kind = 0; kind < 8; kind++)
             {
-                bool interleaved = (kind & 1) != 0, bytes = (kind & 2) != 0;
-                string what = $"[{b}, {c}, {h}, {w}] in {p}, {(interleaved ? "interleaved" : "planar")} {(bytes ? "bytes" : "floats")}";
+                bool interleaved = (kind & 1) != 0, bytes = (kind & 2) != 0, some = (kind & 4) != 0;
+                string what = $"[{b}, {c}, {f}, {h}, {w}] in {r} x {p}, {(interleaved ? "interleaved" : "planar")} {(bytes ? "bytes" : "floats")}"
+                    + (some ? ", some of them" : "");
                 using var scope = new TensorScope(Device.Cpu);
-                int tokens = h / p * (w / p), elements = c * p * p;
-                Layout layout = interleaved ? new Layout([b, h, w, c]).Permute(0, 3, 1, 2) : new Layout([b, c, h, w]);
+                int all = f / r * (h / p) * (w / p), tokens = some ? all / 2 + 1 : all, elements = c * r * p * p;
+                Layout layout = interleaved ? new Layout([b, f, h, w, c]).Permute(0, 4, 1, 2, 3) : new Layout([b, f, c, h, w]).Transpose(1, 2);
+                // Of each clip every other patch from the last, and the last once more.
+                long[] rows = [.. Enumerable.Range(0, b * tokens).Select(i => i / tokens * all + all - 1 - (some ? 2 * (i % tokens) % all : i % tokens))];
+                Operand? visible = some ? scope.FromRaw<long>(rows, [rows.Length]).Operand : null;
+                if (!some)
+                    Array.Sort(rows);
                 Operand pixels = bytes ? Bytes(scope, layout) : KernelData.Random(scope, 1, layout);
                 PixelTransform? transform = bytes ? PixelTransform.Normalize(Rising(c, 0.4f), Rising(c, 0.2f)) : null;
-                Operand weight = KernelData.Random(scope, 2, d, c, p, p), bias = KernelData.Random(scope, 3, d);
+                Operand weight = KernelData.Random(scope, 2, d, c, r, p, p), bias = KernelData.Random(scope, 3, d);
                 Operand dst = KernelData.Random(scope, 4, b, tokens, d), dy = KernelData.Random(scope, 5, b, tokens, d);
-                Operand dweight = KernelData.Random(scope, 6, d, c, p, p), dpixels = KernelData.Random(scope, 7, layout);
+                Operand dweight = KernelData.Random(scope, 6, d, c, r, p, p), dpixels = KernelData.Random(scope, 7, layout);
 
-                double[] patches = Patches(pixels, transform, p);
+                double[] whole = Patches(pixels, transform, r, p), patches = [.. rows.SelectMany(row => Patch(whole, row, elements))];
                 float[] wv = KernelData.Read(weight), bv = KernelData.Read(bias), dyv = KernelData.Read(dy);
                 float[] before = KernelData.Read(dweight);
                 double[] y = new double[b * tokens * d], dw = new double[d * elements], dpatches = new double[patches.Length];
@@ -48,15 +59,17 @@ public sealed unsafe class PatchEmbedKernelTests
                         y[t * d + o] = sum;
                     }
 
-                backend.PatchEmbed(pixels, transform, weight, bias, dst);
+                backend.PatchEmbed(pixels, transform, visible, weight, bias, dst);
                 KernelData.Near(y, KernelData.Read(dst), 1e-4, what);
-                backend.PatchEmbedWeightGrad(pixels, transform, dy, dweight, accumulate: true);
+                backend.PatchEmbedWeightGrad(pixels, transform, visible, dy, dweight, accumulate: true);
                 KernelData.Near([.. dw.Zip(before, (x, old) => x + old)], KernelData.Read(dweight), 1e-4, what + " dweight added");
-                backend.PatchEmbedWeightGrad(pixels, transform, dy, dweight, accumulate: false);
+                backend.PatchEmbedWeightGrad(pixels, transform, visible, dy, dweight, accumulate: false);
                 KernelData.Near(dw, KernelData.Read(dweight), 1e-4, what + " dweight");
+                if (some)
+                    continue;
                 double around = KernelData.Surroundings(dpixels);
                 backend.PatchEmbedPixelsGrad(dy, weight, dpixels);
-                KernelData.Near(dpatches, [.. Patches(dpixels, null, p).Select(x => (float)x)], 1e-4, what + " dpixels");
+                KernelData.Near(dpatches, [.. Patches(dpixels, null, r, p).Select(x => (float)x)], 1e-4, what + " dpixels");
                 Assert.Equal(around, KernelData.Surroundings(dpixels));
             }
     }
@@ -69,12 +82,12 @@ public sealed unsafe class PatchEmbedKernelTests
         {
             using var scope = new TensorScope(Device.Cpu);
             Backend backend = KernelData.Backend(CpuIsa.Auto, threads);
-            Operand pixels = Bytes(scope, new Layout([24, 64, 64, 3]).Permute(0, 3, 1, 2));
-            Operand weight = KernelData.Random(scope, 2, 48, 3, 16, 16);
+            Operand pixels = Bytes(scope, new Layout([24, 1, 64, 64, 3]).Permute(0, 4, 1, 2, 3));
+            Operand weight = KernelData.Random(scope, 2, 48, 3, 1, 16, 16);
             Operand dst = KernelData.Random(scope, 4, 24, 16, 48), dy = KernelData.Random(scope, 5, 24, 16, 48);
-            Operand dweight = KernelData.Random(scope, 6, 48, 3, 16, 16), dpixels = KernelData.Random(scope, 7, 24, 3, 64, 64);
-            backend.PatchEmbed(pixels, null, weight, KernelData.Random(scope, 3, 48), dst);
-            backend.PatchEmbedWeightGrad(pixels, null, dy, dweight, accumulate: false);
+            Operand dweight = KernelData.Random(scope, 6, 48, 3, 1, 16, 16), dpixels = KernelData.Random(scope, 7, 24, 3, 1, 64, 64);
+            backend.PatchEmbed(pixels, null, null, weight, KernelData.Random(scope, 3, 48), dst);
+            backend.PatchEmbedWeightGrad(pixels, null, null, dy, dweight, accumulate: false);
             backend.PatchEmbedPixelsGrad(dy, weight, dpixels);
             float[][] bits = [KernelData.Read(dst), KernelData.Read(dweight), KernelData.Read(dpixels)];
             first ??= bits;
@@ -92,26 +105,29 @@ public sealed unsafe class PatchEmbedKernelTests
         return new Operand(storage, DType.U8, layout);
     }
 
-    /// <summary>[B N, C P P], by the definition.</summary>
-    private static double[] Patches(in Operand pixels, PixelTransform? transform, int patch)
+    private static ArraySegment<double> Patch(double[] patches, long row, int elements) => new(patches, (int)row * elements, elements);
+
+    /// <summary>[B N, C R P P], by the definition.</summary>
+    private static double[] Patches(in Operand pixels, PixelTransform? transform, int tubelet, int patch)
     {
-        int channels = pixels.Shape[1], height = pixels.Shape[2], width = pixels.Shape[3];
+        int channels = pixels.Shape[1], frames = pixels.Shape[2], height = pixels.Shape[3], width = pixels.Shape[4];
         var result = new double[pixels.Count];
         int at = 0;
         for (int b = 0; b < pixels.Shape[0]; b++)
-            for (int row = 0; row < height / patch; row++)
-                for (int column = 0; column < width / patch; column++)
-                    for (int c = 0; c < channels; c++)
-                        for (int y = 0; y < patch; y++)
-                            for (int x = 0; x < patch; x++)
-                            {
-                                long line = (b * channels + c) * (long)height + row * patch + y;
-                                long index = pixels.Layout.IndexOf(line * width + column * patch + x);
-                                double value = pixels.DType == DType.U8
-                                    ? pixels.Storage.As<byte>()[index]
-                                    : pixels.Storage.As<float>()[index];
-                                result[at++] = transform == null ? value : value * transform.Scale[c] + transform.Shift[c];
-                            }
+            for (int start = 0; start < frames; start += tubelet)
+                for (int top = 0; top < height; top += patch)
+                    for (int left = 0; left < width; left += patch)
+                        for (int c = 0; c < channels; c++)
+                            for (int t = start; t < start + tubelet; t++)
+                                for (int y = top; y < top + patch; y++)
+                                    for (int x = left; x < left + patch; x++)
+                                    {
+                                        long index = pixels.Layout.IndexOf((((b * channels + c) * frames + t) * (long)height + y) * width + x);
+                                        double value = pixels.DType == DType.U8
+                                            ? pixels.Storage.As<byte>()[index]
+                                            : pixels.Storage.As<float>()[index];
+                                        result[at++] = transform == null ? value : value * transform.Scale[c] + transform.Shift[c];
+                                    }
         return result;
     }
 }

@@ -103,25 +103,40 @@ public sealed class ReferenceBackendTests : IDisposable
     public void PatchEmbed_and_its_gradients()
     {
         // A 2 × 4 image of one channel in patches of 2: patch 0 is [1 2; 5 6], patch 1 is [3 4; 7 8].
-        Operand pixels = Of([1, 1, 2, 4], 1, 2, 3, 4, 5, 6, 7, 8), weight = Of([1, 1, 2, 2], 1, 10, 100, 1000), bias = Of([1], 0.5);
-        Operand dst = Of([1, 2, 1]), dy = Of([1, 2, 1], 1, 2), dweight = Of([1, 1, 2, 2], 1, 1, 1, 1), dpixels = Of([1, 1, 2, 4]);
-        backend.PatchEmbed(pixels, null, weight, bias, dst);
+        Operand pixels = Of([1, 1, 1, 2, 4], 1, 2, 3, 4, 5, 6, 7, 8), weight = Of([1, 1, 1, 2, 2], 1, 10, 100, 1000), bias = Of([1], 0.5);
+        Operand dst = Of([1, 2, 1]), dy = Of([1, 2, 1], 1, 2), dweight = Of([1, 1, 1, 2, 2], 1, 1, 1, 1), dpixels = Of([1, 1, 1, 2, 4]);
+        backend.PatchEmbed(pixels, null, null, weight, bias, dst);
         Close([6521.5, 8743.5], dst);
-        backend.PatchEmbed(pixels, new PixelTransform([2], [1]), weight, bias, dst);
+        backend.PatchEmbed(pixels, new PixelTransform([2], [1]), null, weight, bias, dst);
         Close([2 * 6521 + 1111.5, 2 * 8743 + 1111.5], dst);
-        backend.PatchEmbedWeightGrad(pixels, null, dy, dweight, accumulate: true);
+        backend.PatchEmbedWeightGrad(pixels, null, null, dy, dweight, accumulate: true);
         Close([1 + 1 + 6, 1 + 2 + 8, 1 + 5 + 14, 1 + 6 + 16], dweight);
         backend.PatchEmbedPixelsGrad(dy, weight, dpixels);
         Close([1, 10, 2, 20, 100, 1000, 200, 2000], dpixels);
     }
 
     [Fact]
+    public void PatchEmbed_of_clips_sees_what_is_visible()
+    {
+        // Two clips of four frames of 1 × 2 pixels, in tubelets of two frames of one pixel: patches (frames 0, 1), (frames 2, 3), left pixel first.
+        Operand pixels = Of([2, 1, 4, 1, 2], 1, 2, 3, 4, 5, 6, 7, 8, 10, 20, 30, 40, 50, 60, 70, 80), weight = Of([1, 1, 2, 1, 1], 1, 100);
+        Operand dst = Of([2, 4, 1]), some = Of([2, 2, 1]), dweight = Of([1, 1, 2, 1, 1]), visible = new(scope.Rent(32), DType.I64, new Layout([4]));
+        backend.PatchEmbed(pixels, null, null, weight, Of([1], 0), dst);
+        Close([301, 402, 705, 806, 3010, 4020, 7050, 8060], dst);
+        backend.Copy(Of([4], 2, 2, 4, 7), visible);
+        backend.PatchEmbed(pixels, null, visible, weight, Of([1], 0), some);
+        Close([705, 705, 3010, 8060], some);
+        backend.PatchEmbedWeightGrad(pixels, null, visible, Of([2, 2, 1], 1, 2, 3, 4), dweight, accumulate: false);
+        Close([5 + 10 + 30 + 240, 7 + 14 + 90 + 320], dweight);
+    }
+
+    [Fact]
     public void PatchEmbed_reads_bytes()
     {
-        Operand pixels = new(scope.Rent(4), DType.U8, new Layout([1, 1, 2, 2])), weight = Of([1, 1, 2, 2], 1, 10, 100, 1000);
+        Operand pixels = new(scope.Rent(4), DType.U8, new Layout([1, 1, 1, 2, 2])), weight = Of([1, 1, 1, 2, 2], 1, 10, 100, 1000);
         Operand dst = Of([1, 1, 1]);
-        backend.Copy(Of([1, 1, 2, 2], 255, 0, 127, 1), pixels);
-        backend.PatchEmbed(pixels, null, weight, Of([1], 0), dst);
+        backend.Copy(Of([1, 1, 1, 2, 2], 255, 0, 127, 1), pixels);
+        backend.PatchEmbed(pixels, null, null, weight, Of([1], 0), dst);
         Close([255 + 12700 + 1000], dst);
     }
 

@@ -76,6 +76,19 @@ public class ModuleTests
         Assert.Contains("'Net parameters'", Assert.Throws<ObjectDisposedException>(() => value.ToArray<float>()).Message);
     }
 
+    [Fact]
+    public void Patches_with_a_tubelet_come_from_clips()
+    {
+        using var embed = new PatchEmbed(channels: 3, patch: 4, width: 5, tubelet: 2);
+        embed.Allocate(Device.Cpu);
+        using var scope = new TensorScope(Device.Cpu);
+        Tensor clips = scope.RandomNormal([2, 3, 4, 8, 8], new PhiloxKey(1)), visible = scope.FromRaw<int>([7, 0, 3, 3], [2, 2]);
+        Assert.Equal([5, 3, 2, 4, 4], embed.Parameters().First().Parameter.Value.Shape.ToArray());
+        Tensor all = embed.Forward(clips);
+        Assert.Equal([2, 2 * 2 * 2, 5], all.Shape.ToArray());
+        Assert.Equal(all.Gather(visible).ToArray<float>(), embed.Forward(clips, visible: visible).ToArray<float>());
+    }
+
     private sealed class Net : Module
     {
         private readonly Parameter scale;

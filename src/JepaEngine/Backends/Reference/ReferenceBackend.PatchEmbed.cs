@@ -6,77 +6,83 @@ namespace JepaEngine.Backends.Reference;
 internal sealed partial class ReferenceBackend<T>
 {
     /// <inheritdoc/>
-    public override void PatchEmbed(in Operand pixels, PixelTransform? transform, in Operand weight, in Operand bias, in Operand dst)
+    public override void PatchEmbed(in Operand pixels, PixelTransform? transform, in Operand? visible, in Operand weight, in Operand bias, in Operand dst)
     {
-        T[,,,] image = Image(pixels, transform);
+        T[] seen = Pixels(pixels, transform);
         View<T> w = Of(weight), b = Of(bias), to = Of(dst);
-        foreach (Patch patch in Patches(pixels.Shape, weight.Shape))
-            for (int d = 0; d < weight.Shape[0]; d++)
+        int width = weight.Shape[0];
+        long[][] patches = Patches(pixels.Shape, weight.Shape, visible);
+        for (int row = 0; row < patches.Length; row++)
+            for (int d = 0; d < width; d++)
             {
                 T sum = b[d];
-                for (int c = 0; c < weight.Shape[1]; c++)
-                    for (int y = 0; y < weight.Shape[2]; y++)
-                        for (int x = 0; x < weight.Shape[3]; x++)
-                            sum += w[d, c, y, x] * image[patch.Image, c, patch.Top + y, patch.Left + x];
-                to[patch.Image, patch.Number, d] = sum;
+                for (int i = 0; i < patches[row].Length; i++)
+                    sum += w[d * patches[row].Length + i] * seen[patches[row][i]];
+                to[row * width + d] = sum;
             }
     }
 
     /// <inheritdoc/>
-    public override void PatchEmbedWeightGrad(in Operand pixels, PixelTransform? transform, in Operand dy,
-        in Operand dweight, bool accumulate)
+    public override void PatchEmbedWeightGrad(in Operand pixels, PixelTransform? transform, in Operand? visible, in Operand dy, in Operand dweight,
+        bool accumulate)
     {
-        T[,,,] image = Image(pixels, transform);
+        T[] seen = Pixels(pixels, transform);
         View<T> upstream = Of(dy), to = Of(dweight);
+        int width = dweight.Shape[0];
         if (!accumulate)
             to.Fill(T.Zero);
-        foreach (Patch patch in Patches(pixels.Shape, dweight.Shape))
-            for (int d = 0; d < dweight.Shape[0]; d++)
-                for (int c = 0; c < dweight.Shape[1]; c++)
-                    for (int y = 0; y < dweight.Shape[2]; y++)
-                        for (int x = 0; x < dweight.Shape[3]; x++)
-                            to[d, c, y, x] +=
-                                upstream[patch.Image, patch.Number, d] * image[patch.Image, c, patch.Top + y, patch.Left + x];
+        long[][] patches = Patches(pixels.Shape, dweight.Shape, visible);
+        for (int row = 0; row < patches.Length; row++)
+            for (int d = 0; d < width; d++)
+                for (int i = 0; i < patches[row].Length; i++)
+                    to[d * patches[row].Length + i] += upstream[row * width + d] * seen[patches[row][i]];
     }
 
     /// <inheritdoc/>
     public override void PatchEmbedPixelsGrad(in Operand dy, in Operand weight, in Operand dpixels)
     {
         View<T> upstream = Of(dy), w = Of(weight), to = Of(dpixels);
+        int width = weight.Shape[0];
         to.Fill(T.Zero);
-        foreach (Patch patch in Patches(dpixels.Shape, weight.Shape))
-            for (int d = 0; d < weight.Shape[0]; d++)
-                for (int c = 0; c < weight.Shape[1]; c++)
-                    for (int y = 0; y < weight.Shape[2]; y++)
-                        for (int x = 0; x < weight.Shape[3]; x++)
-                            to[patch.Image, c, patch.Top + y, patch.Left + x] += upstream[patch.Image, patch.Number, d] * w[d, c, y, x];
+        long[][] patches = Patches(dpixels.Shape, weight.Shape, null);
+        for (int row = 0; row < patches.Length; row++)
+            for (int d = 0; d < width; d++)
+                for (int i = 0; i < patches[row].Length; i++)
+                    to[patches[row][i]] += upstream[row * width + d] * w[d * patches[row].Length + i];
     }
 
-    /// <summary>A patch: which image, which row-major number in it, and its first pixel.</summary>
-    private readonly record struct Patch(int Image, int Number, int Top, int Left);
-
-    private static IEnumerable<Patch> Patches(Shape pixels, Shape weight)
+    /// <summary>The row-major numbers of each patch's pixels, in the order of the weights.</summary>
+    private static long[][] Patches(Shape pixels, Shape weight, in Operand? visible)
     {
-        int size = weight[3], high = pixels[2] / size, wide = pixels[3] / size;
-        for (int image = 0; image < pixels[0]; image++)
-            for (int number = 0; number < high * wide; number++)
-                yield return new Patch(image, number, number / wide * size, number % wide * size);
+        int tubelet = weight[2], size = weight[3], deep = pixels[2] / tubelet, high = pixels[3] / size, wide = pixels[4] / size;
+        var patches = new long[visible is { } few ? few.Count : (long)pixels[0] * deep * high * wide][];
+        for (int row = 0; row < patches.Length; row++)
+        {
+            long number = visible is { } ids ? LoadInteger(ids, ids.Layout.IndexOf(row)) : row;
+            long left = number % wide * size, top = number / wide % high * size, start = number / wide / high % deep * tubelet;
+            long clip = number / wide / high / deep;
+            patches[row] =
+            [
+                .. from c in Enumerable.Range(0, pixels[1])
+                   from t in Enumerable.Range(0, tubelet)
+                   from y in Enumerable.Range(0, size)
+                   from x in Enumerable.Range(0, size)
+                   select (((clip * pixels[1] + c) * pixels[2] + start + t) * pixels[3] + top + y) * pixels[4] + left + x,
+            ];
+        }
+        return patches;
     }
 
-    /// <summary>What the model sees: [B, C, H, W].</summary>
-    private static T[,,,] Image(in Operand pixels, PixelTransform? transform)
+    /// <summary>What the model sees, row-major.</summary>
+    private static T[] Pixels(in Operand pixels, PixelTransform? transform)
     {
-        Shape shape = pixels.Shape;
-        T[,,,] image = new T[shape[0], shape[1], shape[2], shape[3]];
-        long element = 0;
-        for (int b = 0; b < shape[0]; b++)
-            for (int c = 0; c < shape[1]; c++)
-                for (int y = 0; y < shape[2]; y++)
-                    for (int x = 0; x < shape[3]; x++)
-                    {
-                        T value = Number(Load(pixels, pixels.Layout.IndexOf(element++)));
-                        image[b, c, y, x] = transform is null ? value : value * Number(transform.Scale[c]) + Number(transform.Shift[c]);
-                    }
-        return image;
+        var seen = new T[pixels.Count];
+        for (int i = 0; i < seen.Length; i++)
+        {
+            int channel = (int)(i / (pixels.Count / pixels.Shape[0] / pixels.Shape[1]) % pixels.Shape[1]);
+            T value = Number(Load(pixels, pixels.Layout.IndexOf(i)));
+            seen[i] = transform is null ? value : value * Number(transform.Scale[channel]) + Number(transform.Shift[channel]);
+        }
+        return seen;
     }
 }
