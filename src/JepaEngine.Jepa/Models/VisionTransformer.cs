@@ -27,7 +27,7 @@ public sealed class VisionTransformer : Module
         transform = config.PixelTransform;
         classToken = Trained("class_token", [1, 1, width], new Init.Normal(0.02));
         positions = Trained("positions", [1, config.Tokens + 1, width], fanIn
-            ? new Init.Values(SinCosPositions(config.ImageSize / config.Patch, width))
+            ? new Init.Values(() => SinCosPositions(config.ImageSize / config.Patch, width))
             : new Init.Normal(0.02));
         Init projection = weights(3 * config.Patch * config.Patch);
         patchEmbed = Child("patch_embed", new PatchEmbed(3, config.Patch, width, weightInit: projection, biasInit: new Init.Constant(0)));

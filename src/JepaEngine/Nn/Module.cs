@@ -53,11 +53,28 @@ public abstract class Module : IDisposable
     /// <exception cref="InvalidOperationException">The module has memory already.</exception>
     public void Allocate(Device device, ulong seed = 0)
     {
-        if (memory is not null)
-            throw new InvalidOperationException($"{GetType().Name} is already on {memory.Device}");
-        memory = new TensorScope(device, $"{GetType().Name} parameters") { AcceptsResults = false };
+        OpenMemory(device);
         foreach (bool trainable in (ReadOnlySpan<bool>)[true, false])
             AllocateSlab(trainable, new PhiloxKey(seed));
+    }
+
+    /// <summary>
+    /// Gives every parameter numbers that exist already, where they lie: in a mapped file, in memory of a host. Called once, on the root, instead of
+    /// <see cref="Allocate"/>; such parameters are for evaluation and require no gradient.
+    /// </summary>
+    /// <param name="device">Where the model will run.</param>
+    /// <param name="find">For a name and a parameter: a tensor of the scope that is given (it lives as long as the model), and where in it the parameter lies.</param>
+    /// <exception cref="InvalidOperationException">The module has memory already.</exception>
+    public void Bind(Device device, Func<string, Parameter, TensorScope, (Tensor Tensor, Layout Layout)> find)
+    {
+        TensorScope scope = OpenMemory(device);
+        foreach ((string name, Parameter parameter) in Parameters())
+        {
+            (Tensor tensor, Layout layout) = find(name, parameter, scope);
+            if (layout.Shape != parameter.Shape || tensor.DType != device.Compute)
+                throw new ArgumentException($"Bind: {name} is {device.Compute} {parameter.Shape}, not {tensor.DType} {layout.Shape}", nameof(find));
+            parameter.Value = tensor.View(scope, layout);
+        }
     }
 
     /// <summary>Switches to training or evaluation, children included. A new model evaluates.</summary>
@@ -74,6 +91,10 @@ public abstract class Module : IDisposable
         memory?.Dispose();
         GC.SuppressFinalize(this);
     }
+
+    private TensorScope OpenMemory(Device device) => memory = memory is null
+        ? new TensorScope(device, $"{GetType().Name} parameters") { AcceptsResults = false }
+        : throw new InvalidOperationException($"{GetType().Name} is already on {memory.Device}");
 
     private void AllocateSlab(bool trainable, PhiloxKey key)
     {

@@ -15,8 +15,8 @@ public abstract record Init
     /// <summary>Uniform in [−bound, bound].</summary>
     public sealed record Uniform(double Bound) : Init;
 
-    /// <summary>Given numbers, row-major.</summary>
-    public sealed record Values(float[] Numbers) : Init;
+    /// <summary>Given numbers, row-major, computed when they are needed: a model that is loaded never asks for them.</summary>
+    public sealed record Values(Func<float[]> Numbers) : Init;
 
     /// <summary>PyTorch's default for a Linear's weight and bias: uniform within 1/√fanIn.</summary>
     public static Init FanInUniform(int fanIn) => new Uniform(1 / Math.Sqrt(fanIn));
@@ -36,7 +36,7 @@ public abstract record Init
                 tensor.Backend.RandomUniform(tensor.Operand, key, -uniform.Bound, uniform.Bound);
                 break;
             case Values values:
-                tensor.CopyFrom<float>(values.Numbers);
+                tensor.CopyFrom<float>(values.Numbers());
                 break;
         }
     }
