@@ -33,16 +33,30 @@ public static class LeWorldModelCheckpoint
         Safetensors.Write(path, tensors, metadata);
     }
 
-    /// <summary>The model of a file of <see cref="Save"/>, on a device and in evaluation mode.</summary>
+    /// <summary>Whether a file, or the weights of a folder, are a LeWorldModel's: one of ours or a published state dict.</summary>
+    /// <exception cref="BadFileException">The file is damaged.</exception>
+    public static bool Holds(string path)
+    {
+        using TensorFile file = TensorFile.Open(ModelFile.Weights(path));
+        return file.Metadata.ContainsKey(Config) || PublishedLeWorldModel.Holds(file);
+    }
+
+    /// <summary>
+    /// The model of a file of <see cref="Save"/>, or of a published state dict (weights.pt, its config.json beside it), on a device and in evaluation mode.
+    /// </summary>
     /// <exception cref="BadFileException">The file is damaged, or not of this kind.</exception>
     public static LeWorldModel Load(string path, Device device)
     {
-        using TensorFile file = TensorFile.Open(path);
-        LeWorldModel model = Build(file);
+        using TensorFile file = TensorFile.Open(ModelFile.Weights(path));
+        bool published = !file.Metadata.ContainsKey(Config) && PublishedLeWorldModel.Holds(file);
+        LeWorldModel model = published ? PublishedLeWorldModel.Build(file) : Build(file);
         try
         {
             model.Allocate(device);
-            StateDict.Read(file, [.. model.Parameters().Select(p => (p.Name, p.Parameter.Value))], key => key is Moment1 or Moment2);
+            if (published)
+                PublishedLeWorldModel.Read(file, model);
+            else
+                StateDict.Read(file, [.. model.Parameters().Select(p => (p.Name, p.Parameter.Value))], key => key is Moment1 or Moment2);
             return model;
         }
         catch
@@ -63,28 +77,10 @@ public static class LeWorldModelCheckpoint
         optimizer.Steps = steps;
     }
 
-    /// <summary>Fills an allocated model from a published state dict (<see cref="LeWorldModelKeys"/>): the hub's weights.pt, or another format.</summary>
-    /// <exception cref="BadFileException">Keys are missing, too many or of another shape.</exception>
-    public static void LoadPublished(string path, LeWorldModel model)
-    {
-        using TensorFile file = TensorFile.Open(path);
-        using var views = new TensorScope(model.Device, "published parts");
-        List<(string, Tensor)> wanted = [];
-        foreach ((string name, Parameter parameter) in model.Parameters())
-        {
-            Tensor whole = views.Use(parameter);
-            IReadOnlyList<PublishedKey> keys = LeWorldModelKeys.Of(name, parameter.Shape);
-            int rows = parameter.Shape[0] / keys.Count;
-            for (int i = 0; i < keys.Count; i++)
-                wanted.Add((keys[i].Name, whole.Slice(0, i * rows, rows).Reshape(keys[i].Shape.ToArray())));
-        }
-        StateDict.Read(file, wanted, LeWorldModelKeys.IsIdle);
-    }
-
     private static LeWorldModel Build(TensorFile file)
     {
         if (!file.Metadata.TryGetValue(Config, out string? json))
-            throw new BadFileException(file.Path, "it has no configuration, so it was not saved by this engine; a published state dict needs LoadPublished");
+            throw new BadFileException(file.Path, "it is neither a LeWorldModel saved by this engine nor a published one");
         LeWorldModelConfig config = StrictJson.Read(json, file.Path, LeWorldModelConfig.Published, RunJson.Default.LeWorldModelConfig);
         try
         {

@@ -8,8 +8,8 @@ namespace JepaEngine.Jepa.Checkpoints;
 public readonly record struct PublishedKey(string Name, Shape Shape);
 
 /// <summary>
-/// How LeWorldModel's parameters are called in the published state dicts (the spelling of transformers 4). A fused parameter is several
-/// published ones, stacked along the first dimension.
+/// How LeWorldModel's parameters are called in the published state dicts, whose encoder is transformers' ViTModel: as version 4 spells it in the files
+/// that are out, or as version 5 does in files written since. A fused parameter is several published ones, stacked along the first dimension.
 /// </summary>
 public static class LeWorldModelKeys
 {
@@ -51,11 +51,27 @@ public static class LeWorldModelKeys
         ["prediction_projector.second"] = ["pred_proj.net.3"],
     };
 
+    /// <summary>What transformers 5 calls otherwise.</summary>
+    private static readonly (string Version4, string Version5)[] Renamed =
+    [
+        ("encoder.encoder.layer.", "encoder.layers."),
+        (".attention.attention.query.", ".attention.q_proj."),
+        (".attention.attention.key.", ".attention.k_proj."),
+        (".attention.attention.value.", ".attention.v_proj."),
+        (".attention.output.dense.", ".attention.o_proj."),
+        (".intermediate.dense.", ".mlp.fc1."),
+        (".output.dense.", ".mlp.fc2."),
+    ];
+
+    /// <summary>Whether a state dict has the spelling of transformers 5.</summary>
+    public static bool IsVersion5(IEnumerable<string> keys) => keys.Any(key => key.StartsWith(Renamed[0].Version5, StringComparison.Ordinal));
+
     /// <summary>The published keys of a parameter, in the order in which they are stacked.</summary>
     /// <param name="name">The parameter's name in the model.</param>
     /// <param name="shape">Its lengths.</param>
+    /// <param name="version5">Whether in the spelling of transformers 5.</param>
     /// <exception cref="ArgumentException">LeWorldModel has no such parameter.</exception>
-    public static IReadOnlyList<PublishedKey> Of(string name, in Shape shape)
+    public static IReadOnlyList<PublishedKey> Of(string name, in Shape shape, bool version5 = false)
     {
         string[] words = name.Split('.');
         int number = Array.FindIndex(words, word => char.IsAsciiDigit(word[0]));
@@ -71,7 +87,11 @@ public static class LeWorldModelKeys
         }
         // The first layer of the action encoder is published as a convolution with a kernel of 1.
         Shape part = name == "action_encoder.smooth.weight" ? [shape[0], shape[1], 1] : shape.With(0, shape[0] / published.Length);
-        return [.. published.Select(key => new PublishedKey(key.Replace("*", block) + ending, part))];
+        return [.. published.Select(key => new PublishedKey(Spelled(key.Replace("*", block) + ending), part))];
+
+        string Spelled(string key) => version5 && key.StartsWith(Renamed[0].Version4, StringComparison.Ordinal)
+            ? Renamed.Aggregate(key, (spelled, rename) => spelled.Replace(rename.Version4, rename.Version5))
+            : key;
     }
 
     /// <summary>Whether a published key holds nothing a model needs: BatchNorm's counter, which only a momentum of null would read.</summary>

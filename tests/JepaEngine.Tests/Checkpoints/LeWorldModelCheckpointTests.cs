@@ -5,6 +5,7 @@ using JepaEngine.Jepa.Checkpoints;
 using JepaEngine.Jepa.Models;
 using JepaEngine.Jepa.Training;
 using JepaEngine.Memory;
+using JepaEngine.Nn;
 using JepaEngine.Ops;
 using JepaEngine.Optim;
 using JepaEngine.Primitives;
@@ -88,7 +89,7 @@ public sealed class LeWorldModelCheckpointTests : IDisposable
     }
 
     [Theory]
-    [InlineData("it has no configuration, so it was not saved by this engine", null)]
+    [InlineData("it is neither a LeWorldModel saved by this engine nor a published one", null)]
     [InlineData("unknown key 'imageSise'; nearest is 'imageSize'", "{\"imageSise\": 28}")]
     [InlineData("its configuration cannot be read", "{\"imageSize\": \"large\"}")]
     [InlineData("its configuration cannot be read", "{\"imageSize\": 28")]
@@ -114,14 +115,12 @@ public sealed class LeWorldModelCheckpointTests : IDisposable
     public void A_published_file_with_a_fault_is_refused_by_its_own_keys()
     {
         using var golden = new Golden("lewm_tiny");
-        using var model = new LeWorldModel(Published.Config(golden));
-        model.Allocate(Device.ReferenceF32);
         List<(string Name, Tensor Tensor)> state = Published.StateDict(golden, out TensorScope scope);
         state.RemoveAll(t => t.Name == "encoder.encoder.layer.1.attention.attention.key.bias");
         state.Add(("encoder.pooler.dense.bias", scope.Zeros([24])));
-        Safetensors.Write(temporary.Path, state);
+        Published.WriteFolder(temporary.Folder, golden, state);
         scope.Dispose();
-        string message = Refused(() => LeWorldModelCheckpoint.LoadPublished(temporary.Path, model));
+        string message = Refused(() => LeWorldModelCheckpoint.Load(temporary.Folder, Device.ReferenceF32));
         Assert.Contains("1 missing: encoder.encoder.layer.1.attention.attention.key.bias", message);
         Assert.Contains("1 too many: encoder.pooler.dense.bias", message);
     }
@@ -137,6 +136,51 @@ public sealed class LeWorldModelCheckpointTests : IDisposable
         Assert.Contains(new PublishedKey("predictor.transformer.layers.5.attn.to_qkv.weight", [3072, 192]), keys);
         Assert.Contains(new PublishedKey("action_encoder.patch_embed.weight", [10, 10, 1]), keys);
         Assert.Throws<ArgumentException>(() => LeWorldModelKeys.Of("encoder.blocks.0.norm3.weight", [192]));
+    }
+
+    /// <summary>The published keys and what they are called since transformers 5, from its own ViTModel.</summary>
+    [Fact]
+    public void Both_spellings_of_transformers_are_known()
+    {
+        using JsonDocument renames = JsonDocument.Parse(File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "Fixtures", "models", "lewm_keys.json")));
+        var expected = renames.RootElement.EnumerateObject().ToDictionary(p => p.Name, p => p.Value.GetString());
+        using var model = new LeWorldModel(LeWorldModelConfig.Published);
+        Assert.Equal(303, expected.Count);
+        Assert.True(LeWorldModelKeys.IsVersion5(expected.Values.OfType<string>()));
+        Assert.False(LeWorldModelKeys.IsVersion5(expected.Keys));
+        foreach ((string name, Parameter parameter) in model.Parameters())
+        {
+            var pairs = LeWorldModelKeys.Of(name, parameter.Shape).Zip(LeWorldModelKeys.Of(name, parameter.Shape, version5: true));
+            foreach ((PublishedKey version4, PublishedKey version5) in pairs)
+                Assert.Equal(expected[version4.Name], version5.Name);
+        }
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_published_folder_gives_what_PyTorch_gives(bool version5)
+    {
+        string folder = Path.Combine(AppContext.BaseDirectory, "Fixtures", "models", "lewm");
+        if (version5)
+        {
+            using TensorFile weights = TensorFile.Open(Path.Combine(folder, "weights.pt"));
+            using var renamed = new TensorScope(Device.ReferenceF32, "renamed");
+            using var scratch = new LeWorldModel(LeWorldModelCheckpoint.Load(folder, Device.ReferenceF32).Config);
+            var names = scratch.Parameters().SelectMany(p => LeWorldModelKeys.Of(p.Name, p.Parameter.Shape).Zip(
+                LeWorldModelKeys.Of(p.Name, p.Parameter.Shape, version5: true))).ToDictionary(p => p.First.Name, p => p.Second.Name);
+            Safetensors.Write(Path.Combine(temporary.Folder, "model.safetensors"),
+                [.. weights.Entries.Keys.Select(key => (names.GetValueOrDefault(key, key), weights.Read(key, renamed)))]);
+            File.Copy(Path.Combine(folder, "config.json"), Path.Combine(temporary.Folder, "config.json"));
+            folder = temporary.Folder;
+        }
+        Assert.True(LeWorldModelCheckpoint.Holds(folder));
+        using LeWorldModel model = LeWorldModelCheckpoint.Load(folder, Device.Cpu);
+        using var golden = new Golden("models/lewm.io");
+        using var scope = new TensorScope(Device.Cpu, "clip");
+        LeWorldModelOutput output = model.Forward(golden.File.Read("input.pixels", scope), golden.File.Read("input.action", scope));
+        Golden.Close("emb", golden["emb"], output.Embeddings, 2e-5);
+        Golden.Close("pred", golden["pred"], output.Predictions, 2e-5);
     }
 
     private static LeWorldModel Allocated()

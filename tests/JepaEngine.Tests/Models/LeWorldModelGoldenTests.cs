@@ -193,13 +193,23 @@ internal static class Published
 
     public static LeWorldModel Model(Golden golden, Device device)
     {
-        var model = new LeWorldModel(Config(golden));
-        model.Allocate(device);
         using var file = new TemporaryFile();
-        Safetensors.Write(file.Path, StateDict(golden, out TensorScope scope));
+        List<(string Name, Tensor Tensor)> state = StateDict(golden, out TensorScope scope);
+        WriteFolder(file.Folder, golden, state);
         scope.Dispose();
-        LeWorldModelCheckpoint.LoadPublished(file.Path, model);
-        return model;
+        return LeWorldModelCheckpoint.Load(file.Folder, device);
+    }
+
+    /// <summary>As the published folders: the weights, and what shapes do not tell.</summary>
+    public static void WriteFolder(string folder, Golden golden, List<(string Name, Tensor Tensor)> state)
+    {
+        LeWorldModelConfig config = Config(golden);
+        Safetensors.Write(Path.Combine(folder, "model.safetensors"), state);
+        File.WriteAllText(Path.Combine(folder, "config.json"), JsonSerializer.Serialize(new
+        {
+            encoder = new { num_attention_heads = config.EncoderHeads },
+            predictor = new { heads = config.PredictorHeads, dim_head = config.PredictorHeadWidth, dropout = config.Dropout },
+        }));
     }
 
     /// <summary>The fixture's state dict without the inputs and results that share its file.</summary>

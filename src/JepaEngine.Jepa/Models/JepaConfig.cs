@@ -1,0 +1,133 @@
+using JepaEngine.Backends;
+using JepaEngine.Jepa.Pictures;
+
+namespace JepaEngine.Jepa.Models;
+
+/// <summary>The published families of Meta's JEPA models.</summary>
+public enum JepaFamily
+{
+    /// <summary>I-JEPA, pictures (arXiv 2301.08243).</summary>
+    IJepa,
+    /// <summary>V-JEPA, clips (arXiv 2404.08471).</summary>
+    VJepa,
+    /// <summary>V-JEPA 2 (arXiv 2506.09985).</summary>
+    VJepa2,
+    /// <summary>V-JEPA 2.1 (arXiv 2603.14482).</summary>
+    VJepa21,
+    /// <summary>V-JEPA 2-AC: the encoder of V-JEPA 2 and a predictor that takes actions.</summary>
+    VJepa2Ac,
+}
+
+/// <summary>
+/// The sizes of a model of any <see cref="JepaFamily"/>. What a family has not is left at its default. The released ones stand in the family's own file:
+/// <see cref="VJepa2.Large256"/> and so on.
+/// </summary>
+public sealed record JepaConfig
+{
+    /// <summary>The family.</summary>
+    public required JepaFamily Family { get; init; }
+
+    /// <summary>The encoder's blocks.</summary>
+    public required VitSize Encoder { get; init; }
+
+    /// <summary>The predictor's blocks; null where a file holds the encoder alone.</summary>
+    public VitSize? Predictor { get; init; }
+
+    /// <summary>Height and width in pixels of the pictures or frames the model was trained on.</summary>
+    public int ImageSize { get; init; } = 256;
+
+    /// <summary>Height and width of a patch in pixels.</summary>
+    public int Patch { get; init; } = 16;
+
+    /// <summary>Frames of a clip the model was trained on; 1 for pictures.</summary>
+    public int Frames { get; init; } = 64;
+
+    /// <summary>Frames a token spans; 1 for pictures.</summary>
+    public int Tubelet { get; init; } = 2;
+
+    /// <summary>Epsilon of the LayerNorms.</summary>
+    public double Epsilon { get; init; } = 1e-6;
+
+    /// <summary>Number of learned mask tokens; a predictor takes one of them for all its targets.</summary>
+    public int MaskTokens { get; init; } = 1;
+
+    /// <summary>V-JEPA 2.1: the blocks (from 0) whose normalised outputs make the hierarchical features; the last one is the encoder's last.</summary>
+    public int[] Levels { get; init; } = [];
+
+    /// <summary>V-JEPA 2.1: whether the predictor reads all levels through an MLP (g, G) or the last one through a Linear (the distilled B, L).</summary>
+    public bool PredictsFromLevels { get; init; }
+
+    /// <summary>Width of a predicted token: the encoder's, or in V-JEPA 2.1 that of the teacher's levels.</summary>
+    public int TargetWidth { get; init; }
+
+    /// <summary>V-JEPA 2-AC: numbers of an action and of a state.</summary>
+    public int ActionWidth { get; init; } = 7;
+
+    /// <summary>The classifier on top, if there is one.</summary>
+    public ProbeConfig? Probe { get; init; }
+
+    /// <summary>Mean of each colour channel, of pixels in 0..1: ImageNet's.</summary>
+    public float[] PixelMean { get; init; } = [0.485f, 0.456f, 0.406f];
+
+    /// <summary>Standard deviation of each colour channel.</summary>
+    public float[] PixelStd { get; init; } = [0.229f, 0.224f, 0.225f];
+
+    /// <summary>How a picture of any size becomes one the model sees.</summary>
+    public Framing Framing { get; init; } = Framing.ShortSideThenCrop;
+
+    /// <summary>Whether the model sees single pictures.</summary>
+    public bool IsPicture => Family == JepaFamily.IJepa;
+
+    /// <summary>Patches along an edge of <see cref="ImageSize"/>.</summary>
+    public int Grid => ImageSize / Patch;
+
+    /// <summary>Tokens of a whole picture or clip.</summary>
+    public int Tokens => Grid * Grid * Math.Max(1, Frames / Tubelet);
+
+    /// <summary>What the family's reference does to pictures and frames.</summary>
+    public Preprocess Preprocess => new(ImageSize, Framing, PixelMean, PixelStd);
+
+    /// <summary>What turns stored pixels into the encoder's input.</summary>
+    public PixelTransform PixelTransform => PixelTransform.Normalize(PixelMean, PixelStd);
+
+    /// <summary>Refuses sizes that no model has, naming the first that is wrong.</summary>
+    /// <exception cref="ArgumentException">One is wrong.</exception>
+    public void Validate()
+    {
+        Check("encoder", Encoder);
+        if (Predictor is not null)
+            Check("predictor", Predictor);
+        foreach ((string name, int size) in (ReadOnlySpan<(string, int)>)[("imageSize", ImageSize), ("patch", Patch), ("frames", Frames),
+            ("tubelet", Tubelet), ("maskTokens", MaskTokens), ("actionWidth", ActionWidth)])
+        {
+            Require(size is > 0 and <= 65536, $"{name} is {size}; it is 1 to 65536");
+        }
+        Require(ImageSize % Patch == 0, $"imageSize {ImageSize} is no multiple of patch {Patch}");
+        Require(Frames == 1 || Frames % Tubelet == 0, $"frames {Frames} is no multiple of tubelet {Tubelet}");
+        Require(Tokens <= 1 << 24, $"{Tokens} tokens are more than any model has; imageSize or frames is wrong");
+        Require(Epsilon is > 0 and < 1, $"epsilon is {Epsilon}; it is in (0, 1)");
+        Require(TargetWidth is >= 0 and <= 1 << 17, $"targetWidth is {TargetWidth}");
+        Require(PixelMean is { Length: 3 } && PixelStd is { Length: 3 } && PixelStd.All(s => s > 0), "pixelMean and pixelStd have 3 numbers, pixelStd above 0");
+        bool levels = Family == JepaFamily.VJepa21;
+        Require(Levels.Length > 0 == levels, $"levels has {Levels.Length} entries; V-JEPA 2.1 has them, and only it");
+        Require(!levels || (Levels.SequenceEqual(Levels.Order()) && Levels[0] >= 0 && Levels[^1] == Encoder.Depth - 1),
+            $"levels {string.Join(", ", Levels)} do not rise to the last of {Encoder.Depth} blocks");
+        Require(Family != JepaFamily.VJepa2Ac || Predictor is not null, "V-JEPA 2-AC has a predictor");
+        Probe?.Validate();
+
+        static void Check(string name, VitSize size)
+        {
+            Require(size.Width is > 0 and <= 65536, $"{name}.width is {size.Width}; it is 1 to 65536");
+            Require(size.Depth is > 0 and <= 1024, $"{name}.depth is {size.Depth}; it is 1 to 1024");
+            Require(size.Mlp is > 0 and <= 1 << 20, $"{name}.mlp is {size.Mlp}; it is 1 to {1 << 20}");
+            Require(size.Heads > 0 && size.Width % size.Heads == 0, $"{name}.width {size.Width} does not divide into {size.Heads} heads");
+            Require(size.HeadWidth % 2 == 0, $"{name}: heads of {size.HeadWidth} are odd; {size.Heads} heads is the wrong number for width {size.Width}");
+        }
+    }
+
+    internal static void Require(bool condition, string fault)
+    {
+        if (!condition)
+            throw new ArgumentException($"model: {fault}");
+    }
+}

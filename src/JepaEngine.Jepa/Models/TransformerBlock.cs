@@ -1,0 +1,105 @@
+using JepaEngine.Autograd;
+using JepaEngine.Memory;
+using JepaEngine.Nn;
+using JepaEngine.Ops;
+using JepaEngine.Tensors;
+
+namespace JepaEngine.Jepa.Models;
+
+/// <summary>
+/// x += attention(norm1(x)); x += mlp(norm2(x)): the block of every Meta JEPA encoder, predictor and probe. Query, key and value are layers of their own, so
+/// that they can lie in a mapped file whichever way the file stacks them.
+/// </summary>
+public sealed class TransformerBlock : Module
+{
+    private readonly int heads;
+    private readonly LayerNorm norm1, norm2;
+    private readonly Linear query, key, value, projection;
+    private readonly Mlp mlp;
+
+    /// <summary>A block; weights start normal with std 0.02, biases at 0.</summary>
+    public TransformerBlock(VitSize size, double eps)
+    {
+        heads = size.Heads;
+        norm1 = Child("norm1", new LayerNorm(size.Width, eps));
+        query = Child("query", Projection(size.Width));
+        key = Child("key", Projection(size.Width));
+        value = Child("value", Projection(size.Width));
+        projection = Child("projection", Projection(size.Width));
+        norm2 = Child("norm2", new LayerNorm(size.Width, eps));
+        mlp = Child("mlp", new Mlp(size.Width, size.Mlp, _ => Start, new Init.Constant(0)));
+    }
+
+    /// <summary>How weights start.</summary>
+    internal static Init Start => new Init.Normal(0.02);
+
+    /// <summary>x [B, N, width], same shape.</summary>
+    /// <param name="x">The tokens.</param>
+    /// <param name="rotary">What turns queries and keys by their positions; null where positions were added to the tokens.</param>
+    /// <param name="causalBlock">Tokens of a frame where a token sees its own and earlier frames only; 0 sees all.</param>
+    public Tensor Forward(Tensor x, RotaryTable? rotary = null, int causalBlock = 0) => Feed(Attend(x, rotary, causalBlock));
+
+    /// <summary>As <see cref="Forward"/>; where no tape records, x is overwritten, and what each half needs goes back when it is done.</summary>
+    internal Tensor Advance(Tensor x, RotaryTable? rotary = null, int causalBlock = 0)
+    {
+        if (x.Scope is Tape)
+            return Forward(x, rotary, causalBlock);
+        using (var half = new TensorScope(x.Device, "attention"))
+            x.CopyFrom(Attend(half.Use(x), rotary, causalBlock));
+        using (var half = new TensorScope(x.Device, "mlp"))
+            x.CopyFrom(Feed(half.Use(x)));
+        return x;
+    }
+
+    private Tensor Attend(Tensor x, RotaryTable? rotary, int causalBlock)
+    {
+        Tensor h = norm1.Forward(x), q = Heads(query.Forward(h)), k = Heads(key.Forward(h)), v = Heads(value.Forward(h));
+        if (rotary is not null)
+            (q, k) = (q.Rotary(rotary.Cos, rotary.Sin), k.Rotary(rotary.Cos, rotary.Sin));
+        Tensor y = q.Attention(k, v, causalBlock);
+        return projection.Forward(y.Reshape(x.Shape.ToArray()), residual: x);
+    }
+
+    private Tensor Feed(Tensor x) => mlp.Forward(norm2.Forward(x), residual: x);
+
+    private Tensor Heads(Tensor x) => x.Reshape(x.Shape[0], x.Shape[1], heads, x.Shape[2] / heads);
+
+    private static Linear Projection(int width) => new(width, width, weightInit: Start, biasInit: new Init.Constant(0));
+}
+
+/// <summary>Blocks one after the other.</summary>
+public sealed class TransformerBlocks : Module
+{
+    private readonly TransformerBlock[] blocks;
+
+    /// <summary>As many blocks as the size has.</summary>
+    public TransformerBlocks(VitSize size, double eps)
+    {
+        blocks = new TransformerBlock[size.Depth];
+        for (int i = 0; i < blocks.Length; i++)
+            blocks[i] = Child($"{i}", new TransformerBlock(size, eps));
+    }
+
+    /// <summary>x [B, N, width], same shape.</summary>
+    public Tensor Forward(Tensor x)
+    {
+        foreach (TransformerBlock block in blocks)
+            x = block == blocks[0] ? block.Forward(x) : block.Advance(x);
+        return x;
+    }
+
+    /// <summary>As <see cref="Forward"/>; where no tape records, x is overwritten.</summary>
+    /// <param name="x">The tokens.</param>
+    /// <param name="rotary">What turns queries and keys by their positions; null where positions were added to the tokens.</param>
+    /// <param name="causalBlock">Tokens of a frame where a token sees its own and earlier frames only; 0 sees all.</param>
+    /// <param name="observe">Called with each block's number and output, which the next block overwrites.</param>
+    public Tensor Advance(Tensor x, RotaryTable? rotary = null, int causalBlock = 0, Action<int, Tensor>? observe = null)
+    {
+        for (int i = 0; i < blocks.Length; i++)
+        {
+            x = blocks[i].Advance(x, rotary, causalBlock);
+            observe?.Invoke(i, x);
+        }
+        return x;
+    }
+}

@@ -1,0 +1,186 @@
+using JepaEngine.Jepa.Checkpoints;
+using JepaEngine.Memory;
+using JepaEngine.Nn;
+using JepaEngine.Ops;
+using JepaEngine.Primitives;
+using JepaEngine.Tensors;
+
+namespace JepaEngine.Jepa.Models;
+
+/// <summary>
+/// V-JEPA 2.1 (arXiv 2603.14482): as V-JEPA 2, with true rotary positions stretched to the grid of 16 x 16 it was pretrained on, a patch embedding and a
+/// modality embedding each for clips and for pictures, and features of four levels. Released at 384 pixels and 64 frames, each with a predictor 384 wide
+/// with 12 heads of 32 and 8 mask tokens:
+/// <code>
+/// ViT-B/16    768 x 12 blocks, 12 heads   levels  2  5  8 11   predictor 12 blocks, distilled: reads the last level, predicts the teacher's (1664)
+/// ViT-L/16   1024 x 24 blocks, 16 heads   levels  5 11 17 23   predictor 12 blocks, distilled
+/// ViT-g/16   1408 x 40 blocks, 22 heads   levels  9 19 29 39   predictor 24 blocks, reads and predicts all levels
+/// ViT-G/16   1664 x 48 blocks, 26 heads   levels 11 23 37 47   predictor 24 blocks
+/// </code>
+/// </summary>
+public sealed class VJepa21 : JepaModel
+{
+    private readonly VJepa21Encoder encoder;
+
+    /// <summary>A model without memory.</summary>
+    /// <exception cref="ArgumentException">No V-JEPA 2.1 has these sizes.</exception>
+    public VJepa21(JepaConfig config) : base(Of(JepaFamily.VJepa21, config))
+    {
+        encoder = Child("encoder", new VJepa21Encoder(config));
+        Predictor = config.Predictor is null ? null : Child("predictor", new VJepa21Predictor(config));
+    }
+
+    /// <summary>ViT-B/16, distilled from ViT-G.</summary>
+    public static JepaConfig Base384 => Sized(VitSize.Base, [2, 5, 8, 11], 12, VitSize.Gigantic.Width, fromLevels: false);
+
+    /// <summary>ViT-L/16, distilled from ViT-G.</summary>
+    public static JepaConfig Large384 => Sized(VitSize.Large, [5, 11, 17, 23], 12, VitSize.Gigantic.Width, fromLevels: false);
+
+    /// <summary>ViT-g/16.</summary>
+    public static JepaConfig Giant384 => Sized(VitSize.GiantXformers, [9, 19, 29, 39], 24, 4 * VitSize.GiantXformers.Width, fromLevels: true);
+
+    /// <summary>ViT-G/16.</summary>
+    public static JepaConfig Gigantic384 => Sized(VitSize.Gigantic, [11, 23, 37, 47], 24, 4 * VitSize.Gigantic.Width, fromLevels: true);
+
+    /// <summary>Predicts masked patches; null where the file has the encoder alone.</summary>
+    public VJepa21Predictor? Predictor { get; }
+
+    /// <summary>Reads a V-JEPA 2.1: the original <c>.pt</c> or a file of ours.</summary>
+    /// <exception cref="IO.BadFileException">The file is damaged, or holds another family.</exception>
+    public static VJepa21 Load(string path, Device device, LoadOptions? options = null) => ModelFile.Load<VJepa21>(path, device, options);
+
+    /// <summary>Tokens [B, N, D] of clips [B, T, C, H, W] or pictures [B, C, H, W]: the last level.</summary>
+    /// <exception cref="ArgumentException">The pixels do not divide into patches.</exception>
+    public override Tensor Encode(Tensor pixels, Tensor? visible = null) => encoder.Forward(pixels, visible, levels: false);
+
+    /// <summary>As <see cref="Encode"/>, all levels side by side: [B, N, levels · D], what the predictor of g and G reads.</summary>
+    public Tensor EncodeLevels(Tensor pixels, Tensor? visible = null) => encoder.Forward(pixels, visible, levels: true);
+
+    private static JepaConfig Sized(VitSize encoder, int[] levels, int predictorDepth, int targetWidth, bool fromLevels) => new()
+    {
+        Family = JepaFamily.VJepa21,
+        Encoder = encoder,
+        Predictor = new VitSize(384, predictorDepth, 12, 1536),
+        ImageSize = 384,
+        MaskTokens = 8,
+        Levels = levels,
+        PredictsFromLevels = fromLevels,
+        TargetWidth = targetWidth,
+    };
+}
+
+/// <summary>Patches of clips or of pictures, a modality embedding, blocks with rotary positions, a LayerNorm a level.</summary>
+public sealed class VJepa21Encoder : Module
+{
+    /// <summary>Rows and columns of patches in pretraining: positions are stretched to them.</summary>
+    private const int PretrainedGrid = 16;
+
+    private readonly JepaConfig config;
+    private readonly PatchEmbed patchEmbed, picturePatchEmbed;
+    private readonly Parameter clipModality, pictureModality;
+    private readonly TransformerBlocks blocks;
+    private readonly LayerNorm[] norms;
+
+    internal VJepa21Encoder(JepaConfig config)
+    {
+        this.config = config;
+        int width = config.Encoder.Width;
+        patchEmbed = Child("patch_embed", new PatchEmbed(3, config.Patch, width, config.Tubelet, TransformerBlock.Start, new Init.Constant(0)));
+        picturePatchEmbed = Child("picture_patch_embed", new PatchEmbed(3, config.Patch, width, 1, TransformerBlock.Start, new Init.Constant(0)));
+        clipModality = Trained("clip_modality", [1, 1, width], new Init.Normal(1e-6));
+        pictureModality = Trained("picture_modality", [1, 1, width], new Init.Normal(1e-6));
+        blocks = Child("blocks", new TransformerBlocks(config.Encoder, config.Epsilon));
+        norms = new LayerNorm[config.Levels.Length];
+        for (int i = 0; i < norms.Length; i++)
+            norms[i] = Child($"norms.{i}", new LayerNorm(width, config.Epsilon));
+    }
+
+    internal Tensor Forward(Tensor pixels, Tensor? visible, bool levels)
+    {
+        JepaConfig.Require(pixels.Shape.Rank is 4 or 5, $"V-JEPA 2.1 sees clips [B, T, C, H, W] or pictures [B, C, H, W], not {pixels.Shape}");
+        if (pixels.Shape.Rank == 4)
+            pixels = pixels.Reshape(pixels.Shape[0], 1, pixels.Shape[1], pixels.Shape[2], pixels.Shape[3]);
+        bool picture = pixels.Shape[1] == 1;
+        TokenGrid grid = TokenGrid.Of(pixels, config);
+        Tensor x = (picture ? picturePatchEmbed : patchEmbed).Forward(
+            TokenGrid.Clip(pixels, 1), pixels.DType == DType.U8 ? config.PixelTransform : null, visible);
+        x += (picture ? pictureModality : clipModality).Value;
+        TokenPosition[] positions = grid.Positions(visible);
+        for (int i = 0; i < positions.Length; i++)
+            positions[i] = new(positions[i].Time, Stretch(positions[i].Row, grid.Rows), Stretch(positions[i].Column, grid.Columns));
+        RotaryTable rotary = RotaryTable.Of(x.Scope, positions, visible is null ? 1 : x.Shape[0], config.Encoder.HeadWidth, interleaved: true);
+        List<Tensor> outputs = [];
+        blocks.Advance(x, rotary, observe: (i, y) =>
+        {
+            int level = Array.IndexOf(config.Levels, i);
+            if (level >= 0 && (levels || level == norms.Length - 1))
+                outputs.Add(norms[level].Forward(y));
+        });
+        return levels ? TensorOps.Concat(2, [.. outputs]) : outputs[0];
+    }
+
+    private static double Stretch(double position, int length) => length == 1 ? 0 : position * (PretrainedGrid - 1) / (length - 1);
+}
+
+/// <summary>What the predictor makes of a context.</summary>
+/// <param name="Targets">[B, Kt, W]: the targets' features.</param>
+/// <param name="Context">[B, Kc, W]: the context's own, which V-JEPA 2.1 is trained to predict too.</param>
+public readonly record struct VJepa21Prediction(Tensor Targets, Tensor Context);
+
+/// <summary>As <see cref="VJepa2Predictor"/>, with true rotary positions (not stretched, as in the published hub), modality embeddings and predictions of the
+/// context.</summary>
+public sealed class VJepa21Predictor : Module
+{
+    private readonly JepaConfig config;
+    private readonly Linear embed, projection, contextProjection;
+    private readonly Linear? embedLevels;
+    private readonly Parameter[] maskTokens;
+    private readonly Parameter clipModality, pictureModality;
+    private readonly TransformerBlocks blocks;
+    private readonly LayerNorm norm;
+
+    internal VJepa21Predictor(JepaConfig config)
+    {
+        this.config = config;
+        VitSize size = config.Predictor!;
+        int width = config.Encoder.Width;
+        if (config.PredictsFromLevels)
+            embedLevels = Child("embed_levels", Layer(config.Levels.Length * width, width));
+        embed = Child("embed", Layer(width, size.Width));
+        maskTokens = new Parameter[config.MaskTokens];
+        for (int i = 0; i < maskTokens.Length; i++)
+            maskTokens[i] = Trained($"mask_tokens.{i}", [1, 1, size.Width], new Init.Constant(0));
+        clipModality = Trained("clip_modality", [1, 1, size.Width], new Init.Normal(1e-6));
+        pictureModality = Trained("picture_modality", [1, 1, size.Width], new Init.Normal(1e-6));
+        blocks = Child("blocks", new TransformerBlocks(size, config.Epsilon));
+        norm = Child("norm", new LayerNorm(size.Width, config.Epsilon));
+        projection = Child("projection", Layer(size.Width, config.TargetWidth));
+        contextProjection = Child("context_projection", Layer(size.Width, config.TargetWidth));
+    }
+
+    /// <summary>
+    /// Context tokens [B, Kc, D] (all levels side by side where the predictor reads them: <see cref="VJepa21.EncodeLevels"/>) at ids [B, Kc] and target ids
+    /// [B, Kt] to predictions of both. Ids count in the square grid of the configured image size.
+    /// </summary>
+    /// <param name="context">The encoder's output for the context.</param>
+    /// <param name="contextIds">Where it is.</param>
+    /// <param name="targetIds">What to predict.</param>
+    /// <param name="isPicture">Whether the tokens are a picture's, not a clip's.</param>
+    /// <param name="maskIndex">Which mask token stands for the targets; the reference's default is 1.</param>
+    public VJepa21Prediction Forward(Tensor context, Tensor contextIds, Tensor targetIds, bool isPicture = false, int maskIndex = 1)
+    {
+        int batch = context.Shape[0], targets = targetIds.Shape[1], seen = contextIds.Shape[1], width = config.Predictor!.Width;
+        TensorScope scope = context.Scope;
+        if (embedLevels is not null)
+            context = embedLevels.Forward(context, Backends.Activation.Gelu);
+        Tensor target = scope.Use(maskTokens[maskIndex % maskTokens.Length].Value).Broadcast([batch, targets, width]);
+        Tensor x = TensorOps.Concat(1, embed.Forward(context), target) + (isPicture ? pictureModality : clipModality).Value;
+        var grid = new TokenGrid(1, config.Grid, config.Grid);
+        RotaryTable rotary = RotaryTable.Of(scope, grid.Positions(contextIds, targetIds), batch, config.Predictor!.HeadWidth, interleaved: true);
+        x = blocks.Advance(x, rotary);
+        Tensor y = norm.Forward(x);
+        return new VJepa21Prediction(projection.Forward(y.Slice(1, seen, targets)), contextProjection.Forward(y.Slice(1, 0, seen)));
+    }
+
+    private static Linear Layer(int inputs, int outputs) => new(inputs, outputs, weightInit: TransformerBlock.Start, biasInit: new Init.Constant(0));
+}
