@@ -1,0 +1,66 @@
+using System.Globalization;
+using JepaEngine.Jepa.Models;
+using JepaEngine.Memory;
+
+namespace JepaEngine.Jepa.Inference;
+
+/// <summary>
+/// What encoding takes beyond the weights, in bytes of f32 on the CPU, known before anything is allocated. A block's attention holds nine tensors [B, N, D]
+/// (x, its norm, q, k, v, q and k turned, the values read, the projection), its MLP the hidden [B, N, M] besides; freed blocks stay in the allocator's cache, so
+/// both count.
+/// </summary>
+public static class MemoryPlan
+{
+    /// <summary>The CPU lays at most so many bytes of pixels out as rows of patches at a time.</summary>
+    private const long PatchBuffer = 4 << 20;
+
+    /// <summary>Bytes of activations for a batch of <paramref name="batch"/> inputs of <paramref name="tokens"/> tokens.</summary>
+    public static long Activations(JepaConfig config, int batch, long tokens)
+    {
+        VitSize size = config.Encoder;
+        long perToken = 9L * size.Width + size.Mlp + size.Heads + 4;
+        long tables = config.Family is JepaFamily.IJepa or JepaFamily.VJepa ? 0 : 2L * size.HeadWidth;
+        long levels = config.Levels.Length == 0 ? 0 : size.Width;
+        long probe = config.Probe is null ? 0 : size.Width;
+        return sizeof(float) * tokens * (batch * (perToken + levels + probe) + tables) + Math.Min(PatchBuffer, Pixels(config, batch, tokens));
+    }
+
+    /// <summary>Bytes of normalised pixels of a clip of that many tokens.</summary>
+    public static long Pixels(JepaConfig config, int batch, long tokens) => sizeof(float) * batch * tokens * 3 * config.Tubelet * config.Patch * config.Patch;
+
+    /// <summary>What this process may still take: what the system calls available, at most what its container allows.</summary>
+    public static long Available()
+    {
+        long total = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
+        const string path = "/proc/meminfo", name = "MemAvailable:";
+        string? line = File.Exists(path) ? File.ReadLines(path).FirstOrDefault(l => l.StartsWith(name, StringComparison.Ordinal)) : null;
+        return line is not null && long.TryParse(line[name.Length..].Replace("kB", ""), CultureInfo.InvariantCulture, out long kilobytes)
+            ? Math.Min(total, kilobytes << 10)
+            : Math.Max(0, total - Environment.WorkingSet);
+    }
+
+    /// <summary>Refuses what does not fit, naming the largest that does.</summary>
+    /// <param name="config">The model.</param>
+    /// <param name="batch">Inputs at a time.</param>
+    /// <param name="grid">Their tokens.</param>
+    /// <param name="limit">The most bytes of activations.</param>
+    /// <exception cref="MemoryRefusedException">The plan is above the limit.</exception>
+    public static void Require(JepaConfig config, int batch, TokenGrid grid, long limit)
+    {
+        long planned = Activations(config, batch, grid.Count);
+        if (planned <= limit)
+            return;
+        long perFrame = Activations(config, batch, (long)grid.Rows * grid.Columns);
+        long fits = limit / Math.Max(1, perFrame);
+        string mend = fits >= 1 && grid.Times > 1
+            ? $"{fits * config.Tubelet} frames fit at this size"
+            : $"at {config.Tubelet} frames about {Math.Sqrt(limit / (double)Math.Max(1, perFrame)) * Math.Min(grid.Rows, grid.Columns) * config.Patch:f0} pixels an edge fit";
+        throw new MemoryRefusedException(
+            $"{batch} x {grid.Count} tokens need {Size(planned)} of activations, but {Size(limit)} are free; {mend}");
+    }
+
+    /// <summary>As <c>1.5 GiB</c>.</summary>
+    public static string Size(long bytes) => bytes >= 1L << 30
+        ? FormattableString.Invariant($"{bytes / (double)(1L << 30):f1} GiB")
+        : FormattableString.Invariant($"{bytes / (double)(1L << 20):f0} MiB");
+}
