@@ -26,6 +26,8 @@ public enum OpInputLayout
     Gapped,
     /// <summary>The last two dimensions are exchanged.</summary>
     Transposed,
+    /// <summary>Row-major without gaps, but one element into its memory: aligned to an element only, as a weight that lies in a mapped file.</summary>
+    Shifted,
 }
 
 /// <summary>An input of a sample.</summary>
@@ -79,6 +81,9 @@ public sealed record OpInput(
                 break;
             case OpInputLayout.Transposed:
                 result = scope.Empty(Shape.With(-1, Shape[^2]).With(-2, Shape[^1]), dtype).Transpose(-1, -2);
+                break;
+            case OpInputLayout.Shifted:
+                result = scope.Empty([checked((int)Shape.Count) + 1], dtype).Slice(0, 1, (int)Shape.Count).Reshape(Shape.ToArray());
                 break;
             default:
                 result = scope.Empty(Shape, dtype);

@@ -52,7 +52,8 @@ public sealed class OpTableTests
         {
             Tensor x = new OpInput("x", [4, 6], Layout: layout).Place(scope, values);
             Assert.Equal(values, x.ToArray<double>());
-            Assert.Equal(layout == OpInputLayout.Contiguous, x.Layout.IsContiguous);
+            Assert.Equal(layout is OpInputLayout.Contiguous or OpInputLayout.Shifted, x.Layout.IsContiguous);
+            Assert.Equal(layout is OpInputLayout.Gapped or OpInputLayout.Shifted ? 1 : 0, x.Layout.Offset);
         }
     }
 }

@@ -27,6 +27,17 @@ public sealed class ParityTests
         Assert.True(failed.Length == 0, string.Join('\n', failed));
     }
 
+    /// <summary>A weight mapped from a file lies at any multiple of its element's size.</summary>
+    [Theory]
+    [MemberData(nameof(OperationsAndIsas))]
+    public void Agrees_with_the_oracle_on_operands_aligned_to_an_element_only(string operation, CpuIsa isa)
+    {
+        OpCase op = OpTable.Find(operation);
+        OpSample plain = op.Samples[0], shifted = plain with { Inputs = [.. plain.Inputs.Select(input => input with { Layout = OpInputLayout.Shifted })] };
+        IReadOnlyList<ParityResult> results = Parity.Check(op, shifted, Device.Cpu with { Isa = isa, Threads = 1 });
+        Assert.All(results, result => Assert.True(result.Passed, result.ToString()));
+    }
+
     [Theory]
     [MemberData(nameof(OperationsAndIsas))]
     public void Has_the_same_bits_for_any_number_of_threads(string operation, CpuIsa isa)

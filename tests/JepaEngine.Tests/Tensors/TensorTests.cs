@@ -100,6 +100,39 @@ public sealed class TensorTests : IDisposable
         Tensor Any(ulong seed, params int[] shape) => memory.RandomNormal(new Shape(shape), new PhiloxKey(seed));
     }
 
+    /// <summary>A model's weights may fill the memory: a view without gaps, wherever it starts, is used where it lies.</summary>
+    [Theory, MemberData(nameof(Devices.All), MemberType = typeof(Devices))]
+    public void Weights_without_gaps_are_not_copied(Device device)
+    {
+        using var memory = new TensorScope(device);
+        Tensor large = Weight(256, 512), back = Weight(512, 256), bias = Weight(256), wide = Weight(1 << 15);
+        Tensor square = Weight(256, 3, 16, 16), cubes = Weight(256, 3, 2, 16, 16);
+        Holds(s => s.Zeros([1, 512]).Linear(large, bias));
+        Holds(s => s.Zeros([1, 256]).Linear(large.Transpose(0, 1)));
+        Holds(s => s.Zeros([1, 512]).Mlp(large, bias, back, Weight(512)));
+        Holds(s => s.Zeros([0, 1 << 15]).LayerNorm(wide, wide, 1e-6));
+        Holds(s => s.Zeros([0, 1 << 15]).BatchNorm(wide, wide, wide, wide, training: false));
+        Holds(s => s.Zeros([1, 3, 16, 16]).PatchEmbed(square, bias));
+        Holds(s => s.Zeros([1, 3, 2, 16, 16]).PatchEmbed(cubes, bias));
+        Holds(s => large.Embedding(s.FromRaw<long>([3], [1])));
+        Holds(s => large.Reshape(1, 256, 512).Gather(s.FromRaw<long>([3], [1, 1])));
+
+        // One element into its memory, as nothing that an allocator aligns.
+        Tensor Weight(params int[] shape)
+        {
+            int count = checked((int)new Shape(shape).Count);
+            return memory.Zeros([count + 1]).Slice(0, 1, count).Reshape(shape);
+        }
+
+        void Holds(Func<TensorScope, Tensor> call)
+        {
+            using var results = new TensorScope(device);
+            Assert.Same(results, call(results).Scope);
+            // Each weight takes 128 KB or more, what is computed 16 KB at most.
+            Assert.InRange(results.BytesInUse, 1, 64 << 10);
+        }
+    }
+
     private static void Same(Func<Tensor, Tensor, Tensor> operation, Tensor a, Tensor b)
     {
         Assert.False(b.Layout.IsContiguous);
