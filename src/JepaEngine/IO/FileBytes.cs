@@ -28,7 +28,8 @@ internal sealed class FileBytes : IDisposable
             // Neither a pipe nor a device has a length.
             if (new FileInfo(target).Length == 0)
                 throw new BadFileException(path, "it is empty, or no regular file; was the copy cut short?");
-            handle = File.OpenHandle(target);
+            // Delete: a writer may put a new file in its place.
+            handle = File.OpenHandle(target, share: FileShare.Read | FileShare.Delete);
             Length = RandomAccess.GetLength(handle);
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
@@ -82,6 +83,8 @@ internal sealed class FileBytes : IDisposable
     {
         if (!IsMapped)
             return null;
+        if (RandomAccess.GetLength(handle) < Length)
+            throw new BadFileException(Path, $"it had {Length} bytes and was cut short since it was opened; load it again");
         lock (gate)
         {
             try

@@ -10,8 +10,8 @@ namespace JepaEngine.IO;
 /// </summary>
 public abstract class TensorFile : IDisposable
 {
-    /// <summary>The most tensors a file may have; the largest published JEPA checkpoint with its optimiser has under 5000.</summary>
-    internal const int MaxTensors = 100_000;
+    /// <summary>The most tensors a file may have: five times the largest JEPA checkpoint with its optimiser, described in under 64 MB.</summary>
+    internal const int MaxTensors = 50_000;
 
     /// <summary>The most letters of a name.</summary>
     internal const int MaxName = 1024;
@@ -73,13 +73,13 @@ public abstract class TensorFile : IDisposable
     }
 
     /// <summary>Overwrites a tensor with the file's numbers.</summary>
-    /// <exception cref="BadFileException">There is no such tensor, it has another shape, or floats are needed and it has none.</exception>
+    /// <exception cref="BadFileException">There is no such tensor, it has another shape, or integers where floats are needed, or the reverse.</exception>
     public void ReadInto(string name, Tensor destination)
     {
         TensorEntry entry = Entry(name);
         if (entry.Shape != destination.Shape)
             throw new BadFileException(Path, $"'{name}' is {entry.Shape}, but {destination.Shape} is needed; the file belongs to a model of another size");
-        if (!entry.DType.IsFloat() && destination.DType != entry.DType)
+        if (entry.DType.IsFloat() ? !destination.DType.IsFloat() : destination.DType != entry.DType)
             throw new BadFileException(Path, $"'{name}' holds {entry.DType}, but {destination.DType} is needed");
         Fill(entry, destination);
     }
@@ -160,7 +160,7 @@ public abstract class TensorFile : IDisposable
         const long always = 16 << 20, times = 100;
         double needed = entries.Values.Sum(e => Math.Max((double)e.Shape.Count * e.DType.Size(), e.Place.Source is InflatedBytes packed ? packed.Length : 0));
         if (needed > Math.Max(always, (double)times * file.Length))
-            throw new BadFileException(Path, $"its tensors need {needed:F0} bytes once read, over {times} times the file; save it without compression");
+            throw new BadFileException(Path, $"its tensors need {needed:F0} bytes once read, over {times} times the file; save it without compression and repetition");
     }
 
     private TensorEntry Entry(string name) => entries.TryGetValue(name, out TensorEntry? entry)

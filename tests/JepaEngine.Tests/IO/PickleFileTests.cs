@@ -168,8 +168,8 @@ public sealed class PickleFileTests : IDisposable
                 laughs.Op("h").Op((byte)(i - 1));
             laughs.Op("eq").Op(i);
         }
-        Refused("more than 1000000 values", laughs.Zip());
-        Refused("more than 4000000 operations", new PickleBytes().Op(new string('N', 5_000_000)).Zip());
+        Refused("more than 500000 values", laughs.Zip());
+        Refused("more than 2000000 operations", new PickleBytes().Op(new string('N', 5_000_000)).Zip());
         // 300 names of a megabyte from one.
         PickleBytes names = new PickleBytes().Op("}").Text(new string('n', 1_000_000)).Op("](").Op(new string('N', 300)).Op("es");
         Refused("names too long", names.Zip());

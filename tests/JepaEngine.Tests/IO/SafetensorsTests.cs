@@ -45,6 +45,8 @@ public sealed class SafetensorsTests : IDisposable
         Assert.Equal(0, (new FileInfo(temporary.Path).Length - 8 - file.Entries.Values.Sum(e => e.Shape.Count * e.DType.Size())) % 8);
         Assert.Contains("no tensor 'a.weigth'; nearest is 'a.weight'", Assert.Throws<BadFileException>(() => file.Read("a.weigth", scope)).Message);
         Assert.Contains("'half' is [3, 4], but [4, 3] is needed", Assert.Throws<BadFileException>(() => file.ReadInto("half", scope.Zeros([4, 3]))).Message);
+        Assert.Contains("'half' holds F16, but I32 is needed",
+            Assert.Throws<BadFileException>(() => file.ReadInto("half", scope.Empty([3, 4], DType.I32))).Message);
         Assert.Contains("'int' holds I32, but F64 is needed", Assert.Throws<BadFileException>(() => file.ReadInto("int", scope.Zeros([1]))).Message);
     }
 
@@ -65,6 +67,7 @@ public sealed class SafetensorsTests : IDisposable
     }
 
     [Theory]
+    [InlineData("A02 is wrong about byte 8", "")]
     [InlineData("A03 a header that starts with { is missing before byte 9", "[]")]
     [InlineData("A03 the JSON that should end at byte 12 is wrong about byte 10", "{} {")]
     [InlineData("A03 is wrong about byte 8", "\u0000")]
@@ -102,7 +105,7 @@ public sealed class SafetensorsTests : IDisposable
     [InlineData("A10 is wrong about byte", "{\"a\": {\"shape\": [[[[[[8]]]]]]}}")]
     public void A_header_that_lies_is_caught(string message, string header) => Refused(message[4..], Bytes(header, Encoding.UTF8.GetByteCount(header)));
 
-    /// <summary>Ten times as many tensors as are read, and a name of a megabyte: refused at the first too many, without room for the rest.</summary>
+    /// <summary>Twenty times as many tensors as are read, and a name of a megabyte: refused at the first too many, without room for the rest.</summary>
     [Fact]
     public void A10_A_header_without_measure_costs_neither_its_memory_nor_its_time()
     {
@@ -113,8 +116,8 @@ public sealed class SafetensorsTests : IDisposable
         File.WriteAllBytes(temporary.Path, Bytes(header.ToString(), header.Length));
         header.Clear();
         long before = GC.GetAllocatedBytesForCurrentThread();
-        Assert.Contains("more than 100000 tensors", Assert.Throws<BadFileException>(() => new SafetensorsFile(temporary.Path)).Message);
-        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 128_000_000);
+        Assert.Contains("more than 50000 tensors", Assert.Throws<BadFileException>(() => new SafetensorsFile(temporary.Path)).Message);
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 64_000_000);
 
         string name = $"{{\"{new string('n', 1_000_000)}\":{{\"dtype\":\"U8\",\"shape\":[8],\"data_offsets\":[0,8]}}}}";
         File.WriteAllBytes(temporary.Path, Bytes(name, name.Length));

@@ -46,6 +46,22 @@ public sealed class TensorFileTests : IDisposable
     }
 
     [Fact]
+    public void Tensors_of_all_sizes_lie_aligned()
+    {
+        (string, Tensor)[] tensors =
+        [
+            ("byte", scope.FromRaw<byte>([1, 2, 3], [3])), ("float", scope.From<float>([1], [1])), ("long", scope.FromRaw<long>([7], [1])),
+            ("int", scope.FromRaw<int>([5], [1])), ("bytes", scope.FromRaw<byte>([9], [1])),
+        ];
+        Safetensors.Write(temporary.Path, tensors);
+        using TensorFile file = TensorFile.Open(temporary.Path);
+        using var loaded = new TensorScope(Device.Cpu);
+        foreach ((string name, Tensor tensor) in tensors)
+            Assert.Equal(tensor.ToArray<double>(), file.Load(name, loaded).ToArray<double>());
+        Assert.Equal(0, loaded.BytesInUse);
+    }
+
+    [Fact]
     public void What_the_device_computes_in_another_type_is_copied()
     {
         Safetensors.Write(temporary.Path, [("a", scope.From<float>([1, 2, 3], [3])), ("half", scope.Full([2], 2).To(DType.F16))]);
@@ -75,14 +91,17 @@ public sealed class TensorFileTests : IDisposable
     public void A12_A_file_that_shrinks_meanwhile_is_an_error()
     {
         Safetensors.Write(temporary.Path, [("a", scope.Full([4096], 1)), ("b", scope.Full([4096], 2))]);
-        using TensorFile file = TensorFile.Open(temporary.Path, mapped: false);
+        using TensorFile file = TensorFile.Open(temporary.Path, mapped: false), mapped = TensorFile.Open(temporary.Path);
         using (var cut = new FileStream(temporary.Path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite))
             cut.SetLength(cut.Length - 100);
         Assert.Equal(4096, file.Load("a", scope).ToArray<float>().Sum());
         Assert.Contains("it ends at byte", Assert.Throws<BadFileException>(() => file.Load("b", scope)).Message);
+        // Before it is mapped, that is seen; afterwards only the system sees it.
+        Assert.Contains("was cut short since", Assert.Throws<BadFileException>(() => mapped.Load("a", scope)).Message);
     }
 
     [Theory]
+    [InlineData(DType.F64)]
     [InlineData(DType.F32)]
     [InlineData(DType.F16)]
     [InlineData(DType.BF16)]
@@ -98,7 +117,7 @@ public sealed class TensorFileTests : IDisposable
                 tensors.Add(($"{value} {index}", scope.From<float>(values, [100]).To(dtype)));
             }
         }
-        Safetensors.Write(temporary.Path, tensors);
+        Safetensors.Write(temporary.Path, tensors, floats: dtype);
         using TensorFile file = TensorFile.Open(temporary.Path);
         Assert.Equal(tensors.Skip(3).Select(t => t.Item1).Order(), file.NonFinite().Order());
     }

@@ -51,7 +51,7 @@ public sealed class ZipDirectoryTests : IDisposable
     [Fact]
     public void B02_A_directory_that_lies_about_itself_is_refused()
     {
-        Refused("a directory of 65000 entries", new ZipBytes().Add("a/data.pkl", Nothing).Ended(claimed: 65000), "its directory of 65000 entries cannot be");
+        Refused("a directory of 40000 entries", new ZipBytes().Add("a/data.pkl", Nothing).Ended(claimed: 40000), "its directory of 40000 entries cannot be");
         Refused("more than are read", new ZipBytes().Add("a/data.pkl", Nothing).Ended(wide: true, claimed: 1L << 40), "claims 1099511627776 entries");
         Refused("fewer than there are", new ZipBytes().Add("a/data.pkl", Nothing).Ended(claimed: 2), "its directory of 2 entries cannot be");
         Refused("no end", new ZipBytes().Add("a/data.pkl", Nothing).Ended()[..^1], "it has no directory at its end");
