@@ -20,6 +20,26 @@ public static class Png
     /// <exception cref="BadFileException">It cannot be read, is no PNG file, damaged, or larger than <see cref="Picture.MaxPixels"/>.</exception>
     public static Picture Read(string path) => PngReader.Read(path);
 
+    /// <summary>Whether a file begins as a PNG file does; false where there is none.</summary>
+    /// <exception cref="BadFileException">It cannot be read.</exception>
+    public static bool IsPng(string path)
+    {
+        try
+        {
+            var info = new FileInfo(path);
+            if (!info.Exists || info.Length < Signature.Length)
+                return false;
+            using FileStream stream = info.OpenRead();
+            Span<byte> start = stackalloc byte[Signature.Length];
+            stream.ReadExactly(start);
+            return start.SequenceEqual(Signature);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new BadFileException(path, "it cannot be read: " + error.Message, error);
+        }
+    }
+
     /// <summary>The file's bytes.</summary>
     /// <param name="pixels">[height, width, channels], red first.</param>
     /// <param name="width">Columns.</param>
