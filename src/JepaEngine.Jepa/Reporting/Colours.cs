@@ -31,19 +31,19 @@ internal static class Colours
     /// Three components a token as red, green and blue. Each component is stretched over all frames together, between its 2nd and
     /// 98th percentile, so that equal colours mean equal tokens in every frame.
     /// </summary>
-    public static byte[][] OfComponents(PatchMap[] maps)
+    public static byte[][] OfComponents(float[][] maps)
     {
-        byte[][] results = [.. maps.Select(map => new byte[map.Components.Length])];
+        byte[][] results = [.. maps.Select(map => new byte[map.Length])];
         for (int channel = 0; channel < 3; channel++)
         {
-            float[] sorted = [.. maps.SelectMany(map => map.Components.Where((_, i) => i % 3 == channel)).Where(float.IsFinite).Order()];
+            float[] sorted = [.. maps.SelectMany(map => map.Where((_, i) => i % 3 == channel)).Where(float.IsFinite).Order()];
             if (sorted.Length == 0)
                 continue;
             float low = sorted[(int)(.02 * (sorted.Length - 1))], high = sorted[(int)Math.Ceiling(.98 * (sorted.Length - 1))];
             for (int i = 0; i < maps.Length; i++)
             {
                 for (int at = channel; at < results[i].Length; at += 3)
-                    results[i][at] = Stretch(maps[i].Components[at], low, high);
+                    results[i][at] = Stretch(maps[i][at], low, high);
             }
         }
         return results;

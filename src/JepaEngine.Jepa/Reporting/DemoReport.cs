@@ -198,7 +198,7 @@ public static partial class DemoReport
             <div class="three">
 
             """);
-        byte[][] colours = Colours.OfComponents(maps);
+        byte[][] colours = Colours.OfComponents([.. maps.Select(map => map.Components)]);
         for (int i = 0; i < maps.Length; i++)
         {
             var map = maps[i];
