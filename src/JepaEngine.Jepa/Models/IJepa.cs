@@ -43,6 +43,16 @@ public sealed class IJepa : JepaModel
     /// <exception cref="IO.BadFileException">The file is damaged, or holds another family.</exception>
     public static IJepa Load(string path, Device device, LoadOptions? options = null) => ModelFile.Load<IJepa>(path, device, options);
 
+    /// <summary>
+    /// Whether pictures of another size than the model's are taken, with the table of positions stretched to their grid (bicubic, as transformers'
+    /// interpolate_pos_encoding); otherwise they are refused.
+    /// </summary>
+    public bool InterpolatesPositions
+    {
+        get => encoder.InterpolatesPositions;
+        set => encoder.InterpolatesPositions = value;
+    }
+
     /// <inheritdoc/>
     public override Tensor Encode(Tensor pixels, Tensor? visible = null) => encoder.Forward(pixels, visible);
 
@@ -78,16 +88,21 @@ public sealed class IJepaEncoder : Module
         norm = Child("norm", new LayerNorm(width, config.Epsilon));
     }
 
+    internal bool InterpolatesPositions { get; set; }
+
     /// <summary>Pictures [B, C, H, W] to tokens [B, N, D], or [B, K, D] of the visible ids [B, K].</summary>
     public Tensor Forward(Tensor pixels, Tensor? visible = null)
     {
         JepaConfig.Require(pixels.Shape.Rank == 4, $"I-JEPA sees pictures [B, C, H, W], not {pixels.Shape}; a clip needs a V-JEPA");
         TokenGrid grid = TokenGrid.Of(pixels, config);
-        JepaConfig.Require(grid.Rows == config.Grid && grid.Columns == config.Grid,
-            $"pictures of {pixels.Shape[3]} x {pixels.Shape[2]} pixels, but the model's positions are for {config.ImageSize} x {config.ImageSize}; resize them");
+        bool own = grid.Rows == config.Grid && grid.Columns == config.Grid;
+        JepaConfig.Require(own || InterpolatesPositions, $"pictures of {pixels.Shape[3]} x {pixels.Shape[2]} pixels, but the model's positions are for "
+            + $"{config.ImageSize} x {config.ImageSize}; resize them, or let positions be interpolated");
         Tensor patches = patchEmbed.Forward(pixels, pixels.DType == DType.U8 ? config.PixelTransform : null, visible);
-        Tensor x = patches + (visible is null ? positions.Value : patches.Scope.Use(positions.Value).Select(0, 0).Embedding(visible));
-        x = blocks.Advance(x);
+        Tensor table = own
+            ? patches.Scope.Use(positions.Value).Select(0, 0)
+            : patches.Scope.From<float>(PositionResize.Bicubic(positions.Value.ToArray<float>(), config.Grid, grid.Rows, grid.Columns), [grid.Count, patches.Shape[2]]);
+        Tensor x = blocks.Advance(patches + (visible is null ? table : table.Embedding(visible)));
         return norm.Forward(x);
     }
 }

@@ -136,6 +136,11 @@ public sealed class ModelParityTests
     {
         using var fixture = new LoadedFixture(name, device);
         fixture.Close("image.last_hidden_state", fixture.Run(("pixel_values", "image"))["last_hidden_state"]);
+        var model = (IJepa)fixture.Model;
+        Tensor wide = fixture.Input("wide");
+        Assert.Contains("resize them, or let positions be interpolated", Assert.Throws<ArgumentException>(() => model.Encode(wide)).Message);
+        model.InterpolatesPositions = true;
+        fixture.Close("wide.last_hidden_state", model.Encode(wide));
     }
 
     private static void CheckVJepa21(string name, Device device)
