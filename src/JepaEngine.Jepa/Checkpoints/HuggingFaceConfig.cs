@@ -74,7 +74,9 @@ internal sealed class HuggingFaceConfig
         int width = Integer("hidden_size", 1024), heads = Integer("num_attention_heads", 16), crop = Integer("crop_size", 256);
         int predictor = Integer("pred_hidden_size", 384);
         double eps = Number("layer_norm_eps", 1e-6);
-        bool classifies = weights.Entries.TryGetValue("classifier.weight", out TensorEntry? classifier);
+        bool classifies = weights.Entries.TryGetValue("classifier.weight", out TensorEntry? classifier) && classifier.Shape.Rank == 2;
+        if (!classifies && root.TryGetProperty("architectures", out JsonElement architectures) && architectures.GetRawText().Contains("ForVideoClassification"))
+            throw new BadFileException(path, "it promises a classifier, and the weights beside it have none; take the folder's own weights");
         return new JepaConfig
         {
             Family = JepaFamily.VJepa2,

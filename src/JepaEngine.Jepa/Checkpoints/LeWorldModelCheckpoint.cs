@@ -3,7 +3,6 @@ using JepaEngine.IO;
 using JepaEngine.Jepa.Models;
 using JepaEngine.Jepa.Training;
 using JepaEngine.Memory;
-using JepaEngine.Nn;
 using JepaEngine.Ops;
 using JepaEngine.Optim;
 using JepaEngine.Primitives;

@@ -29,10 +29,10 @@ public sealed class ModelFile : IDisposable
         File = file;
         this.options = options;
         var original = new OriginalFile(file, options);
-        if (file.Metadata.TryGetValue(JepaFormat.Config, out string? json))
+        if (JepaFormat.IsOf(file))
         {
             Layout = ModelLayout.JepaEngine;
-            Config = JepaFormat.Read(json, file.Path);
+            Config = JepaFormat.Read(file);
             (keys, isPart, isIdle) = (KeyMap.Own, _ => true, _ => false);
         }
         else if (original.Found)
@@ -155,6 +155,8 @@ public sealed class ModelFile : IDisposable
                     whole.Add((file, piece.Key), tensor = file.Load(piece.Key, memory));
                 return (tensor, new Layout(parameter.Shape, tensor.Layout.Offset + piece.Part * parameter.Shape.Count));
             });
+            if (File.Metadata.TryGetValue(Fingerprint.Key, out string? fingerprint))
+                Fingerprint.Read(fingerprint, File.Path).Require(model, File.Path);
             model.Origin = new ModelOrigin(File.Path, File.Format, Layout, Encoder, Ignored);
             return model;
         }

@@ -42,7 +42,7 @@ public static class ModelWriter
                 AtomicFile.WriteText(Path.Combine(path, "config.json"), HuggingFaceJson(model, dtype));
                 break;
             case ModelLayout.JepaEngine:
-                Safetensors.Write(path, tensors, new Dictionary<string, string> { [JepaFormat.Config] = JepaFormat.Write(model.Config) }, dtype);
+                Safetensors.Write(path, tensors, JepaFormat.Write(model), dtype);
                 break;
             default:
                 Safetensors.Write(path, tensors, floats: dtype);
