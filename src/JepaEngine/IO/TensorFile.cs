@@ -94,6 +94,7 @@ public abstract class TensorFile : IDisposable
         TensorEntry entry = Entry(name);
         Place place = entry.Place;
         int size = entry.DType.Size();
+        // Every device of today works on the host's memory.
         if (size == place.ElementSize && place.Layout.IsContiguous && (!entry.DType.IsFloat() || entry.DType == scope.Device.Compute)
             && place.Source.Lend(out nint start) is { } loan)
         {

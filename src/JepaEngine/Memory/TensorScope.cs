@@ -64,6 +64,8 @@ public class TensorScope : IDisposable
     /// <exception cref="ObjectDisposedException">The scope is disposed.</exception>
     internal Storage Borrow(nint pointer, long bytes, IDisposable owner)
     {
+        if (IsDisposed)
+            owner.Dispose();
         ObjectDisposedException.ThrowIf(IsDisposed, this);
         var storage = new Storage(pointer, bytes);
         Enter();

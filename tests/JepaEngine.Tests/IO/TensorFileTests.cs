@@ -43,6 +43,9 @@ public sealed class TensorFileTests : IDisposable
         Assert.False(Mapped());
         Assert.Throws<ObjectDisposedException>(() => a.ToArray<float>());
         Assert.DoesNotContain(Allocator.For(Device.Cpu).Holders(), holder => holder == model);
+        using (TensorFile file = TensorFile.Open(temporary.Path))
+            Assert.Throws<ObjectDisposedException>(() => file.Load("a", model));
+        Assert.False(Mapped());
     }
 
     [Fact]
