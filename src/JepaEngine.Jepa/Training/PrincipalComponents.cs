@@ -36,6 +36,7 @@ public sealed record PrincipalComponents(double[] Variances, double[] Directions
         int count = samples.Length / width, kept = components + Oversampling;
         using var scope = new TensorScope(Device.Cpu, "principal components");
         Tensor x = scope.From<float>(Centred(samples, width), [count, width]);
+        Tensor covariance = x.Transpose(0, 1).MatMul(x);
         double[] basis = new double[width * kept];
         var random = new PhiloxRandom(new PhiloxKey(0x504341));
         for (int i = 0; i < basis.Length; i++)
@@ -44,8 +45,7 @@ public sealed record PrincipalComponents(double[] Variances, double[] Directions
         {
             using var step = new TensorScope(Device.Cpu, "subspace iteration");
             Orthonormalize(basis, kept);
-            Tensor next = x.Transpose(0, 1).MatMul(x.MatMul(step.From<double>(basis, [width, kept])));
-            basis = next.ToArray<double>();
+            basis = covariance.MatMul(step.From<double>(basis, [width, kept])).ToArray<double>();
         }
         Orthonormalize(basis, kept);
         double[] projected = x.MatMul(scope.From<double>(basis, [width, kept])).ToArray<double>();
