@@ -31,7 +31,7 @@ internal static class FileKind
     private static TensorFile OpenZip(FileBytes file)
     {
         var zip = new ZipDirectory(file);
-        if (zip.Entries.Keys.FirstOrDefault(name => name == "data.pkl" || (name.EndsWith("/data.pkl", StringComparison.Ordinal) && name.Count('/') == 1)) is { } pickle)
+        if (zip.Entries.Keys.FirstOrDefault(name => name.Split('/') is ["data.pkl"] or [_, "data.pkl"]) is { } pickle)
             return new PickleFile(file, zip, pickle);
         return zip.Entries.Count > 0 && zip.Entries.Keys.All(name => name.EndsWith(".npy", StringComparison.Ordinal))
             ? new NpzFile(file, zip)

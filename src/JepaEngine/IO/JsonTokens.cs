@@ -52,7 +52,8 @@ internal sealed class JsonTokens(FileBytes file, long start, long length, int ma
             }
             catch (Exception error) when (error is JsonException or InvalidOperationException)
             {
-                throw new BadFileException(file.Path, $"the JSON that should end at byte {start + length} is wrong about byte {Position}: {error.Message}", error);
+                throw new BadFileException(file.Path,
+                    $"the JSON that should end at byte {start + length} is wrong about byte {Position}: {error.Message}", error);
             }
             if (final)
                 return false;

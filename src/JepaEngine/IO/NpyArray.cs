@@ -50,7 +50,8 @@ internal static class NpyArray
             "|i1" => (DType.I32, 1),
             "|u1" or "|b1" => (DType.U8, 1),
             ['|', 'O', ..] => throw new BadFileException(path, $"'{name}' holds Python objects, which can only be read by running them; save numbers"),
-            ['>', ..] => throw new BadFileException(path, $"'{name}' holds {header.Type}, big-endian numbers; in Python: array.astype(array.dtype.newbyteorder('<'))"),
+            ['>', ..] => throw new BadFileException(path,
+                $"'{name}' holds {header.Type}, big-endian numbers; in Python: array.astype(array.dtype.newbyteorder('<'))"),
             _ => throw new BadFileException(path, $"'{name}' holds {header.Type}; known are <f8, <f4, <f2, <i8, <i4, <i2, |i1, |u1 and |b1"),
         };
         Shape shape = Dimensions.Check(path, $"'{name}'", header.Shape);

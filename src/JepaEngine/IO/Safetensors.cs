@@ -29,7 +29,7 @@ public static class Safetensors
     /// </summary>
     /// <param name="folder">Where to; made where there is none.</param>
     /// <param name="tensors">Names and tensors.</param>
-    /// <param name="floats">As for <see cref="Write(string, IReadOnlyList{ValueTuple{string, Tensor}}, IReadOnlyDictionary{string, string}?, DType?)"/>.</param>
+    /// <param name="floats">The type floats are written in; by default each in its own, but F64 in F32.</param>
     /// <param name="shardSize">The most bytes of tensors in one file; a larger tensor has a file of its own.</param>
     /// <exception cref="ArgumentException">As there.</exception>
     /// <exception cref="IOException">A file cannot be written; earlier ones are intact.</exception>

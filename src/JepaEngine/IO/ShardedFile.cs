@@ -78,7 +78,8 @@ internal sealed class ShardedFile : TensorFile
     private void CheckName(string name)
     {
         if (name.Length is 0 or > 255 || name is "." or ".." || name.AsSpan().ContainsAny("/\\:\0"))
-            throw new BadFileException(Path, $"its shard '{name[..Math.Min(name.Length, 80)]}' is no name of a file beside it; shards lie in the index's folder");
+            throw new BadFileException(Path,
+                $"its shard '{name[..Math.Min(name.Length, 80)]}' is no name of a file beside it; shards lie in the index's folder");
     }
 
     private void OpenShards(IEnumerable<string> names, bool mapped)
@@ -86,7 +87,8 @@ internal sealed class ShardedFile : TensorFile
         string folder = System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(Path))!;
         string[] all = [.. names], missing = [.. all.Where(name => !File.Exists(System.IO.Path.Combine(folder, name)))];
         if (missing.Length > 0)
-            throw new BadFileException(Path, $"{missing.Length} of its {all.Length} shards are missing: {string.Join(", ", missing.Take(20))}; copy them beside it");
+            throw new BadFileException(Path,
+                $"{missing.Length} of its {all.Length} shards are missing: {string.Join(", ", missing.Take(20))}; copy them beside it");
         if (all.Length > MaxShards)
             throw new BadFileException(Path, $"it names {all.Length} shards; at most {MaxShards} are read");
         foreach (string name in all)
@@ -97,10 +99,12 @@ internal sealed class ShardedFile : TensorFile
     {
         string[] missing = [.. map.Where(item => !shards[item.Value].Entries.ContainsKey(item.Key)).Select(item => $"{item.Key} in {item.Value}")];
         if (missing.Length > 0)
-            throw new BadFileException(Path, $"{missing.Length} tensors are not where it says: {string.Join(", ", missing.Take(20))}; its shards belong to another model");
+            throw new BadFileException(Path,
+                $"{missing.Length} tensors are not where it says: {string.Join(", ", missing.Take(20))}; its shards belong to another model");
         string[] extra = [.. shards.SelectMany(shard => shard.Value.Entries.Keys.Where(name => map.GetValueOrDefault(name) != shard.Key))];
         if (extra.Length > 0)
-            throw new BadFileException(Path, $"its shards hold {extra.Length} tensors that it does not name: {string.Join(", ", extra.Take(20))}");
+            throw new BadFileException(Path,
+                $"its shards hold {extra.Length} tensors that it does not name: {string.Join(", ", extra.Take(20))}");
         foreach ((string name, string shard) in map)
             Add(shards[shard].Entries[name]);
         foreach ((string key, string value) in shards.Values.SelectMany(shard => shard.Metadata).Distinct())

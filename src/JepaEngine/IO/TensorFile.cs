@@ -161,7 +161,8 @@ public abstract class TensorFile : IDisposable
         const long always = 16 << 20, times = 100;
         double needed = entries.Values.Sum(e => Math.Max((double)e.Shape.Count * e.DType.Size(), e.Place.Source is InflatedBytes packed ? packed.Length : 0));
         if (needed > Math.Max(always, (double)times * file.Length))
-            throw new BadFileException(Path, $"its tensors need {needed:F0} bytes once read, over {times} times the file; save it without compression and repetition");
+            throw new BadFileException(Path,
+                $"its tensors need {needed:F0} bytes once read, over {times} times the file; save it without compression and repetition");
     }
 
     private TensorEntry Entry(string name) => entries.TryGetValue(name, out TensorEntry? entry)

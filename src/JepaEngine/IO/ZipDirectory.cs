@@ -91,7 +91,8 @@ internal sealed class ZipDirectory
         string name = Encoding.UTF8.GetString(nameBytes);
         Sizes64(rest.Slice(CentralSize + nameLength, extraLength), ref length, ref packed, ref local);
         if (name.Length > TensorFile.MaxName || name.StartsWith('/') || name.Contains('\\') || name.Contains(':') || name.Split('/').Contains(".."))
-            throw new BadFileException(file.Path, $"its zip entry '{name[..Math.Min(name.Length, 80)]}' names no place inside it; the file was made to mislead");
+            throw new BadFileException(file.Path,
+                $"its zip entry '{name[..Math.Min(name.Length, 80)]}' names no place inside it; the file was made to mislead");
         if ((flags & 1) != 0)
             throw new BadFileException(file.Path, $"its zip entry '{name}' is encrypted; save it without a password");
         if (method is not (0 or 8) || (method == 0 && packed != length))

@@ -77,7 +77,8 @@ public sealed class FuzzTests : IDisposable
             catch (BadFileException error)
             {
                 refused++;
-                Assert.True(error.Message.StartsWith(temporary.Folder, StringComparison.Ordinal) && !error.Message.Any(char.IsControl), $"seed {seed}: {error.Message}");
+                Assert.True(error.Message.StartsWith(temporary.Folder, StringComparison.Ordinal) && !error.Message.Any(char.IsControl),
+                    $"seed {seed}: {error.Message}");
             }
             catch (Exception error) when (error is not Xunit.Sdk.XunitException)
             {

@@ -33,8 +33,8 @@ public sealed class ShardedFileTests : IDisposable
     {
         List<(string, Tensor)> tensors = [.. Enumerable.Range(0, 5).Select(i => ($"t{i}", scope.Full([100], i)))];
         Safetensors.WriteFolder(temporary.Folder, tensors, DType.BF16, shardSize: 450);
-        Assert.Equal([Index, "model-00001-of-00003.safetensors", "model-00002-of-00003.safetensors", "model-00003-of-00003.safetensors"],
-            Directory.GetFiles(temporary.Folder).Select(Path.GetFileName).OrderBy(name => name!.Contains("index", StringComparison.Ordinal) ? 0 : 1).ThenBy(name => name));
+        Assert.Equal(["model-00001-of-00003.safetensors", "model-00002-of-00003.safetensors", "model-00003-of-00003.safetensors", Index],
+            Directory.GetFiles(temporary.Folder).Select(Path.GetFileName).Order(StringComparer.Ordinal));
         Assert.Contains("\"total_size\": 1000", File.ReadAllText(Path.Combine(temporary.Folder, Index)));
         using (TensorFile file = TensorFile.Open(Path.Combine(temporary.Folder, Index)))
         {
@@ -77,9 +77,11 @@ public sealed class ShardedFileTests : IDisposable
     {
         Refused("2 of its 3 shards are missing: x.safetensors, y.safetensors",
             "{\"weight_map\": {\"a\": \"x.safetensors\", \"b\": \"y.safetensors\", \"c\": \"z.safetensors\"}}");
-        Refused("2 tensors are not where it says: a in z.safetensors, b in z.safetensors", "{\"weight_map\": {\"a\": \"z.safetensors\", \"b\": \"z.safetensors\"}}");
+        Refused("2 tensors are not where it says: a in z.safetensors, b in z.safetensors",
+            "{\"weight_map\": {\"a\": \"z.safetensors\", \"b\": \"z.safetensors\"}}");
         Safetensors.Write(Path.Combine(temporary.Folder, "two.safetensors"), [("y", scope.Zeros([1])), ("x", scope.Zeros([1]))]);
-        Refused("its shards hold 1 tensors that it does not name: x", "{\"metadata\": {\"total\": [1, {}]}, \"weight_map\": {\"y\": \"two.safetensors\"}, \"a\": 0}");
+        Refused("its shards hold 1 tensors that it does not name: x",
+            "{\"metadata\": {\"total\": [1, {}]}, \"weight_map\": {\"y\": \"two.safetensors\"}, \"a\": 0}");
     }
 
     [Theory]

@@ -110,7 +110,8 @@ public sealed class TensorFileTests : IDisposable
     [InlineData(DType.BF16)]
     public void A13_Tensors_that_hold_no_number_are_listed(DType dtype)
     {
-        List<(string, Tensor)> tensors = [("finite", scope.Full([100], 65504).To(dtype)), ("empty", scope.Zeros([0])), ("integers", scope.FromRaw<int>([-1], [1]))];
+        List<(string, Tensor)> tensors =
+            [("finite", scope.Full([100], 65504).To(dtype)), ("empty", scope.Zeros([0])), ("integers", scope.FromRaw<int>([-1], [1]))];
         foreach (int index in new[] { 0, 50, 99 })
         {
             foreach (float value in new[] { float.NaN, float.PositiveInfinity, float.NegativeInfinity })

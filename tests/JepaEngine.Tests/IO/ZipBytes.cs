@@ -12,16 +12,18 @@ internal sealed class ZipBytes
     /// <summary>Position of the entry added last.</summary>
     public int Local { get; private set; }
 
-    public ZipBytes Add(string name, byte[] content, int? at = null, int method = 0, int flags = 0, long? length = null, bool wide = false, string? localName = null)
+    public ZipBytes Add(string name, byte[] content, int? at = null, int method = 0, int flags = 0, long? length = null, bool wide = false,
+        string? localName = null)
     {
         Local = at ?? bytes.Count;
         if (at is null)
-            bytes.AddRange([.. U32(0x04034B50), .. U16(20), .. U16(flags), .. U16(method), .. new byte[8], .. U32(content.Length), .. U32(length ?? content.Length),
-                .. U16(Utf8(localName ?? name).Length), .. U16(0), .. Utf8(localName ?? name), .. content]);
+            bytes.AddRange([.. U32(0x04034B50), .. U16(20), .. U16(flags), .. U16(method), .. new byte[8], .. U32(content.Length),
+                .. U32(length ?? content.Length), .. U16(Utf8(localName ?? name).Length), .. U16(0), .. Utf8(localName ?? name), .. content]);
         byte[] extra = wide ? [.. U16(1), .. U16(24), .. I64(length ?? content.Length), .. I64(content.Length), .. I64(Local)] : [];
         long limit = wide ? uint.MaxValue : 0;
         directory.AddRange([.. U32(0x02014B50), .. U16(20), .. U16(20), .. U16(flags), .. U16(method), .. new byte[8],
-            .. U32(wide ? limit : content.Length), .. U32(wide ? limit : length ?? content.Length), .. U16(Utf8(name).Length), .. U16(extra.Length), .. new byte[10],
+            .. U32(wide ? limit : content.Length), .. U32(wide ? limit : length ?? content.Length), .. U16(Utf8(name).Length),
+            .. U16(extra.Length), .. new byte[10],
             .. U32(wide ? limit : Local), .. Utf8(name), .. extra]);
         count++;
         return this;
@@ -32,7 +34,8 @@ internal sealed class ZipBytes
         int start = bytes.Count, end = start + directory.Count;
         byte[] end64 = !wide ? [] :
         [
-            .. U32(0x06064B50), .. I64(44), .. U16(45), .. U16(45), .. new byte[8], .. I64(claimed ?? count), .. I64(claimed ?? count), .. I64(directory.Count), .. I64(start),
+            .. U32(0x06064B50), .. I64(44), .. U16(45), .. U16(45), .. new byte[8], .. I64(claimed ?? count), .. I64(claimed ?? count),
+            .. I64(directory.Count), .. I64(start),
             .. U32(0x07064B50), .. U32(0), .. I64(end), .. U32(1),
         ];
         int entries = wide ? ushort.MaxValue : (int)(claimed ?? count);

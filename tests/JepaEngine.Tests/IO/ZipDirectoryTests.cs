@@ -72,7 +72,8 @@ public sealed class ZipDirectoryTests : IDisposable
     [Fact]
     public void B02_What_is_far_larger_once_inflated_is_refused()
     {
-        byte[] header = [0x93, .. "NUMPY"u8, 1, 0, 118, 0, .. Encoding.ASCII.GetBytes("{'descr': '<f4', 'fortran_order': False, 'shape': (16777216,), }".PadRight(118))];
+        string description = "{'descr': '<f4', 'fortran_order': False, 'shape': (16777216,), }".PadRight(118);
+        byte[] header = [0x93, .. "NUMPY"u8, 1, 0, 118, 0, .. Encoding.ASCII.GetBytes(description)];
         Refused("zeros", PickleBytes.Zip(CompressionLevel.Optimal, ("zeros.npy", [.. header, .. new byte[1 << 26]])),
             "its tensors need 67108992 bytes once read, over 100 times the file");
 
