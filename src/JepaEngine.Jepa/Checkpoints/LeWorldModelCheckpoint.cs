@@ -2,8 +2,6 @@ using System.Text.Json;
 using JepaEngine.IO;
 using JepaEngine.Jepa.Models;
 using JepaEngine.Jepa.Training;
-using JepaEngine.Memory;
-using JepaEngine.Ops;
 using JepaEngine.Optim;
 using JepaEngine.Primitives;
 using JepaEngine.Tensors;
