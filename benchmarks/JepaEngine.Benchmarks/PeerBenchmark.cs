@@ -108,7 +108,7 @@ internal static class PeerBenchmark
         using var trainer = new Trainer(model, new WindowSampler(episodes, world, options.Frames, options.FrameSkip), options);
         for (int i = 0; i < warmup; i++)
             trainer.Advance();
-        double seconds = Median(repeats, () => trainer.Advance(), warm: false);
+        double seconds = Median(repeats, () => trainer.Advance(), warm: 0);
         File.Delete(path);
         return seconds;
     }
@@ -131,13 +131,13 @@ internal static class PeerBenchmark
         }
         for (int i = 0; i < warmup; i++)
             Once();
-        return Median(repeats, Once, warm: false);
+        return Median(repeats, Once, warm: 0);
     }
 
-    private static double Median(int repeats, Action run, bool warm = true)
+    /// <summary>Median seconds after so many runs to warm up: the default is past the JIT's tiers, thirty calls and a pause in which it compiles.</summary>
+    public static double Median(int repeats, Action run, int warm = 40)
     {
-        // Past the JIT's tiers: thirty calls and a pause in which it compiles.
-        for (int i = 0; warm && i < 40; i++)
+        for (int i = 0; i < warm; i++)
         {
             run();
             if (i == 32)
@@ -154,9 +154,9 @@ internal static class PeerBenchmark
         return seconds[repeats / 2];
     }
 
-    private static string Show(double seconds) => seconds >= 1 ? $"{seconds:0.00} s" : $"{1e3 * seconds:0.00} ms";
+    public static string Show(double seconds) => seconds >= 1 ? $"{seconds:0.00} s" : $"{1e3 * seconds:0.00} ms";
 
-    private static string Line(string name, int threads, double seconds, string engine) => new JsonObject
+    public static string Line(string name, int threads, double seconds, string engine) => new JsonObject
     {
         ["name"] = name,
         ["threads"] = threads,
@@ -164,7 +164,7 @@ internal static class PeerBenchmark
         ["engine"] = engine,
     }.ToJsonString();
 
-    private static string Machine() => new JsonObject
+    public static string Machine() => new JsonObject
     {
         ["machine"] = Backend.For(Device.Cpu).Description,
         ["fmaPeakGflopsOneThread"] = Enumerable.Range(0, 200).Max(_ => Peak.Gflops()),
@@ -172,7 +172,7 @@ internal static class PeerBenchmark
         ["date"] = DateTime.UtcNow.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture),
     }.ToJsonString();
 
-    private static Dictionary<(string, int), double> ReadPeer(string path)
+    public static Dictionary<(string, int), double> ReadPeer(string path)
     {
         var peer = new Dictionary<(string, int), double>();
         foreach (string line in File.ReadLines(path).Where(line => line.Length > 0))
