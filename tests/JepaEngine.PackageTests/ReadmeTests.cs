@@ -1,5 +1,7 @@
+using JepaEngine.IO;
 using JepaEngine.Jepa.Data;
 using JepaEngine.Jepa.Environments;
+using JepaEngine.Jepa.Inference;
 using JepaEngine.Jepa.Models;
 using JepaEngine.Jepa.Planning;
 using JepaEngine.Jepa.Training;
@@ -39,11 +41,34 @@ public sealed class ReadmeTests
     }
 
     [Fact]
-    public void TheReadmeHoldsTheExample()
+    public void TheExampleOfAPublishedModelRuns()
     {
-        string source = Repository.Read("tests/JepaEngine.PackageTests/ReadmeTests.cs");
-        int start = source.IndexOf("#region README\n", StringComparison.Ordinal) + "#region README\n".Length;
-        string region = source[start..source.IndexOf("        #endregion", StringComparison.Ordinal)];
+        string folder = Path.Combine(Repository.Root, "tests/JepaEngine.Tests/Fixtures/models/hf_vjepa2");
+        string first = Path.Combine(Repository.Root, "docs/images/report.png"), second = first;
+
+        #region README: published
+        using VJepa2 model = VJepa2.Load(folder, Device.Cpu);    // a Hugging Face folder, or Meta's own vitl.pt
+        using var session = new JepaSession(model);              // one a thread; the model is shared
+
+        EncodedTokens tokens = session.Encode(Png.Read(first), Png.Read(second));
+        Console.WriteLine($"{tokens.Grid} of {tokens.Width} features each, from {model.Origin!.Path}");
+        ReadOnlySpan<float> corner = tokens[0];                  // the features of the first patch
+        #endregion
+
+        Assert.Equal(new TokenGrid(1, 3, 3), tokens.Grid);
+        Assert.Equal(32, corner.Length);
+        // The final LayerNorm of a random model: features of order one, and not all the same.
+        Assert.InRange(corner.ToArray().Max() - corner.ToArray().Min(), 0.1, 100);
+    }
+
+    [Theory]
+    [InlineData("README")]
+    [InlineData("README: published")]
+    public void TheReadmeHoldsTheExample(string name)
+    {
+        string source = Repository.Read("tests/JepaEngine.PackageTests/ReadmeTests.cs"), opening = $"#region {name}\n";
+        int start = source.IndexOf(opening, StringComparison.Ordinal) + opening.Length;
+        string region = source[start..source.IndexOf("        #endregion", start, StringComparison.Ordinal)];
         string example = string.Join('\n', region.TrimEnd().Split('\n').Select(line => line.Length > 8 ? line[8..] : line.TrimStart()));
         Assert.Contains($"```csharp\n{example}\n```", Repository.Read("README.md"));
     }

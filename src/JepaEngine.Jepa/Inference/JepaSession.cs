@@ -1,5 +1,6 @@
 using JepaEngine.IO;
 using JepaEngine.Jepa.Models;
+using JepaEngine.Jepa.Pictures;
 using JepaEngine.Memory;
 using JepaEngine.Ops;
 using JepaEngine.Tensors;
@@ -24,14 +25,11 @@ public readonly ref struct EncodedTokens(ReadOnlySpan<float> values, TokenGrid g
     public ReadOnlySpan<float> this[int token] => Values.Slice(token * Width, Width);
 }
 
-/// <summary>
-/// One thread's use of a model that many share: pictures in, features out. It keeps its buffers, so that a control loop allocates in its first call only.
-/// </summary>
+/// <summary>One thread's use of a model that many share: pictures in, features out. It keeps the buffer of the features.</summary>
 /// <param name="model">The model, loaded, in evaluation mode; it outlives the session.</param>
 public sealed class JepaSession(JepaModel model) : IDisposable
 {
     private float[] tokens = [];
-    private byte[] framed = [];
 
     /// <summary>The model.</summary>
     public JepaModel Model => model;
@@ -39,7 +37,18 @@ public sealed class JepaSession(JepaModel model) : IDisposable
     /// <summary>The most bytes of activations a call may take; null takes what the system has.</summary>
     public long? MemoryLimit { get; init; }
 
-    /// <summary>Encodes a picture, or a clip of frames of one size; each is framed and normalised as the family's reference does it.</summary>
+    /// <summary>Encodes a picture, or a clip of frames, of any size; each is framed and normalised as the family's reference does it.</summary>
+    /// <exception cref="ArgumentException">The model takes another number of frames.</exception>
+    /// <exception cref="MemoryRefusedException">The clip is too large; the message names the largest that fits.</exception>
+    public EncodedTokens Encode(params ReadOnlySpan<Picture> frames)
+    {
+        Picture[] framed = new Picture[frames.Length];
+        for (int i = 0; i < framed.Length; i++)
+            framed[i] = model.Config.Preprocess.Apply(frames[i]);
+        return EncodeFramed(framed);
+    }
+
+    /// <summary>As <see cref="Encode(ReadOnlySpan{Picture})"/>, from memory.</summary>
     /// <param name="rgb">[frames, height, width, 3], 8 bits a channel.</param>
     /// <param name="frames">Number of frames; 1 is a picture.</param>
     /// <param name="height">Rows of pixels.</param>
@@ -48,58 +57,66 @@ public sealed class JepaSession(JepaModel model) : IDisposable
     /// <exception cref="MemoryRefusedException">The clip is too large; the message names the largest that fits.</exception>
     public EncodedTokens Encode(ReadOnlySpan<byte> rgb, int frames, int height, int width)
     {
-        if (frames < 1 || height < 1 || width < 1 || rgb.Length != (long)frames * height * width * 3)
+        int one = 3 * height * width;
+        if (frames < 1 || height < 1 || width < 1 || rgb.Length != (long)frames * one)
             throw new ArgumentException($"{rgb.Length} bytes are not {frames} frames of {height} x {width} x 3", nameof(rgb));
-        using TensorScope scope = Frame(rgb, frames, height, width, out Tensor pixels, out TokenGrid grid);
-        Tensor encoded = model.Encode(pixels);
-        return new EncodedTokens(Copy(encoded), grid);
-    }
-
-    /// <summary>Encodes and classifies: the likeliest classes of each head, best first.</summary>
-    /// <param name="rgb">As for <see cref="Encode"/>.</param>
-    /// <param name="frames">As for <see cref="Encode"/>.</param>
-    /// <param name="height">As for <see cref="Encode"/>.</param>
-    /// <param name="width">As for <see cref="Encode"/>.</param>
-    /// <param name="top">How many of each head.</param>
-    /// <exception cref="InvalidOperationException">The model has no classifier.</exception>
-    /// <exception cref="ArgumentException">As for <see cref="Encode"/>.</exception>
-    public ClassScore[] Classify(ReadOnlySpan<byte> rgb, int frames, int height, int width, int top = 5)
-    {
-        AttentiveProbe probe = model.Probe ?? throw new InvalidOperationException(
-            $"{model.Origin?.Path ?? "the model"} has no classifier; load one with LoadOptions.Probe, or a folder that has one");
-        using TensorScope scope = Frame(rgb, frames, height, width, out Tensor pixels, out _);
-        return ClassScore.Top(model.Config.Probe!, probe.Forward(model.Encode(pixels)), top);
-    }
-
-    /// <summary>Forgets the buffers.</summary>
-    public void Dispose() => (tokens, framed) = ([], []);
-
-    private TensorScope Frame(ReadOnlySpan<byte> rgb, int frames, int height, int width, out Tensor pixels, out TokenGrid grid)
-    {
-        JepaConfig config = model.Config;
-        if (config.IsPicture && frames != 1)
-            throw new ArgumentException($"{config.Family} takes one picture at a time, not {frames} frames", nameof(frames));
-        int side = config.ImageSize, one = 3 * height * width, framedOne = 3 * side * side;
-        // A single frame fills a tubelet.
-        grid = new TokenGrid(Math.Max(1, frames / config.Tubelet), config.Grid, config.Grid);
-        MemoryPlan.Require(config, 1, grid, MemoryLimit ?? MemoryPlan.Available());
-        if (framed.Length != frames * framedOne)
-            framed = new byte[frames * framedOne];
+        Picture[] pictures = new Picture[frames];
         for (int i = 0; i < frames; i++)
-            config.Preprocess.Apply(new Picture(width, height, rgb.Slice(i * one, one).ToArray())).Rgb.CopyTo(framed.AsSpan(i * framedOne));
-        var scope = new TensorScope(model.Device, "session");
-        pixels = config.IsPicture
-            ? scope.FromRaw<byte>(framed, [1, side, side, 3]).Permute(0, 3, 1, 2)
-            : scope.FromRaw<byte>(framed, [1, frames, side, side, 3]).Permute(0, 1, 4, 2, 3);
-        return scope;
+            pictures[i] = new Picture(width, height, rgb.Slice(i * one, one).ToArray());
+        return Encode(pictures);
     }
 
-    private ReadOnlySpan<float> Copy(Tensor encoded)
+    /// <summary>Encodes frames that have the model's size already, as <see cref="JepaConfig.Preprocess"/> and <see cref="PictureReader.ReadClip"/> give them.</summary>
+    /// <exception cref="ArgumentException">A frame has another size, or the model takes another number of them.</exception>
+    /// <exception cref="MemoryRefusedException">The clip is too large; the message names the largest that fits.</exception>
+    public EncodedTokens EncodeFramed(params ReadOnlySpan<Picture> frames)
     {
+        using TensorScope scope = Upload(frames, out Tensor pixels, out TokenGrid grid);
+        Tensor encoded = model.Encode(pixels);
         int count = checked((int)encoded.Shape.Count);
         if (tokens.Length < count)
             tokens = new float[count];
         encoded.CopyTo(tokens.AsSpan(0, count));
-        return tokens.AsSpan(0, count);
+        return new EncodedTokens(tokens.AsSpan(0, count), grid);
+    }
+
+    /// <summary>The likeliest classes of frames that have the model's size already, best first, for each head of the classifier.</summary>
+    /// <param name="frames">As for <see cref="EncodeFramed"/>.</param>
+    /// <param name="top">How many of each head.</param>
+    /// <exception cref="InvalidOperationException">The model has no classifier.</exception>
+    /// <exception cref="ArgumentException">A frame has another size, or the model takes another number of them.</exception>
+    /// <exception cref="MemoryRefusedException">The clip is too large; the message names the largest that fits.</exception>
+    public ClassScore[] ClassifyFramed(ReadOnlySpan<Picture> frames, int top = 5)
+    {
+        AttentiveProbe probe = model.Probe ?? throw new InvalidOperationException(
+            $"{model.Origin?.Path ?? "the model"} has no classifier; load one with LoadOptions.Probe, or a folder that has one");
+        using TensorScope scope = Upload(frames, out Tensor pixels, out _);
+        return ClassScore.Top(model.Config.Probe!, probe.Forward(model.Encode(pixels)), top);
+    }
+
+    /// <summary>Forgets the buffer.</summary>
+    public void Dispose() => tokens = [];
+
+    private TensorScope Upload(ReadOnlySpan<Picture> frames, out Tensor pixels, out TokenGrid grid)
+    {
+        JepaConfig config = model.Config;
+        if (frames.Length < 1 || (config.IsPicture && frames.Length != 1))
+            throw new ArgumentException($"{config.Family} takes {(config.IsPicture ? "one picture" : "one frame or more")} at a time, not {frames.Length}", nameof(frames));
+        int side = config.ImageSize, one = 3 * side * side;
+        // A single frame fills a tubelet.
+        grid = new TokenGrid(Math.Max(1, frames.Length / config.Tubelet), config.Grid, config.Grid);
+        MemoryPlan.Require(config, 1, grid, MemoryLimit ?? MemoryPlan.Available());
+        byte[] clip = new byte[frames.Length * one];
+        for (int i = 0; i < frames.Length; i++)
+        {
+            if (frames[i].Width != side || frames[i].Height != side)
+                throw new ArgumentException($"frame {i} has {frames[i].Width} x {frames[i].Height} pixels, not {side} x {side}; Encode frames it", nameof(frames));
+            frames[i].Rgb.CopyTo(clip.AsSpan(i * one));
+        }
+        var scope = new TensorScope(model.Device, "session");
+        pixels = config.IsPicture
+            ? scope.FromRaw<byte>(clip, [1, side, side, 3]).Permute(0, 3, 1, 2)
+            : scope.FromRaw<byte>(clip, [1, frames.Length, side, side, 3]).Permute(0, 1, 4, 2, 3);
+        return scope;
     }
 }

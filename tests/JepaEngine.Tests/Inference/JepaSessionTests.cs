@@ -57,7 +57,7 @@ public sealed class JepaSessionTests
     {
         using VJepa2 model = Model();
         using var session = new JepaSession(model);
-        ClassScore[] scores = session.Classify(Clip(2, 64, 64), 2, 64, 64);
+        ClassScore[] scores = session.ClassifyFramed([Picture(1), Picture(2)]);
         Assert.Equal(3, scores.Length);
         Assert.Equal(1, scores.Sum(score => score.Probability), 1e-9);
         Assert.True(scores[0].Probability >= scores[1].Probability && scores[1].Probability >= scores[2].Probability);
@@ -74,6 +74,8 @@ public sealed class JepaSessionTests
         string message = Assert.Throws<MemoryRefusedException>(() => session.Encode(Clip(16, 64, 64), 16, 64, 64)).Message;
         Assert.Contains("1 x 128 tokens need", message);
         Assert.Contains("10 frames fit at this size", message);
+        Assert.Contains("frame 0 has 100 x 80 pixels, not 64 x 64",
+            Assert.Throws<ArgumentException>(() => session.EncodeFramed(new Picture(100, 80, new byte[24000]))).Message);
         Assert.Contains("12 bytes are not 2 frames of 64 x 64 x 3", Assert.Throws<ArgumentException>(() => session.Encode(new byte[12], 2, 64, 64)).Message);
     }
 
@@ -105,6 +107,13 @@ public sealed class JepaSessionTests
         var model = new VJepa2(Small);
         model.Allocate(Device.Cpu, seed: 3);
         return model;
+    }
+
+    private static Picture Picture(int seed)
+    {
+        byte[] rgb = new byte[64 * 64 * 3];
+        new Random(seed).NextBytes(rgb);
+        return new Picture(64, 64, rgb);
     }
 
     private static byte[] Clip(int frames, int height, int width)
