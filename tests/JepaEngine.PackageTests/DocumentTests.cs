@@ -61,6 +61,7 @@ public sealed class DocumentTests
     [InlineData("docs/architecture.md")]
     [InlineData("docs/from-pytorch.md")]
     [InlineData("docs/benchmarks.md")]
+    [InlineData("docs/models.md")]
     public void LinksLeadSomewhere(string document)
     {
         string folder = Path.GetDirectoryName(Path.Combine(Repository.Root, document))!;
