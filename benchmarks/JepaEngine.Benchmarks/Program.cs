@@ -5,6 +5,9 @@ switch (args)
     case ["gemm"]:
         GemmBenchmark.Run();
         break;
+    case ["linear"]:
+        LinearBenchmark.Run();
+        break;
     case ["attention"]:
         AttentionBenchmark.Run();
         break;
@@ -18,7 +21,7 @@ switch (args)
         ModelBenchmark.Run(files.ElementAtOrDefault(0), files.ElementAtOrDefault(1));
         break;
     default:
-        Console.Error.WriteLine("usage: dotnet run -c Release --project benchmarks/JepaEngine.Benchmarks -- gemm | attention | rows | peer | models [PEER.jsonl [RESULT.jsonl]]");
+        Console.Error.WriteLine("usage: dotnet run -c Release --project benchmarks/JepaEngine.Benchmarks -- gemm | linear | attention | rows | peer | models [PEER.jsonl [RESULT.jsonl]]");
         return 2;
 }
 return 0;
