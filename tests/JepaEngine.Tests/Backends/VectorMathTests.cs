@@ -20,6 +20,11 @@ public unsafe class VectorMathTests(ITestOutputHelper output)
         public void Apply<V>(V x, out V first, out V second) where V : struct, IVector<V> => first = second = VectorMath.Exp(x);
     }
 
+    private struct Exp2 : IFunction
+    {
+        public void Apply<V>(V x, out V first, out V second) where V : struct, IVector<V> => first = second = VectorMath.Exp2(x);
+    }
+
     private struct Gelu : IFunction
     {
         public void Apply<V>(V x, out V first, out V second) where V : struct, IVector<V> => first = VectorMath.Gelu(x, out second);
@@ -123,6 +128,11 @@ public unsafe class VectorMathTests(ITestOutputHelper output)
         Within("exp", x, Apply<Exp>(isa, x).First, Math.Exp, (_, y) => 9e-8 * y);
         x = Grid(-103, -87);
         Within("exp, subnormal", x, Apply<Exp>(isa, x).First, Math.Exp, (_, y) => 9e-8 * y + 1.5e-45);
+
+        x = Grid(-126, 127);
+        Within("exp2", x, Apply<Exp2>(isa, x).First, v => Math.Pow(2, v), (_, y) => 2e-7 * y);
+        x = Grid(-160, -126);
+        Within("exp2, subnormal", x, Apply<Exp2>(isa, x).First, v => Math.Pow(2, v), (_, y) => 2e-7 * y + 1.5e-45);
 
         x = Grid(-20, 20);
         (float[] y, float[] derivative) = Apply<Gelu>(isa, x);
