@@ -25,7 +25,7 @@ public static class ModelRunner
     /// <exception cref="ArgumentException">An input is missing, unknown or of another shape; the message says what the model takes.</exception>
     public static IReadOnlyList<(string Name, Tensor Tensor)> Run(JepaModel model, IReadOnlyDictionary<string, Tensor> inputs)
     {
-        var given = new Inputs(inputs, Takes(model.Config));
+        var given = new NamedInputs(inputs, Takes(model.Config));
         List<(string, Tensor)> outputs = [];
         switch (model)
         {
@@ -49,7 +49,7 @@ public static class ModelRunner
         return outputs;
     }
 
-    private static void Run(IJepa model, Inputs given, List<(string, Tensor)> outputs)
+    private static void Run(IJepa model, NamedInputs given, List<(string, Tensor)> outputs)
     {
         Tensor pixels = given.Needed(Picture);
         outputs.Add(("last_hidden_state", model.Encode(pixels)));
@@ -65,11 +65,11 @@ public static class ModelRunner
     }
 
     /// <summary>As the original: the predictor reads what the encoder makes of the visible tubelets alone.</summary>
-    private static void Run(VJepa model, Inputs given, List<(string, Tensor)> outputs)
+    private static void Run(VJepa model, NamedInputs given, List<(string, Tensor)> outputs)
     {
         Tensor pixels = given.Needed(Video);
         Add(model, model.Encode(pixels), outputs);
-        if (given.Masks() is not var (context, target))
+        if (Masks(given) is not var (context, target))
             return;
         Tensor seen = model.Encode(pixels, context);
         outputs.Add(("context_hidden_state", seen));
@@ -77,15 +77,15 @@ public static class ModelRunner
     }
 
     /// <summary>As transformers: the encoder sees the whole clip, and the context is gathered from its output.</summary>
-    private static void Run(VJepa2 model, Inputs given, List<(string, Tensor)> outputs)
+    private static void Run(VJepa2 model, NamedInputs given, List<(string, Tensor)> outputs)
     {
         Tensor tokens = model.Encode(given.Needed(Video));
         Add(model, tokens, outputs);
-        if (given.Masks() is var (context, target))
+        if (Masks(given) is var (context, target))
             outputs.Add(("predictor_last_hidden_state", Predictor(model.Predictor, model).Forward(tokens.Gather(context), context, target)));
     }
 
-    private static void Run(VJepa21 model, Inputs given, List<(string, Tensor)> outputs)
+    private static void Run(VJepa21 model, NamedInputs given, List<(string, Tensor)> outputs)
     {
         Tensor? clip = given.Optional(Video), picture = given.Optional(Picture);
         if (clip is null && picture is null)
@@ -95,7 +95,7 @@ public static class ModelRunner
         if (clip is null)
             return;
         Add(model, model.Encode(clip), outputs);
-        if (given.Masks() is not var (context, target))
+        if (Masks(given) is not var (context, target))
             return;
         Tensor read = model.Config.PredictsFromLevels ? model.EncodeLevels(clip) : outputs.Single(o => o.Item1 == "last_hidden_state").Item2;
         VJepa21Prediction prediction = Predictor(model.Predictor, model).Forward(read.Gather(context), context, target, isPicture: clip.Shape[1] == 1);
@@ -103,7 +103,7 @@ public static class ModelRunner
         outputs.Add(("predictor_context_hidden_state", prediction.Context));
     }
 
-    private static void Run(VJepa2Ac model, Inputs given, List<(string, Tensor)> outputs)
+    private static void Run(VJepa2Ac model, NamedInputs given, List<(string, Tensor)> outputs)
     {
         Tensor tokens = model.EncodeFrames(given.Needed("frames"));
         outputs.Add(("frame_tokens", Joined(tokens)));
@@ -126,29 +126,9 @@ public static class ModelRunner
     private static T Predictor<T>(T? predictor, JepaModel model) where T : class => predictor
         ?? throw new ArgumentException($"masks ask for predictions, but {model.Origin?.Path ?? "the model"} has no predictor");
 
-    private sealed class Inputs(IReadOnlyDictionary<string, Tensor> tensors, string takes)
+    private static (Tensor Context, Tensor Target)? Masks(NamedInputs given)
     {
-        private readonly HashSet<string> used = [];
-
-        public Tensor? Optional(string name)
-        {
-            used.Add(name);
-            return tensors.GetValueOrDefault(name);
-        }
-
-        public Tensor Needed(string name) => Optional(name) ?? throw new ArgumentException($"input '{name}' is missing; the model takes {takes}");
-
-        public (Tensor Context, Tensor Target)? Masks()
-        {
-            Tensor? context = Optional(ContextMask), target = Optional(TargetMask);
-            return context is null && target is null ? null : (Needed(ContextMask), Needed(TargetMask));
-        }
-
-        public void RequireAllUsed()
-        {
-            string? unknown = tensors.Keys.FirstOrDefault(name => !used.Contains(name));
-            if (unknown is not null)
-                throw new ArgumentException($"input '{unknown}' is not known; the model takes {takes}");
-        }
+        Tensor? context = given.Optional(ContextMask), target = given.Optional(TargetMask);
+        return context is null && target is null ? null : (given.Needed(ContextMask), given.Needed(TargetMask));
     }
 }

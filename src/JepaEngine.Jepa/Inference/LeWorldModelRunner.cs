@@ -1,0 +1,62 @@
+using JepaEngine.Jepa.Models;
+using JepaEngine.Jepa.Planning;
+using JepaEngine.Ops;
+using JepaEngine.Tensors;
+
+namespace JepaEngine.Jepa.Inference;
+
+/// <summary>As <see cref="ModelRunner"/> for a LeWorldModel, with the names of the published LeWM (stable_worldmodel/wm/lewm).</summary>
+public static class LeWorldModelRunner
+{
+    /// <summary>What a model takes: names and shapes, those that may be left out in brackets.</summary>
+    public static string Takes(LeWorldModelConfig config) =>
+        $"pixels [B, T, 3, {config.ImageSize}, {config.ImageSize}] and action [B, T, {config.ActionWidth}], "
+        + $"(goal [B, 1, 3, {config.ImageSize}, {config.ImageSize}] and action_candidates [B, S, steps, {config.ActionWidth}])";
+
+    /// <summary>
+    /// The model's outputs for these inputs, in the scope of the inputs: emb and act_emb [B, T, D], pred [B, T − 1, D] where there are two frames or more;
+    /// with a goal predicted_emb [B, S, 1 + steps, D], which starts with the first frame's embedding, and cost [B, S], the squared distance of its last to
+    /// the goal's.
+    /// </summary>
+    /// <exception cref="ArgumentException">An input is missing, unknown or of another shape; the message says what the model takes.</exception>
+    public static IReadOnlyList<(string Name, Tensor Tensor)> Run(LeWorldModel model, IReadOnlyDictionary<string, Tensor> inputs)
+    {
+        LeWorldModelConfig config = model.Config;
+        int size = config.ImageSize;
+        var given = new NamedInputs(inputs, Takes(config));
+        Tensor pixels = given.Needed("pixels", 0, 0, 3, size, size);
+        int batch = pixels.Shape[0], frames = pixels.Shape[1];
+        Tensor action = given.Needed("action", batch, frames, config.ActionWidth);
+        List<(string, Tensor)> outputs = [];
+        Tensor embeddings;
+        if (frames > 1)
+        {
+            LeWorldModelOutput seen = model.Forward(pixels, action);
+            embeddings = seen.Embeddings;
+            outputs.Add(("pred", seen.Predictions));
+        }
+        else
+        {
+            embeddings = model.Encode(pixels.Select(1, 0)).Reshape(batch, 1, config.EmbeddingWidth);
+        }
+        outputs.InsertRange(0, [("emb", embeddings), ("act_emb", model.EncodeActions(action))]);
+        if (given.Optional("goal") is not null || given.Optional("action_candidates") is not null)
+        {
+            Tensor goal = model.Encode(given.Needed("goal", batch, 1, 3, size, size).Select(1, 0));
+            Tensor candidates = given.Needed("action_candidates", batch, 0, 0, config.ActionWidth);
+            outputs.AddRange(Imagine(model, embeddings.Select(1, 0), goal, candidates));
+        }
+        given.RequireAllUsed();
+        return outputs;
+    }
+
+    private static (string, Tensor)[] Imagine(LeWorldModel model, Tensor first, Tensor goal, Tensor candidates)
+    {
+        int batch = candidates.Shape[0], count = candidates.Shape[1], steps = candidates.Shape[2], width = model.Config.EmbeddingWidth;
+        Tensor start = first.Reshape(batch, 1, width).Broadcast([batch, count, width]).Reshape(batch * count, width);
+        Tensor[] imagined = LatentRollout.Run(model, start, candidates.Reshape(batch * count, steps, model.Config.ActionWidth));
+        Tensor trajectory = TensorOps.Concat(1, [start.Reshape(-1, 1, width), .. imagined.Select(step => step.Reshape(-1, 1, width))]);
+        Tensor cost = (imagined[^1].Reshape(batch, count, width) - goal.Reshape(batch, 1, width)).Square().Sum([-1]);
+        return [("predicted_emb", trajectory.Reshape(batch, count, steps + 1, width)), ("cost", cost)];
+    }
+}
