@@ -99,7 +99,7 @@ public sealed class ModelFile : IDisposable
 
     /// <summary>The weights of a folder; a file is itself.</summary>
     /// <exception cref="BadFileException">The folder has none.</exception>
-    internal static string Weights(string path)
+    public static string Weights(string path)
     {
         if (!Directory.Exists(path))
             return path;
@@ -137,6 +137,32 @@ public sealed class ModelFile : IDisposable
 
     /// <summary>Tensors of the chosen parts that the model has no use for.</summary>
     public IReadOnlyList<string> Ignored => [.. File.Entries.Keys.Where(key => isPart(key) && isIdle(key)).Order(StringComparer.Ordinal)];
+
+    /// <summary>The tensors the model is made of, each once; those that are missing are left out.</summary>
+    public IReadOnlyList<TensorEntry> Used => [.. Found().Select(found => found.Entry)];
+
+    /// <summary>How many bytes of weights stay in the mapped file, and how many loading copies into memory, as F32.</summary>
+    /// <exception cref="BadFileException">The file is shorter than it was.</exception>
+    public (long Mapped, long Copied) Memory()
+    {
+        long mapped = 0, copied = 0;
+        foreach ((TensorFile file, TensorEntry entry) in Found())
+        {
+            long bytes = entry.Shape.Count * sizeof(float);
+            if (options.Mapped && entry.DType == DType.F32 && Stays(file, entry))
+                mapped += bytes;
+            else
+                copied += bytes;
+        }
+        return (mapped, copied);
+
+        static bool Stays(TensorFile file, TensorEntry entry)
+        {
+            using var scope = new TensorScope(Device.Cpu, "weighed");
+            file.Load(entry.Name, scope);
+            return scope.BytesInUse == 0;
+        }
+    }
 
     /// <summary>The model, in evaluation mode; its weights stay in the file where that is possible.</summary>
     /// <exception cref="BadFileException">The file does not fit; the message names every key.</exception>
@@ -190,6 +216,13 @@ public sealed class ModelFile : IDisposable
         if (probe is not null)
             offered = offered.Concat(probe.Entries.Values.Where(entry => wanted.ContainsKey(entry.Name)));
         return (places, KeyCheck.Of(offered, [.. wanted.Select(w => (w.Key, w.Value))]));
+    }
+
+    private List<(TensorFile File, TensorEntry Entry)> Found()
+    {
+        using JepaModel model = JepaModel.Create(Config);
+        return [.. Check(model).Places.Values.DistinctBy(place => (place.File, place.Piece.Key))
+            .Where(place => place.File.Entries.ContainsKey(place.Piece.Key)).Select(place => (place.File, place.File.Entries[place.Piece.Key]))];
     }
 
     private void Validate()

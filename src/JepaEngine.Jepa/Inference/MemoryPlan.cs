@@ -62,5 +62,6 @@ public static class MemoryPlan
     /// <summary>As <c>1.5 GiB</c>.</summary>
     public static string Size(long bytes) => bytes >= 1L << 30
         ? FormattableString.Invariant($"{bytes / (double)(1L << 30):f1} GiB")
-        : FormattableString.Invariant($"{bytes / (double)(1L << 20):f0} MiB");
+        : bytes >= 1L << 20 ? FormattableString.Invariant($"{bytes / (double)(1L << 20):f0} MiB")
+        : FormattableString.Invariant($"{bytes / 1024.0:f0} KiB");
 }
