@@ -8,6 +8,8 @@ var root = new RootCommand("JepaEngine: trains, runs and plans with JEPA world m
     TrainCommand.Create(),
     EvalCommand.Create(),
     PlanCommand.Create(),
+    EncodeCommand.Create(),
+    ClassifyCommand.Create(),
     ReportCommand.Create(),
     DoctorCommand.Create(),
 };

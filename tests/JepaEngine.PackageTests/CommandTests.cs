@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Text.Json;
+using static JepaEngine.PackageTests.JepaProcess;
 
 namespace JepaEngine.PackageTests;
 
@@ -17,9 +18,11 @@ public sealed class CommandTests : IDisposable
     [InlineData("plan")]
     [InlineData("report")]
     [InlineData("doctor")]
+    [InlineData("encode")]
+    [InlineData("classify")]
     public void HelpShowsAnExample(string verb)
     {
-        (int code, string output, _) = Jepa(verb, "--help");
+        (int code, string output, _) = Run(verb, "--help");
         Assert.Equal(0, code);
         Assert.Contains($"Example:\n  jepa {verb}", output);
     }
@@ -28,7 +31,7 @@ public sealed class CommandTests : IDisposable
     public void ARunTrainsEvaluatesPlansAndReports()
     {
         string run = Path.Combine(folder, "run");
-        (int code, string output, string error) = Jepa("demo", "--out", run, "--steps", "20", "--episodes", "4");
+        (int code, string output, string error) = Run("demo", "--out", run, "--steps", "20", "--episodes", "4");
         // Twenty steps do not reach the demo's figures, and the exit code says so.
         Assert.True(code == 1, $"exit code {code}: {error}");
         Assert.Contains("| through the door |", output);
@@ -36,11 +39,11 @@ public sealed class CommandTests : IDisposable
         Assert.Equal(20, File.ReadLines(Path.Combine(run, "train.jsonl")).Count());
         Assert.StartsWith("<!doctype html>", File.ReadAllText(Path.Combine(run, "report.html")));
 
-        Assert.Equal(0, Jepa("report", run).Code);
-        (code, output, _) = Jepa("plan", run, "--json");
+        Assert.Equal(0, Run("report", run).Code);
+        (code, output, _) = Run("plan", run, "--json");
         Assert.Equal(0, code);
         Assert.All(output.Split('\n', StringSplitOptions.RemoveEmptyEntries), line => JsonDocument.Parse(line).Dispose());
-        (code, _, error) = Jepa("train", run, "--resume", "--steps", "22");
+        (code, _, error) = Run("train", run, "--resume", "--steps", "22");
         Assert.True(code == 0, error);
         Assert.Equal(22, File.ReadLines(Path.Combine(run, "train.jsonl")).Count());
 
@@ -48,7 +51,7 @@ public sealed class CommandTests : IDisposable
         string model = Path.Combine(run, "model.safetensors");
         byte[] bytes = File.ReadAllBytes(model);
         File.WriteAllBytes(model, bytes[..(bytes.Length / 2)]);
-        (code, _, error) = Jepa("eval", run);
+        (code, _, error) = Run("eval", run);
         Assert.Equal(3, code);
         Assert.Equal(1, error.Count(c => c == '\n'));
         Assert.Contains("model.safetensors", error);
@@ -60,7 +63,7 @@ public sealed class CommandTests : IDisposable
         string config = Path.Combine(folder, "diverge.json");
         File.WriteAllText(config, """{"model": {"imageSize": 56, "encoderWidth": 24, "encoderDepth": 1, "encoderHeads": 2, "encoderMlp": 24, "pixelStd": [1e-45, 1e-45, 1e-45]}}""");
         string run = Path.Combine(folder, "diverge");
-        (int code, _, string error) = Jepa("train", run, "--config", config, "--batch", "4", "--steps", "10");
+        (int code, _, string error) = Run("train", run, "--config", config, "--batch", "4", "--steps", "10");
         Assert.True(code == 6, $"exit code {code}: {error}");
         Assert.Equal(3, File.ReadLines(Path.Combine(run, "train.jsonl")).Count());
         Assert.Contains("not finite", error);
@@ -99,7 +102,7 @@ public sealed class CommandTests : IDisposable
     [InlineData(2, "x,y", "plan", "no-such-run", "--start", "1;2")]
     public void FaultsEndInOneLineAndACode(int expected, string mentions, params string[] arguments)
     {
-        (int code, _, string error) = Jepa(arguments);
+        (int code, _, string error) = Run(arguments);
         Assert.Equal(expected, code);
         Assert.DoesNotContain("   at ", error);
         Assert.StartsWith("jepa: ", error);
@@ -111,7 +114,7 @@ public sealed class CommandTests : IDisposable
     {
         string config = Path.Combine(folder, "config.json");
         File.WriteAllText(config, """{"train": {"learningrate": 1}}""");
-        (int code, _, string error) = Jepa("train", Path.Combine(folder, "run"), "--config", config);
+        (int code, _, string error) = Run("train", Path.Combine(folder, "run"), "--config", config);
         Assert.Equal(3, code);
         Assert.Contains("'train.learningRate'", error);
     }
@@ -128,7 +131,7 @@ public sealed class CommandTests : IDisposable
     {
         string config = Path.Combine(folder, "config.json");
         File.WriteAllText(config, json);
-        (int code, _, string error) = Jepa("train", Path.Combine(folder, "run"), "--config", config);
+        (int code, _, string error) = Run("train", Path.Combine(folder, "run"), "--config", config);
         Assert.Equal(3, code);
         Assert.Equal(1, error.Count(c => c == '\n'));
         Assert.Contains(mentions, error);
@@ -143,29 +146,5 @@ public sealed class CommandTests : IDisposable
         using Process process = Start([("JEPA", "1"), (variable, value)], "doctor");
         process.WaitForExit();
         Assert.Equal(expected, process.ExitCode);
-    }
-
-    private static (int Code, string Output, string Error) Jepa(params string[] arguments)
-    {
-        using Process process = Start(arguments);
-        Task<string> error = process.StandardError.ReadToEndAsync();
-        string output = process.StandardOutput.ReadToEnd();
-        process.WaitForExit();
-        return (process.ExitCode, output.ReplaceLineEndings("\n"), error.Result.ReplaceLineEndings("\n"));
-    }
-
-    private static Process Start(params string[] arguments) => Start([], arguments);
-
-    private static Process Start((string Name, string Value)[] variables, params string[] arguments)
-    {
-        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "jepa.dll"), .. arguments])
-        {
-            UseShellExecute = false,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        };
-        foreach ((string name, string value) in variables)
-            start.Environment[name] = value;
-        return Process.Start(start)!;
     }
 }

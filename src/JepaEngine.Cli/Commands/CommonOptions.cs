@@ -11,9 +11,11 @@ internal static class CommonOptions
 
     /// <summary>An option's number, which must be 1 or more.</summary>
     /// <exception cref="UsageException">It is not.</exception>
-    public static int Positive(ParseResult parsed, Option<int> option)
-    {
-        int value = parsed.GetValue(option);
-        return value > 0 ? value : throw new UsageException($"{option.Name} is {value}; it is 1 or more");
-    }
+    public static int Positive(ParseResult parsed, Option<int> option) => Positive(option, parsed.GetValue(option));
+
+    /// <summary>As for one with a default, but null where the option is not given.</summary>
+    /// <exception cref="UsageException">It is given and not 1 or more.</exception>
+    public static int? Positive(ParseResult parsed, Option<int?> option) => parsed.GetValue(option) is { } value ? Positive(option, value) : null;
+
+    private static int Positive(Option option, int value) => value > 0 ? value : throw new UsageException($"{option.Name} is {value}; it is 1 or more");
 }

@@ -1,0 +1,101 @@
+using System.CommandLine;
+using System.Diagnostics;
+using System.Globalization;
+using JepaEngine.IO;
+using JepaEngine.Jepa.Checkpoints;
+using JepaEngine.Jepa.Models;
+using JepaEngine.Jepa.Reporting;
+using JepaEngine.Memory;
+using JepaEngine.Ops;
+using JepaEngine.Primitives;
+using JepaEngine.Tensors;
+
+namespace JepaEngine.Cli.Commands;
+
+/// <summary><c>jepa encode</c>: from a picture or video to features, and what they look like.</summary>
+internal static class EncodeCommand
+{
+    public static Command Create()
+    {
+        var model = new ModelOptions();
+        var clips = new ClipOptions();
+        var input = new Argument<string>("INPUT") { Description = "Picture or video; all but PNG needs ffmpeg" };
+        var to = new Option<string>("--out") { Description = "File for the features, .safetensors or .npy", DefaultValueFactory = _ => "features.safetensors" };
+        var pca = new Option<string?>("--pca") { Description = "PNG that shows the features' first three principal components below the frames" };
+        var json = CommonOptions.Json();
+        Command command = CommandLine.Verb("encode", "Encodes a picture or video to features [N, D], one row a patch.",
+            "jepa encode facebook/vjepa2-vitl-fpc64-256 clip.mp4 --frames 16 --pca clip.png",
+            [model.Model, input, to, pca, .. clips.Options, json, .. model.Options]);
+        command.SetAction(async (parsed, cancellation) =>
+        {
+            var output = new Output(parsed.GetValue(json));
+            string path = parsed.GetValue(to)!;
+            bool numpy = Path.GetExtension(path) switch
+            {
+                ".safetensors" => false,
+                ".npy" => true,
+                string ending => throw new UsageException($"--out ends with '{ending}'; it ends with .safetensors or .npy"),
+            };
+            bool draws = parsed.GetValue(pca) is not null;
+            var clock = Stopwatch.StartNew();
+            (TensorScope scope, Clip clip, JepaConfig config, Tensor features, Picture? sheet) = await Interruptible.Run(() =>
+            {
+                using ModelFile file = model.Open(parsed);
+                return Encode(file, clips.Read(parsed, parsed.GetValue(input)!, file), draws, output);
+            }, cancellation);
+            using (scope)
+            {
+                if (numpy)
+                    Npy.Write(path, features);
+                else
+                    Safetensors.Write(path, [("last_hidden_state", features)], Notes(clip, config));
+            }
+            if (sheet is not null)
+                AtomicFile.Write(parsed.GetValue(pca)!, stream => Png.Write(stream, sheet.Rgb, sheet.Width, sheet.Height));
+            var facts = new FactSheet();
+            facts.Add("features", $"[{clip.Grid.Count}, {config.Encoder.Width}]", null, null);
+            facts.Add("tokens", null, clip.Grid.Count);
+            facts.Add("width", null, config.Encoder.Width);
+            facts.Add("times", null, clip.Grid.Times);
+            facts.Add("rows", null, clip.Grid.Rows);
+            facts.Add("columns", null, clip.Grid.Columns);
+            facts.Add("written", path, "out", path);
+            if (sheet is not null)
+                facts.Add("PCA map", parsed.GetValue(pca), "pca", parsed.GetValue(pca));
+            facts.Add("time", $"{clock.Elapsed.TotalSeconds:0.0} s", "seconds", Math.Round(clock.Elapsed.TotalSeconds, 3));
+            facts.Write(output);
+            return ExitCode.Ok;
+        });
+        return command;
+    }
+
+    private static (TensorScope Scope, Clip Clip, JepaConfig Config, Tensor Features, Picture? Sheet) Encode(
+        ModelFile file, Clip clip, bool draws, Output output)
+    {
+        output.Line($"{ModelName.Of(file.Config)} encodes {clip.Path}: {clip} ...");
+        Picture[] frames = clip.Read();
+        using JepaModel model = file.Load(Device.Cpu);
+        var scope = new TensorScope(model.Device, "encode");
+        Tensor features = clip.Encode(model, frames, scope).Select(0, 0);
+        TokenGrid grid = clip.Grid;
+        Picture? sheet = draws ? PcaMap.Sheet(frames, PcaMap.Draw(features.ToArray<float>(), grid.Times, grid.Rows, grid.Columns)) : null;
+        return (scope, clip, file.Config, features, sheet);
+    }
+
+    private static Dictionary<string, string> Notes(Clip clip, JepaConfig config)
+    {
+        TokenGrid grid = clip.Grid;
+        return new Dictionary<string, string>
+        {
+            ["model"] = ModelName.Of(config),
+            ["frames"] = Text(clip.Frames),
+            ["size"] = Text(clip.Size),
+            // Token (t, row, column) is row (t * rows + row) * columns + column of the features.
+            ["times"] = Text(grid.Times),
+            ["rows"] = Text(grid.Rows),
+            ["columns"] = Text(grid.Columns),
+        };
+
+        static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
+    }
+}

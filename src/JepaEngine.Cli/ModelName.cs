@@ -1,0 +1,10 @@
+using JepaEngine.Jepa.Models;
+
+namespace JepaEngine.Cli;
+
+/// <summary>What a model is called in a line of text.</summary>
+internal static class ModelName
+{
+    /// <summary>The released model of these sizes, or the family.</summary>
+    public static string Of(JepaConfig config) => ReleasedModels.Name(config) ?? ReleasedModels.Name(config.Family);
+}

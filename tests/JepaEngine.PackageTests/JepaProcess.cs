@@ -1,0 +1,52 @@
+using System.Diagnostics;
+
+namespace JepaEngine.PackageTests;
+
+/// <summary>The command as a process.</summary>
+internal static class JepaProcess
+{
+    /// <summary>Runs it to its end.</summary>
+    public static (int Code, string Output, string Error) Run(params string[] arguments)
+    {
+        using Process process = Start(arguments);
+        Task<string> error = process.StandardError.ReadToEndAsync();
+        string output = process.StandardOutput.ReadToEnd();
+        process.WaitForExit();
+        return (process.ExitCode, output.ReplaceLineEndings("\n"), error.Result.ReplaceLineEndings("\n"));
+    }
+
+    /// <summary>Runs it and expects that it does its work.</summary>
+    /// <returns>What it prints.</returns>
+    public static string Works(params string[] arguments)
+    {
+        (int code, string output, string error) = Run(arguments);
+        Assert.True(code == 0, $"exit code {code}: {error}");
+        return output;
+    }
+
+    /// <summary>Runs it and expects one line and a code.</summary>
+    /// <returns>The line.</returns>
+    public static string Fails(int expected, params string[] arguments)
+    {
+        (int code, _, string error) = Run(arguments);
+        Assert.True(code == expected, $"exit code {code}, not {expected}: {error}");
+        Assert.StartsWith("jepa: ", error);
+        Assert.Equal(1, error.Count(letter => letter == '\n'));
+        return error;
+    }
+
+    public static Process Start(params string[] arguments) => Start([], arguments);
+
+    public static Process Start((string Name, string Value)[] variables, params string[] arguments)
+    {
+        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "jepa.dll"), .. arguments])
+        {
+            UseShellExecute = false,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        foreach ((string name, string value) in variables)
+            start.Environment[name] = value;
+        return Process.Start(start)!;
+    }
+}
