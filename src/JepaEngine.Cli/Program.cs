@@ -8,8 +8,11 @@ var root = new RootCommand("JepaEngine: trains, runs and plans with JEPA world m
     TrainCommand.Create(),
     EvalCommand.Create(),
     PlanCommand.Create(),
+    InspectCommand.Create(),
+    RunCommand.Create(),
     EncodeCommand.Create(),
     ClassifyCommand.Create(),
+    ConvertCommand.Create(),
     ReportCommand.Create(),
     DoctorCommand.Create(),
 };

@@ -18,8 +18,11 @@ public sealed class CommandTests : IDisposable
     [InlineData("plan")]
     [InlineData("report")]
     [InlineData("doctor")]
+    [InlineData("inspect")]
+    [InlineData("run")]
     [InlineData("encode")]
     [InlineData("classify")]
+    [InlineData("convert")]
     public void HelpShowsAnExample(string verb)
     {
         (int code, string output, _) = Run(verb, "--help");

@@ -1,0 +1,75 @@
+using System.CommandLine;
+using System.Text.Json.Nodes;
+using JepaEngine.IO;
+using JepaEngine.Jepa.Checkpoints;
+using JepaEngine.Jepa.Models;
+using JepaEngine.Primitives;
+
+namespace JepaEngine.Cli.Commands;
+
+/// <summary><c>jepa inspect</c>: what a checkpoint is, what it lacks, and what it takes to run it.</summary>
+internal static class InspectCommand
+{
+    public static Command Create()
+    {
+        var model = new ModelOptions();
+        var keys = new Option<bool>("--keys") { Description = "List all tensors" };
+        var strict = new Option<bool>("--strict") { Description = "Refuse weights that hold NaN or infinity" };
+        var json = CommonOptions.Json();
+        Command command = CommandLine.Verb("inspect", "Says what a checkpoint is, what it lacks, and what memory it takes to run it.",
+            "jepa inspect facebook/vjepa2-vitl-fpc64-256", [model.Model, keys, strict, json, .. model.Options]);
+        command.SetAction(async (parsed, cancellation) =>
+        {
+            string path = model.Path(parsed);
+            LoadOptions options = model.Read(parsed);
+            Inspection seen = await Interruptible.Run(
+                () => LeWorldModelCheckpoint.Holds(path) ? InspectLeWorldModel(path, options) : Inspect(path, options), cancellation);
+            if (parsed.GetValue(keys))
+                AddKeys(seen);
+            seen.Facts.Write(new Output(parsed.GetValue(json)));
+            if (!seen.Check.Passed)
+                throw new BadFileException(seen.File, $"it does not fit the model: {seen.Check}");
+            if (parsed.GetValue(strict) && seen.NonFinite.Count > 0)
+                throw new BadFileException(seen.File,
+                    $"{seen.NonFinite.Count} tensors hold NaN or infinity: {string.Join(", ", seen.NonFinite)}; take an earlier checkpoint");
+            return ExitCode.Ok;
+        });
+        return command;
+    }
+
+    private static Inspection Inspect(string path, LoadOptions options)
+    {
+        using ModelFile file = ModelFile.Open(path, options);
+        KeyCheck check = file.Check();
+        IReadOnlyList<string> nonFinite = file.File.NonFinite();
+        return new Inspection(file.File.Path, [.. file.File.Entries.Values], ModelFacts.Of(file, check, nonFinite), check, nonFinite);
+    }
+
+    private static Inspection InspectLeWorldModel(string path, LoadOptions options)
+    {
+        ModelOptions.RequireNone(options);
+        using LeWorldModel model = LeWorldModelCheckpoint.Load(path, Device.Cpu);
+        using TensorFile file = TensorFile.Open(ModelFile.Weights(path));
+        IReadOnlyList<string> nonFinite = file.NonFinite();
+        return new Inspection(file.Path, [.. file.Entries.Values], ModelFacts.Of(model, file, nonFinite), new KeyCheck([], [], []), nonFinite);
+    }
+
+    private static void AddKeys(Inspection seen)
+    {
+        int width = seen.Entries.Max(entry => $"{entry.Shape}".Length);
+        var json = new JsonArray();
+        foreach (TensorEntry entry in seen.Entries.OrderBy(entry => entry.Name, StringComparer.Ordinal))
+        {
+            seen.Facts.Add($"  {entry.DType}", $"{$"{entry.Shape}".PadRight(width)}  {entry.Name}", null, null);
+            json.Add((JsonNode)new JsonObject
+            {
+                ["name"] = entry.Name,
+                ["dtype"] = $"{entry.DType}",
+                ["shape"] = new JsonArray([.. entry.Shape.ToArray().Select(length => (JsonNode)length)]),
+            });
+        }
+        seen.Facts.Add("tensors", null, json);
+    }
+
+    private sealed record Inspection(string File, TensorEntry[] Entries, FactSheet Facts, KeyCheck Check, IReadOnlyList<string> NonFinite);
+}

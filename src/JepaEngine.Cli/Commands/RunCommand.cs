@@ -1,0 +1,89 @@
+using System.CommandLine;
+using System.Diagnostics;
+using System.Text.Json.Nodes;
+using JepaEngine.IO;
+using JepaEngine.Jepa.Checkpoints;
+using JepaEngine.Jepa.Inference;
+using JepaEngine.Jepa.Models;
+using JepaEngine.Memory;
+using JepaEngine.Primitives;
+using JepaEngine.Tensors;
+
+namespace JepaEngine.Cli.Commands;
+
+/// <summary><c>jepa run</c>: from named tensors to named tensors, for scripts and for parity with other implementations.</summary>
+internal static class RunCommand
+{
+    public static Command Create()
+    {
+        var model = new ModelOptions();
+        var inputs = new Option<string>("--inputs") { Description = "File of the inputs: safetensors, npz", Required = true };
+        var outputs = new Option<string>("--outputs") { Description = "Safetensors file for the outputs", Required = true };
+        var limit = MemoryOption.Create();
+        var json = CommonOptions.Json();
+        Command command = CommandLine.Verb("run",
+            "Runs a model from named tensors to named tensors. Floats are taken as they are (normalised), masks are int64 ids.",
+            "jepa run facebook/vjepa2-vitl-fpc64-256 --inputs in.safetensors --outputs out.safetensors",
+            [model.Model, inputs, outputs, limit, json, .. model.Options]);
+        command.SetAction(async (parsed, cancellation) =>
+        {
+            var output = new Output(parsed.GetValue(json));
+            string path = model.Path(parsed), from = parsed.GetValue(inputs)!, to = parsed.GetValue(outputs)!;
+            LoadOptions options = model.Read(parsed);
+            long? most = MemoryOption.Read(parsed, limit);
+            var clock = Stopwatch.StartNew();
+            (TensorScope scope, IReadOnlyList<(string Name, Tensor Tensor)> results) =
+                await Interruptible.Run(
+                    () => LeWorldModelCheckpoint.Holds(path) ? RunLeWorldModel(path, options, from) : RunModel(path, options, from, most), cancellation);
+            using (scope)
+            {
+                Safetensors.Write(to, results);
+                Report(output, to, results, clock.Elapsed);
+            }
+            return ExitCode.Ok;
+        });
+        return command;
+    }
+
+    private static (TensorScope Scope, IReadOnlyList<(string Name, Tensor Tensor)> Results) RunModel(
+        string path, LoadOptions options, string inputs, long? limit)
+    {
+        using ModelFile file = ModelFile.Open(path, options);
+        (TensorScope scope, Dictionary<string, Tensor> given) = Read(inputs);
+        foreach (Tensor pixels in given.Values.Where(tensor => tensor.Shape.Rank >= 4))
+        {
+            (int clips, TokenGrid grid) = Clip.Cost(file.Config, pixels.Shape.Rank == 5 ? pixels.Shape[1] : 1, pixels.Shape[^2], pixels.Shape[^1]);
+            MemoryOption.Require(file, pixels.Shape[0] * clips, grid, limit);
+        }
+        using JepaModel model = file.Load(scope.Device);
+        return (scope, ModelRunner.Run(model, given));
+    }
+
+    private static (TensorScope Scope, IReadOnlyList<(string Name, Tensor Tensor)> Results) RunLeWorldModel(string path, LoadOptions options, string inputs)
+    {
+        ModelOptions.RequireNone(options);
+        using LeWorldModel model = LeWorldModelCheckpoint.Load(path, Device.Cpu);
+        (TensorScope scope, Dictionary<string, Tensor> given) = Read(inputs);
+        return (scope, LeWorldModelRunner.Run(model, given));
+    }
+
+    private static (TensorScope Scope, Dictionary<string, Tensor> Given) Read(string inputs)
+    {
+        using TensorFile file = TensorFile.Open(inputs);
+        var scope = new TensorScope(Device.Cpu, "run");
+        return (scope, file.Entries.Keys.ToDictionary(name => name, name => file.Load(name, scope)));
+    }
+
+    private static void Report(Output output, string path, IReadOnlyList<(string Name, Tensor Tensor)> results, TimeSpan time)
+    {
+        var shapes = new JsonObject();
+        int width = results.Max(result => result.Name.Length);
+        foreach ((string name, Tensor tensor) in results)
+        {
+            output.Line($"{name.PadRight(width)}  {tensor.Shape}");
+            shapes.Add(name, new JsonArray([.. tensor.Shape.ToArray().Select(length => (JsonNode)length)]));
+        }
+        output.Line($"Written to {path} after {time.TotalSeconds:0.0} s.");
+        output.Record(new JsonObject { ["outputs"] = shapes, ["out"] = path, ["seconds"] = Math.Round(time.TotalSeconds, 3) }.ToJsonString());
+    }
+}

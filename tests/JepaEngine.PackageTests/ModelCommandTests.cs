@@ -1,0 +1,141 @@
+using System.Text.Json;
+using JepaEngine.IO;
+using JepaEngine.Jepa.Checkpoints;
+using JepaEngine.Jepa.Models;
+using JepaEngine.Primitives;
+using JepaEngine.Tensors;
+using static JepaEngine.PackageTests.JepaProcess;
+using static JepaEngine.PackageTests.ModelFixture;
+
+namespace JepaEngine.PackageTests;
+
+/// <summary><c>jepa inspect</c>, <c>run</c> and <c>convert</c> on published checkpoints, as processes.</summary>
+public sealed class ModelCommandTests : IDisposable
+{
+    private readonly string folder = Directory.CreateTempSubdirectory("jepa-models").FullName;
+
+    private string In => Path.Combine(folder, "in.safetensors");
+
+    private string Out => Path.Combine(folder, "out.safetensors");
+
+    public void Dispose() => Directory.Delete(folder, recursive: true);
+
+    // BF16 and F16 weights have the same bound: the fixtures' results are computed in float64 from the stored weights.
+    [Theory]
+    [InlineData("hf_vjepa2")]
+    [InlineData("hf_vjepa2_sharded")]
+    public void RunGivesWhatTransformersGives(string name)
+    {
+        WriteInputs(In, name, ("pixel_values_videos", "input.video"), ("context_mask", "context_mask"), ("target_mask", "target_mask"));
+        string output = Works("run", At(name), "--inputs", In, "--outputs", Out);
+        Close(name, "last_hidden_state", Out, "last_hidden_state");
+        Close(name, "predictor", Out, "predictor_last_hidden_state");
+        Assert.Contains("last_hidden_state            [2, 18, 32]\npredictor_last_hidden_state  [2, 6, 32]\n", output);
+    }
+
+    [Fact]
+    public void RunTakesPicturesAndTheChosenEncoder()
+    {
+        WriteInputs(In, "hf_ijepa", ("pixel_values", "input.image"));
+        Works("run", At("hf_ijepa"), "--inputs", In, "--outputs", Out, "--copy");
+        Close("hf_ijepa", "last_hidden_state", Out, "last_hidden_state");
+
+        WriteInputs(In, "vjepa2.pt", ("pixel_values_videos", "input.video"));
+        string[] chosen = ["--encoder", "encoder", "--image-size", "16", .. Heads];
+        JsonElement json = JsonElement.Parse(Works(["run", At("vjepa2.pt"), "--inputs", In, "--outputs", Out, "--json", .. chosen]));
+        Close("vjepa2.pt", "encoder", Out, "last_hidden_state");
+        Assert.Equal([2, 32, 24], json.GetProperty("outputs").GetProperty("last_hidden_state").EnumerateArray().Select(length => length.GetInt32()));
+    }
+
+    [Fact]
+    public void RunTakesAPublishedLeWorldModel()
+    {
+        WriteInputs(In, "lewm", ("pixels", "input.pixels"), ("action", "input.action"));
+        Works("run", At("lewm"), "--inputs", In, "--outputs", Out);
+        Close("lewm", "emb", Out, "emb");
+        Close("lewm", "pred", Out, "pred");
+    }
+
+    [Fact]
+    public void RunRefusesWhatAModelDoesNotTake()
+    {
+        WriteInputs(In, "hf_vjepa2", ("pixel_values", "input.video"));
+        string[] run = ["run", At("hf_vjepa2"), "--inputs", In, "--outputs", Out];
+        Assert.Contains("input 'pixel_values_videos' is missing; the model takes pixel_values_videos [B, T, C, H, W]", Fails(2, run));
+        WriteInputs(In, "hf_vjepa2", ("pixel_values_videos", "input.video"), ("mask", "context_mask"));
+        Assert.Contains("input 'mask' is not known", Fails(2, run));
+        WriteInputs(In, "hf_ijepa", ("pixel_values_videos", "input.image"));
+        Assert.Contains("[2, 3, 32, 32]", Fails(2, run));
+        WriteInputs(In, "hf_vjepa2", ("pixel_values_videos", "input.video"));
+        Assert.Contains("of activations, but 1 KiB are free", Fails(5, [.. run, "--memory-limit", "1KiB"]));
+        Assert.Contains("--memory-limit is 'much'", Fails(2, [.. run, "--memory-limit", "much"]));
+        Assert.Contains("no-such", Fails(3, "run", Path.Combine(folder, "no-such"), "--inputs", In, "--outputs", Out));
+        Assert.False(File.Exists(Out));
+    }
+
+    [Fact]
+    public void InspectSaysWhatAFolderIs()
+    {
+        string text = Works("inspect", At("hf_vjepa2"));
+        Assert.Contains("V-JEPA 2, of no released size\n", text);
+        Assert.Contains("clips of 4 frames of 24 x 24 pixels in patches of 2 x 8 x 8\n", text);
+        Assert.Contains("stay in the mapped file\n", text);
+        using TensorFile file = TensorFile.Open(Path.Combine(At("hf_vjepa2"), "model.safetensors"));
+        long parameters = file.Entries.Values.Sum(entry => entry.Shape.Count);
+        JsonElement json = JsonElement.Parse(Works("inspect", At("hf_vjepa2"), "--json", "--keys"));
+        Assert.Equal(parameters, json.GetProperty("parameters").GetInt64());
+        Assert.Equal(4 * parameters, json.GetProperty("mappedBytes").GetInt64());
+        Assert.Equal(0, json.GetProperty("missing").GetArrayLength());
+        Assert.Equal("F32", json.GetProperty("dtype").GetString());
+        Assert.Equal([18, 9], json.GetProperty("memory").EnumerateArray().Select(plan => plan.GetProperty("tokens").GetInt32()));
+        var names = json.GetProperty("tensors").EnumerateArray().Select(tensor => tensor.GetProperty("name").GetString());
+        Assert.Equal(file.Entries.Keys.Order(StringComparer.Ordinal), names);
+
+        json = JsonElement.Parse(Works("inspect", At("hf_vjepa2_sharded"), "--json"));
+        Assert.Equal("BF16", json.GetProperty("dtype").GetString());
+        Assert.Equal((0, 4 * parameters), (json.GetProperty("mappedBytes").GetInt64(), json.GetProperty("copiedBytes").GetInt64()));
+    }
+
+    [Fact]
+    public void InspectShowsTheEncodersOfATrainingCheckpoint()
+    {
+        string text = Works(["inspect", At("ijepa.pth.tar"), .. Heads]);
+        Assert.Contains("target_encoder is used; the file also has encoder (--encoder)\n", text);
+        Assert.Contains("I-JEPA, of no released size\n", text);
+        Assert.Contains("(--heads)", Fails(3, "inspect", At("ijepa.pth.tar")));
+        Assert.Contains("--family is 'resnet'", Fails(2, "inspect", At("hf_ijepa"), "--family", "resnet"));
+        Assert.Contains("LeWorldModel, of no released size\n", Works("inspect", At("lewm")));
+        Assert.Contains("leave --encoder", Fails(2, "inspect", At("lewm"), "--heads", "3"));
+    }
+
+    [Fact]
+    public void InspectNamesWhatIsMissingAndWhatIsNotFinite()
+    {
+        const string key = "encoder.layernorm.bias";
+        string without = Changed(folder, "hf_vjepa2", key, (_, _) => { });
+        Assert.Contains($"1 missing: {key}", Fails(3, "inspect", without));
+        Directory.Delete(without, recursive: true);
+        string broken = Changed(folder, "hf_vjepa2", key, (tensors, scope) => tensors.Add((key, scope.Full([32], double.NaN))));
+        string text = Works("inspect", broken);
+        Assert.Matches($"not finite +1: {key}\n", text);
+        Assert.Contains($"1 tensors hold NaN or infinity: {key}", Fails(3, "inspect", broken, "--strict"));
+    }
+
+    [Fact]
+    public void ConvertThereAndBackGivesTheSameTensors()
+    {
+        string original = Path.Combine(folder, "original.safetensors"), back = Path.Combine(folder, "back");
+        Works("convert", At("hf_vjepa2"), original, "--layout", "original");
+        Works(["convert", original, back, "--layout", "hf", "--image-size", "24", .. Heads]);
+        using TensorFile first = TensorFile.Open(Path.Combine(At("hf_vjepa2"), "model.safetensors"));
+        Assert.All(first.Entries.Keys, key => Assert.Equal(Numbers(first.Path, key), Numbers(Path.Combine(back, "model.safetensors"), key)));
+
+        string text = Works(["convert", At("ijepa.pth.tar"), Path.Combine(folder, "picture"), "--layout", "hf", "--dtype", "bf16", .. Heads]);
+        Assert.Contains("Left out, as the layout has no place for it: predictor (24 tensors).\n", text);
+        Assert.Contains("I-JEPA is written to", text);
+        using TensorFile halved = TensorFile.Open(Path.Combine(folder, "picture", "model.safetensors"));
+        Assert.All(halved.Entries.Values, entry => Assert.Equal(DType.BF16, entry.DType));
+        Assert.Contains("--layout is 'meta'", Fails(2, "convert", At("hf_vjepa2"), original, "--layout", "meta"));
+        Assert.Contains("--dtype is 'f8'", Fails(2, "convert", At("hf_vjepa2"), original, "--layout", "hf", "--dtype", "f8"));
+    }
+}
