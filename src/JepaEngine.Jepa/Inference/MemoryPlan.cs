@@ -50,13 +50,22 @@ public static class MemoryPlan
         long planned = Activations(config, batch, grid.Count);
         if (planned <= limit)
             return;
-        long perFrame = Activations(config, batch, (long)grid.Rows * grid.Columns);
-        long fits = limit / Math.Max(1, perFrame);
-        string mend = fits >= 1 && grid.Times > 1
-            ? $"{fits * config.Tubelet} frames fit at this size"
-            : $"at {config.Tubelet} frames about {Math.Sqrt(limit / (double)Math.Max(1, perFrame)) * Math.Min(grid.Rows, grid.Columns) * config.Patch:f0} pixels an edge fit";
+        int inputs = Largest(batch, n => Activations(config, n, grid.Count));
+        int times = Largest(grid.Times, t => Activations(config, batch, (long)t * grid.Rows * grid.Columns));
+        int edge = Largest(Math.Min(grid.Rows, grid.Columns), n => Activations(config, 1, (long)n * n));
+        string mend = inputs > 0 ? $"{inputs} at a time fit"
+            : times > 0 ? $"{times * config.Tubelet} frames fit at this size"
+            : edge > 0 ? $"{(config.IsPicture ? "a picture" : "one frame")} of {edge * config.Patch} x {edge * config.Patch} pixels fits"
+            : "that is not enough for one patch";
         throw new MemoryRefusedException(
             $"{batch} x {grid.Count} tokens need {Size(planned)} of activations, but {Size(limit)} are free; {mend}");
+
+        int Largest(int most, Func<int, long> bytes)
+        {
+            while (most > 0 && bytes(most) > limit)
+                most--;
+            return most;
+        }
     }
 
     /// <summary>As <c>1.5 GiB</c>.</summary>
