@@ -95,7 +95,7 @@ public static class ModelWriter
             ["layer_norm_eps"] = config.Epsilon,
             ["hidden_act"] = "gelu",
             ["qkv_bias"] = true,
-            ["torch_dtype"] = dtype switch { DType.BF16 => "bfloat16", DType.F16 => "float16", _ => "float32" },
+            ["dtype"] = dtype switch { DType.BF16 => "bfloat16", DType.F16 => "float16", _ => "float32" },
         };
         if (config.Family == JepaFamily.IJepa)
         {

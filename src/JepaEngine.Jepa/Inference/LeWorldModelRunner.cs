@@ -14,7 +14,8 @@ public static class LeWorldModelRunner
         + $"(goal [B, 1, 3, {config.ImageSize}, {config.ImageSize}] and action_candidates [B, S, steps, {config.ActionWidth}])";
 
     /// <summary>
-    /// The model's outputs for these inputs, in the scope of the inputs: emb and act_emb [B, T, D], pred [B, T − 1, D] where there are two frames or more;
+    /// The model's outputs for these inputs, in the scope of the inputs: emb and act_emb [B, T, D]; pred [B, T, D] of the frames after each where the
+    /// predictor sees T frames at once, else [B, T − 1, D] as in training;
     /// with a goal predicted_emb [B, S, 1 + steps, D], which starts with the first frame's embedding, and cost [B, S], the squared distance of its last to
     /// the goal's.
     /// </summary>
@@ -23,30 +24,28 @@ public static class LeWorldModelRunner
     {
         LeWorldModelConfig config = model.Config;
         int size = config.ImageSize;
-        var given = new NamedInputs(inputs, Takes(config));
+        var given = new NamedInputs(inputs, Takes(config), "pixels", "action", "goal", "action_candidates");
         Tensor pixels = given.Needed("pixels", 0, 0, 3, size, size);
         int batch = pixels.Shape[0], frames = pixels.Shape[1];
         Tensor action = given.Needed("action", batch, frames, config.ActionWidth);
         List<(string, Tensor)> outputs = [];
-        Tensor embeddings;
-        if (frames > 1)
+        Tensor actions = model.EncodeActions(action), embeddings, predictions;
+        if (frames > config.History)
         {
-            LeWorldModelOutput seen = model.Forward(pixels, action);
-            embeddings = seen.Embeddings;
-            outputs.Add(("pred", seen.Predictions));
+            (embeddings, predictions) = model.Forward(pixels, action);
         }
         else
         {
-            embeddings = model.Encode(pixels.Select(1, 0)).Reshape(batch, 1, config.EmbeddingWidth);
+            embeddings = model.Encode(pixels.Reshape(batch * frames, 3, size, size)).Reshape(batch, frames, config.EmbeddingWidth);
+            predictions = model.ProjectPredictions(model.Predictor.Forward(embeddings, actions, default));
         }
-        outputs.InsertRange(0, [("emb", embeddings), ("act_emb", model.EncodeActions(action))]);
+        outputs.AddRange([("emb", embeddings), ("act_emb", actions), ("pred", predictions)]);
         if (given.Optional("goal") is not null || given.Optional("action_candidates") is not null)
         {
             Tensor goal = model.Encode(given.Needed("goal", batch, 1, 3, size, size).Select(1, 0));
             Tensor candidates = given.Needed("action_candidates", batch, 0, 0, config.ActionWidth);
             outputs.AddRange(Imagine(model, embeddings.Select(1, 0), goal, candidates));
         }
-        given.RequireAllUsed();
         return outputs;
     }
 

@@ -25,7 +25,13 @@ public static class ModelRunner
     /// <exception cref="ArgumentException">An input is missing, unknown or of another shape; the message says what the model takes.</exception>
     public static IReadOnlyList<(string Name, Tensor Tensor)> Run(JepaModel model, IReadOnlyDictionary<string, Tensor> inputs)
     {
-        var given = new NamedInputs(inputs, Takes(model.Config));
+        var given = new NamedInputs(inputs, Takes(model.Config), model.Config.Family switch
+        {
+            JepaFamily.IJepa => [Picture, ContextMask, TargetMask + "_"],
+            JepaFamily.VJepa2Ac => ["frames", "actions", "states"],
+            JepaFamily.VJepa21 => [Video, ContextMask, TargetMask, Picture],
+            _ => [Video, ContextMask, TargetMask],
+        });
         List<(string, Tensor)> outputs = [];
         switch (model)
         {
@@ -45,7 +51,6 @@ public static class ModelRunner
                 Run(robot, given, outputs);
                 break;
         }
-        given.RequireAllUsed();
         return outputs;
     }
 

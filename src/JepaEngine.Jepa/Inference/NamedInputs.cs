@@ -3,16 +3,23 @@ using JepaEngine.Tensors;
 namespace JepaEngine.Jepa.Inference;
 
 /// <summary>Inputs by name: those that are needed and missing, or given and not known, are refused with what the model takes.</summary>
-internal sealed class NamedInputs(IReadOnlyDictionary<string, Tensor> tensors, string takes)
+internal sealed class NamedInputs
 {
-    private readonly HashSet<string> used = [];
+    private readonly IReadOnlyDictionary<string, Tensor> tensors;
+    private readonly string takes;
+
+    /// <summary>The inputs of a model that knows these names, one that ends with _ with any number behind it.</summary>
+    /// <exception cref="ArgumentException">One is not known.</exception>
+    public NamedInputs(IReadOnlyDictionary<string, Tensor> tensors, string takes, params ReadOnlySpan<string> known)
+    {
+        (this.tensors, this.takes) = (tensors, takes);
+        foreach (string name in tensors.Keys)
+            if (!known.Contains(name) && !known.Contains(name.TrimEnd("0123456789".ToCharArray())))
+                throw new ArgumentException($"input '{name}' is not known; the model takes {takes}");
+    }
 
     /// <summary>An input, or null.</summary>
-    public Tensor? Optional(string name)
-    {
-        used.Add(name);
-        return tensors.GetValueOrDefault(name);
-    }
+    public Tensor? Optional(string name) => tensors.GetValueOrDefault(name);
 
     /// <summary>An input.</summary>
     /// <exception cref="ArgumentException">It is missing.</exception>
@@ -27,14 +34,5 @@ internal sealed class NamedInputs(IReadOnlyDictionary<string, Tensor> tensors, s
         for (int i = 0; fits && i < lengths.Length; i++)
             fits = lengths[i] == 0 || tensor.Shape[i] == lengths[i];
         return fits ? tensor : throw new ArgumentException($"input '{name}' is {tensor.Shape}; the model takes {takes}");
-    }
-
-    /// <summary>Refuses inputs that nobody asked for.</summary>
-    /// <exception cref="ArgumentException">There is one.</exception>
-    public void RequireAllUsed()
-    {
-        string? unknown = tensors.Keys.FirstOrDefault(name => !used.Contains(name));
-        if (unknown is not null)
-            throw new ArgumentException($"input '{unknown}' is not known; the model takes {takes}");
     }
 }
