@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 
 namespace JepaEngine.PackageTests;
@@ -53,6 +54,20 @@ public sealed class DocumentTests
             // What the demo's recipe accepts.
             Assert.True(int.Parse(run.GetProperty("reached").GetString()!.Split('/')[0]) >= 190);
             Assert.InRange(run.GetProperty("seconds").GetDouble(), 1, 60);
+        }
+    }
+
+    [Fact]
+    public void TheFullSizeTableIsThatOfTheResults()
+    {
+        string document = Repository.Read("docs/models.md");
+        foreach (JsonElement model in Lines("benchmarks/results/2026-11-20-full-size.jsonl"))
+        {
+            double error = model.GetProperty("error").GetDouble();
+            Assert.Contains($"| {model.GetProperty("model").GetString()} | {model.GetProperty("tokens")} | {error.ToString("0.0e-00", CultureInfo.InvariantCulture)} | "
+                + $"{model.GetProperty("weightsGB").GetDouble():0.00} GB | {model.GetProperty("peakGB").GetDouble():0.00} GB |", document);
+            // What is asked of a model end to end.
+            Assert.InRange(error, 0, 1e-4);
         }
     }
 
