@@ -62,7 +62,10 @@ internal sealed class Clip(string path, JepaConfig config, FrameSampling samplin
         // Whoever gives another size than the model's asks for it.
         if (model is IJepa picture)
             picture.InterpolatesPositions = true;
-        Tensor tokens = model is VJepa2Ac robot ? robot.EncodeFrames(pixels) : model.Encode(config.IsPicture ? pixels.Select(1, 0) : pixels);
+        var progress = new Progress("block", config.Encoder.Depth);
+        Tensor tokens = model is VJepa2Ac robot
+            ? robot.EncodeFrames(pixels, (block, _) => progress.Done(block))
+            : model.Encode(config.IsPicture ? pixels.Select(1, 0) : pixels, observe: (block, _) => progress.Done(block));
         return tokens.Reshape(1, Grid.Count, -1);
     }
 }

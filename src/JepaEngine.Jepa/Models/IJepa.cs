@@ -54,7 +54,8 @@ public sealed class IJepa : JepaModel
     }
 
     /// <inheritdoc/>
-    public override Tensor Encode(Tensor pixels, Tensor? visible = null) => encoder.Forward(pixels, visible);
+    public override Tensor Encode(Tensor pixels, Tensor? visible = null, Action<int, Tensor>? observe = null) =>
+        encoder.Forward(pixels, visible, observe);
 
     private static JepaConfig Sized(VitSize encoder, int imageSize, int patch, int predictorDepth) => new()
     {
@@ -91,7 +92,7 @@ public sealed class IJepaEncoder : Module
     internal bool InterpolatesPositions { get; set; }
 
     /// <summary>Pictures [B, C, H, W] to tokens [B, N, D], or [B, K, D] of the visible ids [B, K].</summary>
-    public Tensor Forward(Tensor pixels, Tensor? visible = null)
+    public Tensor Forward(Tensor pixels, Tensor? visible = null, Action<int, Tensor>? observe = null)
     {
         JepaConfig.Require(pixels.Shape.Rank == 4, $"I-JEPA sees pictures [B, C, H, W], not {pixels.Shape}; a clip needs a V-JEPA");
         TokenGrid grid = TokenGrid.Of(pixels, config);
@@ -102,7 +103,7 @@ public sealed class IJepaEncoder : Module
         Tensor table = own
             ? patches.Scope.Use(positions.Value).Select(0, 0)
             : patches.Scope.From<float>(PositionResize.Bicubic(positions.Value.ToArray<float>(), config.Grid, grid.Rows, grid.Columns), [grid.Count, patches.Shape[2]]);
-        Tensor x = blocks.Advance(patches + (visible is null ? table : table.Embedding(visible)));
+        Tensor x = blocks.Advance(patches + (visible is null ? table : table.Embedding(visible)), observe: observe);
         return norm.Forward(x);
     }
 }

@@ -36,8 +36,11 @@ public abstract class JepaModel : Module
     /// Tokens [B, N, D] of pictures [B, C, H, W] or clips [B, T, C, H, W], U8 (normalised here) or normalised floats. With
     /// <paramref name="visible"/> [B, K] (I64 ids) only these patches are embedded and seen: [B, K, D], at a cost in proportion to K.
     /// </summary>
+    /// <param name="pixels">Pictures or clips.</param>
+    /// <param name="visible">The tokens to embed and see; null sees all.</param>
+    /// <param name="observe">Called with the number of each block, from 0, and its output, which the next block overwrites.</param>
     /// <exception cref="ArgumentException">The pixels have another rank, or do not divide into patches.</exception>
-    public abstract Tensor Encode(Tensor pixels, Tensor? visible = null);
+    public abstract Tensor Encode(Tensor pixels, Tensor? visible = null, Action<int, Tensor>? observe = null);
 
     /// <summary>Targets of a prediction: each token of x [.., D] with mean 0 and variance 1.</summary>
     public static Tensor NormalizeTargets(Tensor x) => x.LayerNorm(null, null, TargetEpsilon);

@@ -44,7 +44,8 @@ public sealed class VJepa : JepaModel
     public static VJepa Load(string path, Device device, LoadOptions? options = null) => ModelFile.Load<VJepa>(path, device, options);
 
     /// <inheritdoc/>
-    public override Tensor Encode(Tensor pixels, Tensor? visible = null) => encoder.Forward(pixels, visible);
+    public override Tensor Encode(Tensor pixels, Tensor? visible = null, Action<int, Tensor>? observe = null) =>
+        encoder.Forward(pixels, visible, observe);
 
     private static JepaConfig Sized(VitSize encoder, int imageSize) => new()
     {
@@ -78,7 +79,7 @@ public sealed class VJepaEncoder : Module
     }
 
     /// <summary>Clips [B, T, C, H, W] to tokens [B, N, D], or [B, K, D] of the visible ids [B, K].</summary>
-    public Tensor Forward(Tensor pixels, Tensor? visible = null)
+    public Tensor Forward(Tensor pixels, Tensor? visible = null, Action<int, Tensor>? observe = null)
     {
         JepaConfig.Require(pixels.Shape.Rank == 5, $"V-JEPA sees clips [B, T, C, H, W], not {pixels.Shape}");
         TokenGrid grid = TokenGrid.Of(pixels, config), own = new(config.Frames / config.Tubelet, config.Grid, config.Grid);
@@ -86,7 +87,7 @@ public sealed class VJepaEncoder : Module
             + $"{config.Frames} frames of {config.ImageSize} x {config.ImageSize}; sample and resize them");
         Tensor patches = patchEmbed.Forward(TokenGrid.Clip(pixels, config.Tubelet), pixels.DType == DType.U8 ? config.PixelTransform : null, visible);
         Tensor x = patches + (visible is null ? positions.Value : patches.Scope.Use(positions.Value).Select(0, 0).Embedding(visible));
-        x = blocks.Advance(x);
+        x = blocks.Advance(x, observe: observe);
         return norm.Forward(x);
     }
 }

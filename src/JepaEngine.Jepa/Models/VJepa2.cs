@@ -49,7 +49,8 @@ public sealed class VJepa2 : JepaModel
     public static VJepa2 Load(string path, Device device, LoadOptions? options = null) => ModelFile.Load<VJepa2>(path, device, options);
 
     /// <inheritdoc/>
-    public override Tensor Encode(Tensor pixels, Tensor? visible = null) => encoder.Forward(pixels, visible);
+    public override Tensor Encode(Tensor pixels, Tensor? visible = null, Action<int, Tensor>? observe = null) =>
+        encoder.Forward(pixels, visible, observe);
 
     private static JepaConfig Sized(VitSize encoder, int imageSize) => new()
     {
@@ -83,13 +84,13 @@ public sealed class VJepa2Encoder : Module
     /// Clips [B, T, C, H, W] of any size to tokens [B, N, D], or [B, K, D] of the visible ids [B, K]. A single frame fills a tubelet. Positions are raw
     /// tubelets, rows and columns.
     /// </summary>
-    public Tensor Forward(Tensor pixels, Tensor? visible = null)
+    public Tensor Forward(Tensor pixels, Tensor? visible = null, Action<int, Tensor>? observe = null)
     {
         JepaConfig.Require(pixels.Shape.Rank == 5, $"V-JEPA 2 sees clips [B, T, C, H, W], not {pixels.Shape}; a picture is a clip of one frame");
         TokenGrid grid = TokenGrid.Of(pixels, config);
         Tensor x = patchEmbed.Forward(TokenGrid.Clip(pixels, config.Tubelet), pixels.DType == DType.U8 ? config.PixelTransform : null, visible);
         RotaryTable rotary = RotaryTable.Of(x.Scope, grid.Positions(visible), visible is null ? 1 : x.Shape[0], config.Encoder.HeadWidth, interleaved: false);
-        x = blocks.Advance(x, rotary);
+        x = blocks.Advance(x, rotary, observe: observe);
         return norm.Forward(x);
     }
 }

@@ -51,10 +51,11 @@ public sealed class VJepa21 : JepaModel
 
     /// <summary>Tokens [B, N, D] of clips [B, T, C, H, W] or pictures [B, C, H, W]: the last level.</summary>
     /// <exception cref="ArgumentException">The pixels do not divide into patches.</exception>
-    public override Tensor Encode(Tensor pixels, Tensor? visible = null) => encoder.Forward(pixels, visible, levels: false);
+    public override Tensor Encode(Tensor pixels, Tensor? visible = null, Action<int, Tensor>? observe = null) =>
+        encoder.Forward(pixels, visible, levels: false, observe);
 
     /// <summary>As <see cref="Encode"/>, all levels side by side: [B, N, levels · D], what the predictor of g and G reads.</summary>
-    public Tensor EncodeLevels(Tensor pixels, Tensor? visible = null) => encoder.Forward(pixels, visible, levels: true);
+    public Tensor EncodeLevels(Tensor pixels, Tensor? visible = null) => encoder.Forward(pixels, visible, levels: true, observe: null);
 
     private static JepaConfig Sized(VitSize encoder, int[] levels, int predictorDepth, int targetWidth, bool fromLevels) => new()
     {
@@ -95,7 +96,7 @@ public sealed class VJepa21Encoder : Module
             norms[i] = Child($"norms.{i}", new LayerNorm(width, config.Epsilon));
     }
 
-    internal Tensor Forward(Tensor pixels, Tensor? visible, bool levels)
+    internal Tensor Forward(Tensor pixels, Tensor? visible, bool levels, Action<int, Tensor>? observe)
     {
         JepaConfig.Require(pixels.Shape.Rank is 4 or 5, $"V-JEPA 2.1 sees clips [B, T, C, H, W] or pictures [B, C, H, W], not {pixels.Shape}");
         if (pixels.Shape.Rank == 4)
@@ -115,6 +116,7 @@ public sealed class VJepa21Encoder : Module
             int level = Array.IndexOf(config.Levels, i);
             if (level >= 0 && (levels || level == norms.Length - 1))
                 outputs.Add(norms[level].Forward(y));
+            observe?.Invoke(i, y);
         });
         return levels ? TensorOps.Concat(2, [.. outputs]) : outputs[0];
     }

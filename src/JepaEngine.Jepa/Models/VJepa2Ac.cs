@@ -40,14 +40,15 @@ public sealed class VJepa2Ac : JepaModel
     public static VJepa2Ac Load(string path, Device device, LoadOptions? options = null) => ModelFile.Load<VJepa2Ac>(path, device, options);
 
     /// <inheritdoc/>
-    public override Tensor Encode(Tensor pixels, Tensor? visible = null) => encoder.Forward(pixels, visible);
+    public override Tensor Encode(Tensor pixels, Tensor? visible = null, Action<int, Tensor>? observe = null) =>
+        encoder.Forward(pixels, visible, observe);
 
     /// <summary>Frames [B, T, C, H, W], each encoded alone and normalised: [B, T, N, D], what the predictor reads.</summary>
-    public Tensor EncodeFrames(Tensor frames)
+    public Tensor EncodeFrames(Tensor frames, Action<int, Tensor>? observe = null)
     {
         JepaConfig.Require(frames.Shape.Rank == 5, $"V-JEPA 2-AC sees frames [B, T, C, H, W], not {frames.Shape}");
         int batch = frames.Shape[0], times = frames.Shape[1];
-        Tensor tokens = Encode(frames.Reshape(batch * times, 1, frames.Shape[2], frames.Shape[3], frames.Shape[4]));
+        Tensor tokens = Encode(frames.Reshape(batch * times, 1, frames.Shape[2], frames.Shape[3], frames.Shape[4]), observe: observe);
         return NormalizeTargets(tokens).Reshape(batch, times, tokens.Shape[1], tokens.Shape[2]);
     }
 }

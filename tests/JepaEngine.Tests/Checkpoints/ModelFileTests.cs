@@ -85,6 +85,24 @@ public sealed class ModelFileTests : IDisposable
         Golden.Close("logits", golden["logits"], model.Probe!.Forward(golden.File.Read("input.tokens", scope))[0], 2e-5);
     }
 
+    /// <summary>A state dict that somebody saved by itself, with the wrappers of training or without.</summary>
+    [Theory]
+    [InlineData("")]
+    [InlineData("module.")]
+    [InlineData("module.backbone.")]
+    [InlineData("target_encoder.backbone.")]
+    public void Wrappers_around_an_encoder_are_seen_through(string prefix)
+    {
+        using var golden = new Golden("models/vjepa2.pt.io");
+        const string wrapped = "target_encoder.module.backbone.";
+        using (TensorFile file = TensorFile.Open(Fixture("vjepa2.pt")))
+            Safetensors.Write(temporary.Path, [.. file.Entries.Keys.Where(key => key.StartsWith(wrapped, StringComparison.Ordinal))
+                .Select(key => (prefix + key[wrapped.Length..], file.Read(key, scope)))]);
+        using JepaModel model = ModelFile.Load(temporary.Path, Device.Cpu, TwoHeads with { Family = JepaFamily.VJepa2, ImageSize = 16 });
+        Assert.Equal(prefix.StartsWith("target", StringComparison.Ordinal) ? "target_encoder" : null, model.Origin!.Encoder);
+        Golden.Close("tokens", golden["target_encoder"], Run(model, golden, ("pixel_values_videos", "input.video"))["last_hidden_state"], 2e-5);
+    }
+
     [Fact]
     public void What_shapes_do_not_tell_is_asked_for()
     {

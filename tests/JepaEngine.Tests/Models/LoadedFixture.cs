@@ -48,6 +48,21 @@ internal sealed class LoadedFixture : IDisposable
     /// <summary>A tensor of the fixture itself: a mask.</summary>
     public Tensor Given(string name) => rule.Golden.File.Read(name, Scope);
 
+    /// <summary>Encodes an input and holds each block's output against the fixture's.</summary>
+    public Tensor EncodeByBlocks(string input, string blocks)
+    {
+        int held = 0;
+        Tensor tokens = Model.Encode(Input(input), observe: (block, output) =>
+        {
+            if (!rule.Golden.Has($"{blocks}.{block}"))
+                return;
+            Close($"{blocks}.{block}", output);
+            held++;
+        });
+        Assert.True(held >= 2, $"{blocks} holds {held} blocks");
+        return tokens;
+    }
+
     /// <summary>Runs the model as <c>jepa run</c> does; an input is named by what the model calls it and what the fixture does.</summary>
     public Dictionary<string, Tensor> Run(params (string Name, string Fixture)[] inputs) => ModelRunner
         .Run(Model, inputs.ToDictionary(i => i.Name, i => i.Name.Contains("mask") ? Given(i.Fixture) : Input(i.Fixture)))

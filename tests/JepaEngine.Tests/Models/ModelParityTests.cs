@@ -87,6 +87,8 @@ public sealed class ModelParityTests
         using var fixture = new LoadedFixture("vjepa1", device, new LoadOptions { Encoder = "encoder", Heads = 2, PredictorHeads = 2, ImageSize = 64 });
         var model = (VJepa)fixture.Model;
         Tensor pixels = fixture.Input("video");
+        using (var target = new LoadedFixture("vjepa1", device, new LoadOptions { Heads = 2, PredictorHeads = 2, ImageSize = 64 }))
+            target.Close("video.target", target.Model.Encode(target.Input("video")));
         foreach ((string mask, int index) in (ReadOnlySpan<(string, int)>)[("a", 0), ("b", 1)])
         {
             Tensor context = fixture.Given($"{mask}.context_mask"), target = fixture.Given($"{mask}.target_mask"), seen = model.Encode(pixels, context);
@@ -121,6 +123,7 @@ public sealed class ModelParityTests
         Tensor pixels = fixture.Input("video");
         var outputs = fixture.Run(("pixel_values_videos", "video"), ("context_mask", "masked.context_mask"), ("target_mask", "masked.target_mask"));
         fixture.Close("video.last_hidden_state", outputs["last_hidden_state"]);
+        fixture.EncodeByBlocks("video", "video.blocks");
         fixture.Close("masked.predictor", outputs["predictor_last_hidden_state"]);
         fixture.Close("frame.last_hidden_state", model.Encode(fixture.Input("frame")));
         fixture.Close("wide.last_hidden_state", model.Encode(fixture.Input("wide")));
@@ -136,6 +139,7 @@ public sealed class ModelParityTests
     {
         using var fixture = new LoadedFixture(name, device);
         fixture.Close("image.last_hidden_state", fixture.Run(("pixel_values", "image"))["last_hidden_state"]);
+        fixture.EncodeByBlocks("image", "image.blocks");
         var model = (IJepa)fixture.Model;
         Tensor wide = fixture.Input("wide");
         Assert.Contains("resize them, or let positions be interpolated", Assert.Throws<ArgumentException>(() => model.Encode(wide)).Message);
@@ -161,6 +165,7 @@ public sealed class ModelParityTests
             fixture.Close($"{kind}.predictor", prediction.Targets);
             fixture.Close($"{kind}.predictor_context", prediction.Context);
         }
+        fixture.EncodeByBlocks("wide_video", "wide_video.blocks");
         fixture.Close("wide_video.hierarchical", model.EncodeLevels(fixture.Input("wide_video")));
     }
 }
