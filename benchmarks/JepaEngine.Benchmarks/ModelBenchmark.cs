@@ -39,7 +39,8 @@ internal static class ModelBenchmark
             lines.Add(PeerBenchmark.Line(name, 2, seconds, "JepaEngine"));
         }
         if (resultFile is not null)
-            File.WriteAllLines(resultFile, [PeerBenchmark.Machine(), .. lines, .. peer.Select(p => PeerBenchmark.Line(p.Key.Name, p.Key.Threads, p.Value, "PyTorch"))]);
+            File.WriteAllLines(resultFile,
+                [PeerBenchmark.Machine(), .. lines, .. peer.Select(p => PeerBenchmark.Line(p.Key.Name, p.Key.Threads, p.Value, "PyTorch"))]);
     }
 
     /// <summary>Median seconds of 5, what the allocator took from the system over the plan, and the work.</summary>

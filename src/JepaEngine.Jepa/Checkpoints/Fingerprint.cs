@@ -40,7 +40,8 @@ internal sealed class Fingerprint
         long[] visible = [0, tokens / 3, tokens / 2, tokens - 1];
         double[] encoded = model.Encode(scope.FromRaw<byte>(pixels, shape), scope.FromRaw<long>(visible, [1, visible.Length])).ToArray<double>();
         int width = encoded.Length / visible.Length;
-        return new Fingerprint([.. Enumerable.Range(0, visible.Length).SelectMany(token => encoded.AsSpan(token * width, Math.Min(Features, width)).ToArray())]);
+        return new Fingerprint([.. Enumerable.Range(0, visible.Length)
+            .SelectMany(token => encoded.AsSpan(token * width, Math.Min(Features, width)).ToArray())]);
     }
 
     /// <summary>A fingerprint from its text.</summary>
@@ -61,8 +62,9 @@ internal sealed class Fingerprint
         double error = actual.Length == features.Length ? actual.Zip(features, (a, b) => Math.Abs(a - b)).Max() : double.PositiveInfinity;
         if (!(error <= Tolerance * largest))
         {
-            throw new BadFileException(path, FormattableString.Invariant($"its weights give other features than they did when it was written (off by {error / largest:g2})")
-                + "; the configuration does not belong to them, or they were damaged");
+            throw new BadFileException(path, FormattableString.Invariant(
+                $"its weights give other features than they did when it was written (off by {error / largest:g2}); ")
+                + "the configuration does not belong to them, or they were damaged");
         }
     }
 

@@ -6,8 +6,8 @@ using JepaEngine.Jepa.Pictures;
 namespace JepaEngine.Jepa.Checkpoints;
 
 /// <summary>
-/// Reads the config.json of Hugging Face folders of VJEPA2Model, VJEPA2ForVideoClassification and IJepaModel (transformers 5.12). A key that is not there has the
-/// class's default; keys that say nothing about sizes are passed over.
+/// Reads the config.json of Hugging Face folders of VJEPA2Model, VJEPA2ForVideoClassification and IJepaModel (transformers 5.12). A key that is not there
+/// has the class's default; keys that say nothing about sizes are passed over.
 /// </summary>
 internal sealed class HuggingFaceConfig
 {

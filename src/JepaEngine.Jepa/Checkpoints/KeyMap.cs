@@ -3,7 +3,9 @@ using JepaEngine.Primitives;
 
 namespace JepaEngine.Jepa.Checkpoints;
 
-/// <summary>Where a parameter lies in a file: the <paramref name="Part"/>-th of <paramref name="Parts"/> equal pieces of a tensor, cut along its first dimension.</summary>
+/// <summary>
+/// Where a parameter lies in a file: the <paramref name="Part"/>-th of <paramref name="Parts"/> equal pieces of a tensor, cut along its first dimension.
+/// </summary>
 /// <param name="Key">The tensor.</param>
 /// <param name="Part">Which piece.</param>
 /// <param name="Parts">Of how many; 1 is the whole tensor.</param>

@@ -46,8 +46,8 @@ public sealed class ModelFile : IDisposable
         else
         {
             if (configPath is null || !System.IO.File.Exists(configPath))
-                throw new BadFileException(file.Path, "it is no known checkpoint: no patch embedding of Meta's, no config.json beside it, no configuration inside; "
-                    + $"its first tensors are {string.Join(", ", file.Entries.Keys.Take(3))}");
+                throw new BadFileException(file.Path, "it is no known checkpoint: no patch embedding of Meta's, no config.json beside it, "
+                    + $"no configuration inside; its first tensors are {string.Join(", ", file.Entries.Keys.Take(3))}");
             Layout = ModelLayout.HuggingFace;
             Config = HuggingFaceConfig.Read(configPath, file);
             string prefix = Prefix(file, Config.Family == JepaFamily.IJepa ? "ijepa." : "vjepa2.");

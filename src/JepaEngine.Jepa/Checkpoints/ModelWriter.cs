@@ -85,7 +85,8 @@ public static class ModelWriter
         VitSize encoder = config.Encoder;
         var json = new JsonObject
         {
-            ["architectures"] = new JsonArray(config.Family == JepaFamily.IJepa ? "IJepaModel" : config.Probe is null ? "VJEPA2Model" : "VJEPA2ForVideoClassification"),
+            ["architectures"] = new JsonArray(
+                config.Family == JepaFamily.IJepa ? "IJepaModel" : config.Probe is null ? "VJEPA2Model" : "VJEPA2ForVideoClassification"),
             ["model_type"] = config.Family == JepaFamily.IJepa ? "ijepa" : "vjepa2",
             ["hidden_size"] = encoder.Width,
             ["num_hidden_layers"] = encoder.Depth,

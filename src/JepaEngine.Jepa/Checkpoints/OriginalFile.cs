@@ -32,7 +32,10 @@ internal sealed class OriginalFile
         Offered = [.. prefixes.Select(Name).OfType<string>().Order(StringComparer.Ordinal)];
         string? chosen = options.Encoder ?? Encoders.FirstOrDefault(name => prefixes.Any(p => Name(p) == name));
         if (options.Encoder is not null && !Offered.Contains(options.Encoder))
-            throw new BadFileException(file.Path, $"it has no {options.Encoder}; it has {(Offered.Count == 0 ? "one encoder without a name" : string.Join(" and ", Offered))}");
+        {
+            string offered = Offered.Count == 0 ? "one encoder without a name" : string.Join(" and ", Offered);
+            throw new BadFileException(file.Path, $"it has no {options.Encoder}; it has {offered}");
+        }
         encoder = prefixes.FirstOrDefault(p => Name(p) == chosen) ?? prefixes.FirstOrDefault() ?? "";
         Encoder = prefixes.Length == 0 ? null : Name(encoder);
         predictor = Prefixes(file, PredictorEmbed).Concat(Prefixes(file, LevelsEmbed)).FirstOrDefault() ?? "";
@@ -55,7 +58,9 @@ internal sealed class OriginalFile
     public bool IsPart(string key, JepaConfig config) => Under(key, encoder) && (encoder.Length > 0 || !key.StartsWith("predictor", StringComparison.Ordinal))
         || (config.Predictor is not null && Under(key, predictor));
 
-    /// <summary>Whether a tensor of those parts is of no use: rotary models have tables of positions that nothing reads, 2-AC an encoder of camera poses.</summary>
+    /// <summary>
+    /// Whether a tensor of those parts is of no use: rotary models have tables of positions that nothing reads, 2-AC an encoder of camera poses.
+    /// </summary>
     public static bool IsIdle(string key, JepaConfig config) => key.Contains("extrinsics_encoder.", StringComparison.Ordinal)
         || (config.Family is not (JepaFamily.IJepa or JepaFamily.VJepa) && key.EndsWith("pos_embed", StringComparison.Ordinal));
 
@@ -68,7 +73,10 @@ internal sealed class OriginalFile
         bool predicts = Has(predictor + PredictorEmbed) || Has(predictor + LevelsEmbed);
         JepaFamily family = Family(clips, predicts);
         if (patch.Rank is not (4 or 5) || patch[1] != 3 || patch[^1] != patch[^2])
-            throw new BadFileException(file.Path, $"'{encoder}{PatchEmbed}' is {patch}; [width, 3, patch, patch] or [width, 3, tubelet, patch, patch] is known");
+        {
+            throw new BadFileException(file.Path,
+                $"'{encoder}{PatchEmbed}' is {patch}; [width, 3, patch, patch] or [width, 3, tubelet, patch, patch] is known");
+        }
         VitSize size = Blocks(encoder + "blocks.", patch[0], options.Heads ?? Heads(family, patch[0]), "heads");
         int tubelet = clips ? patch[2] : 1;
         (int imageSize, int frames) = Extent(family, patch[^1], tubelet);
@@ -93,7 +101,8 @@ internal sealed class OriginalFile
     public static (ProbeConfig Config, KeyMap Keys) Probe(TensorFile file, LoadOptions options)
     {
         string prefix = Prefixes(file, Queries).FirstOrDefault()
-            ?? throw new BadFileException(file.Path, $"it has no '{Queries}', so it is no attentive probe; nearest is '{Nearest.Of(Queries, file.Entries.Keys)}'");
+            ?? throw new BadFileException(file.Path,
+                $"it has no '{Queries}', so it is no attentive probe; nearest is '{Nearest.Of(Queries, file.Entries.Keys)}'");
         var reader = new OriginalFile(file, options);
         Shape queries = reader.Shape(prefix + Queries);
         // EK100's evaluation may have the actions' head alone.
@@ -156,7 +165,10 @@ internal sealed class OriginalFile
         int tokens = table.Shape[1], times = Math.Max(1, released / tubelet);
         int side = options.ImageSize is { } given ? given / patch : (int)Math.Round(Math.Sqrt(tokens / (double)times));
         if (side == 0 || tokens % (side * side) != 0 || (options.ImageSize is null && tokens != times * side * side))
-            throw new BadFileException(file.Path, $"{tokens} positions are no square grid{(times > 1 ? $" of {times} tubelets" : "")}; say how large the pictures are (--image-size)");
+        {
+            throw new BadFileException(file.Path, $"{tokens} positions are no square grid{(times > 1 ? $" of {times} tubelets" : "")}; "
+                + "say how large the pictures are (--image-size)");
+        }
         return (side * patch, Math.Max(1, tokens / (side * side) * tubelet));
     }
 
@@ -165,8 +177,12 @@ internal sealed class OriginalFile
         int depth = Depth(prefix);
         if (depth == 0)
             throw new BadFileException(file.Path, $"it has no '{prefix}0'; nearest is '{Nearest.Of(prefix + "0", file.Entries.Keys)}'");
-        return new VitSize(width, depth, heads ?? throw new BadFileException(file.Path,
-            $"no released model is {width} wide, and shapes do not tell the number of {what}; say it (--{what.Replace(' ', '-')})"), Shape(prefix + "0.mlp.fc1.weight")[0]);
+        if (heads is null)
+        {
+            throw new BadFileException(file.Path,
+                $"no released model is {width} wide, and shapes do not tell the number of {what}; say it (--{what.Replace(' ', '-')})");
+        }
+        return new VitSize(width, depth, heads.Value, Shape(prefix + "0.mlp.fc1.weight")[0]);
     }
 
     private static int? Heads(JepaFamily family, int width) => (family, width) switch

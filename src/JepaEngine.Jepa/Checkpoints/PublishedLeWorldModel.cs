@@ -86,7 +86,8 @@ internal static class PublishedLeWorldModel
             ? entry.Shape[axis]
             : throw new BadFileException(file.Path, $"it has no '{key}'; nearest is '{Nearest.Of(key, file.Entries.Keys)}'");
 
-        int Depth(string prefix) => Enumerable.Range(0, 1024).TakeWhile(i => file.Entries.Keys.Any(key => key.StartsWith($"{prefix}{i}.", StringComparison.Ordinal))).Count();
+        int Depth(string prefix) => Enumerable.Range(0, 1024)
+            .TakeWhile(i => file.Entries.Keys.Any(key => key.StartsWith($"{prefix}{i}.", StringComparison.Ordinal))).Count();
 
         int Setting(string part, string key, int missing) => Find(part, key) is not { } value
             ? missing

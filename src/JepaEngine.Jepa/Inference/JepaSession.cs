@@ -66,7 +66,9 @@ public sealed class JepaSession(JepaModel model) : IDisposable
         return Encode(pictures);
     }
 
-    /// <summary>Encodes frames that have the model's size already, as <see cref="JepaConfig.Preprocess"/> and <see cref="PictureReader.ReadClip"/> give them.</summary>
+    /// <summary>
+    /// Encodes frames that have the model's size already, as <see cref="JepaConfig.Preprocess"/> and <see cref="PictureReader.ReadClip"/> give them.
+    /// </summary>
     /// <exception cref="ArgumentException">A frame has another size, or the model takes another number of them.</exception>
     /// <exception cref="MemoryRefusedException">The clip is too large; the message names the largest that fits.</exception>
     public EncodedTokens EncodeFramed(params ReadOnlySpan<Picture> frames)
@@ -101,7 +103,10 @@ public sealed class JepaSession(JepaModel model) : IDisposable
     {
         JepaConfig config = model.Config;
         if (frames.Length < 1 || (config.IsPicture && frames.Length != 1))
-            throw new ArgumentException($"{config.Family} takes {(config.IsPicture ? "one picture" : "one frame or more")} at a time, not {frames.Length}", nameof(frames));
+        {
+            string taken = config.IsPicture ? "one picture" : "one frame or more";
+            throw new ArgumentException($"{config.Family} takes {taken} at a time, not {frames.Length}", nameof(frames));
+        }
         int side = config.ImageSize, one = 3 * side * side;
         // A single frame fills a tubelet.
         grid = new TokenGrid(Math.Max(1, frames.Length / config.Tubelet), config.Grid, config.Grid);
@@ -110,7 +115,10 @@ public sealed class JepaSession(JepaModel model) : IDisposable
         for (int i = 0; i < frames.Length; i++)
         {
             if (frames[i].Width != side || frames[i].Height != side)
-                throw new ArgumentException($"frame {i} has {frames[i].Width} x {frames[i].Height} pixels, not {side} x {side}; Encode frames it", nameof(frames));
+            {
+                throw new ArgumentException(
+                    $"frame {i} has {frames[i].Width} x {frames[i].Height} pixels, not {side} x {side}; Encode frames it", nameof(frames));
+            }
             frames[i].Rgb.CopyTo(clip.AsSpan(i * one));
         }
         var scope = new TensorScope(model.Device, "session");

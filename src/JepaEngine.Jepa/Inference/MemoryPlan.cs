@@ -6,8 +6,8 @@ namespace JepaEngine.Jepa.Inference;
 
 /// <summary>
 /// What encoding takes beyond the weights, in bytes of f32 on the CPU, known before anything is allocated. A block's attention holds nine tensors [B, N, D]
-/// (x, its norm, q, k, v, q and k turned, the values read, the projection), its MLP the hidden [B, N, M] besides; freed blocks stay in the allocator's cache, so
-/// both count.
+/// (x, its norm, q, k, v, q and k turned, the values read, the projection), its MLP the hidden [B, N, M] besides; freed blocks stay in the allocator's
+/// cache, so both count.
 /// </summary>
 public static class MemoryPlan
 {

@@ -1,4 +1,5 @@
 using JepaEngine.Jepa.Checkpoints;
+using JepaEngine.Memory;
 using JepaEngine.Nn;
 using JepaEngine.Ops;
 using JepaEngine.Primitives;
@@ -100,11 +101,15 @@ public sealed class IJepaEncoder : Module
         JepaConfig.Require(own || InterpolatesPositions, $"pictures of {pixels.Shape[3]} x {pixels.Shape[2]} pixels, but the model's positions are for "
             + $"{config.ImageSize} x {config.ImageSize}; resize them, or let positions be interpolated");
         Tensor patches = patchEmbed.Forward(pixels, pixels.DType == DType.U8 ? config.PixelTransform : null, visible);
-        Tensor table = own
-            ? patches.Scope.Use(positions.Value).Select(0, 0)
-            : patches.Scope.From<float>(PositionResize.Bicubic(positions.Value.ToArray<float>(), config.Grid, grid.Rows, grid.Columns), [grid.Count, patches.Shape[2]]);
+        Tensor table = own ? patches.Scope.Use(positions.Value).Select(0, 0) : Interpolated(patches.Scope, grid);
         Tensor x = blocks.Advance(patches + (visible is null ? table : table.Embedding(visible)), observe: observe);
         return norm.Forward(x);
+    }
+
+    private Tensor Interpolated(TensorScope scope, TokenGrid grid)
+    {
+        float[] table = PositionResize.Bicubic(positions.Value.ToArray<float>(), config.Grid, grid.Rows, grid.Columns);
+        return scope.From<float>(table, [grid.Count, config.Encoder.Width]);
     }
 }
 

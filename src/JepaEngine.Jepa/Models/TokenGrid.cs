@@ -27,7 +27,8 @@ public readonly record struct TokenGrid(int Times, int Rows, int Columns)
     {
         TokenPosition[] first = Positions(context), second = Positions(targets);
         int batch = context.Shape[0], seen = context.Shape[1], asked = targets.Shape[1];
-        JepaConfig.Require(targets.Shape.Rank == 2 && targets.Shape[0] == batch, $"context {context.Shape} and targets {targets.Shape} are not [B, Kc] and [B, Kt]");
+        JepaConfig.Require(targets.Shape.Rank == 2 && targets.Shape[0] == batch,
+            $"context {context.Shape} and targets {targets.Shape} are not [B, Kc] and [B, Kt]");
         return [.. Enumerable.Range(0, batch).SelectMany(b => first.Skip(b * seen).Take(seen).Concat(second.Skip(b * asked).Take(asked)))];
     }
 

@@ -83,8 +83,9 @@ public sealed class TransformerBlocks : Module
     /// <summary>x [B, N, width], same shape.</summary>
     public Tensor Forward(Tensor x)
     {
-        foreach (TransformerBlock block in blocks)
-            x = block == blocks[0] ? block.Forward(x) : block.Advance(x);
+        // The first block leaves the caller's tokens whole; what it gives may be overwritten.
+        for (int i = 0; i < blocks.Length; i++)
+            x = i == 0 ? blocks[i].Forward(x) : blocks[i].Advance(x);
         return x;
     }
 

@@ -88,10 +88,11 @@ public sealed class VJepa2AcPredictor : Module
         int batch = frames.Shape[0], times = frames.Shape[1], patches = frames.Shape[2], width = config.Predictor!.Width, grid = config.Grid;
         JepaConfig.Require(frames.Shape.Rank == 4 && actions.Shape == [batch, times, config.ActionWidth] && states.Shape == actions.Shape,
             $"frames {frames.Shape}, actions {actions.Shape} and states {states.Shape} are not [B, T, N, D] and twice [B, T, {config.ActionWidth}]");
-        JepaConfig.Require(patches == grid * grid, $"{patches} tokens a frame, but the predictor's grid is {grid} x {grid}; encode frames of {config.ImageSize} pixels");
+        JepaConfig.Require(patches == grid * grid,
+            $"{patches} tokens a frame, but the predictor's grid is {grid} x {grid}; encode frames of {config.ImageSize} pixels");
         int perFrame = Conditions + patches;
-        Tensor x = TensorOps.Concat(2, actionEncoder.Forward(actions).Reshape(batch, times, 1, width), stateEncoder.Forward(states).Reshape(batch, times, 1, width),
-            embed.Forward(frames)).Reshape(batch, times * perFrame, width);
+        Tensor action = actionEncoder.Forward(actions).Reshape(batch, times, 1, width), state = stateEncoder.Forward(states).Reshape(batch, times, 1, width);
+        Tensor x = TensorOps.Concat(2, action, state, embed.Forward(frames)).Reshape(batch, times * perFrame, width);
         var positions = new TokenPosition[times * perFrame];
         var places = new TokenGrid(1, grid, grid);
         for (int i = 0; i < positions.Length; i++)
