@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 using System.Text.Json.Nodes;
 using JepaEngine.Backends;
 using JepaEngine.Backends.Cpu;
+using JepaEngine.Jepa.Pictures;
 using JepaEngine.Primitives;
 
 namespace JepaEngine.Cli.Commands;
@@ -22,6 +23,7 @@ internal static class DoctorCommand
 
     private static int Run(Output output)
     {
+        string? ffmpeg = new Ffmpeg().Version();
         double free = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 1e9;
         var facts = new (string Name, string Value, string? Mend)[]
         {
@@ -35,6 +37,8 @@ internal static class DoctorCommand
             ("memory", $"{free:0.0} GB for this process", free < UsualGigabytes ? $"training the demo wants {UsualGigabytes} GB; raise the container's limit" : null),
             ("runtime", RuntimeInformation.FrameworkDescription, null),
             ("system", $"{RuntimeInformation.OSDescription} ({RuntimeInformation.ProcessArchitecture})", null),
+            ("ffmpeg", ffmpeg ?? "not found",
+                ffmpeg is null ? $"PNG is read without it, all other pictures and video are not: install ffmpeg 5.1 or later, or name it in {Ffmpeg.Variable}" : null),
             ("device", Backend.For(Device.Cpu).Description, null),
             ("GPU", "not supported by this version", "nothing to mend: everything runs on the processor"),
         };

@@ -45,6 +45,20 @@ public sealed partial class Ffmpeg
         this.limit = limit ?? TimeSpan.FromSeconds(60);
     }
 
+    /// <summary>The program and its version, as <c>ffmpeg 5.1.9</c>; null where there is none.</summary>
+    public string? Version()
+    {
+        try
+        {
+            string[] words = Run(ffmpeg, ffmpeg, ["-version"], ReadText).Split(' ', 4);
+            return words.Length > 2 ? $"{ffmpeg} {words[2]}" : null;
+        }
+        catch (BadFileException)
+        {
+            return null;
+        }
+    }
+
     /// <summary>Counts a file's frames without decoding them.</summary>
     /// <exception cref="BadFileException">It cannot be read, or holds no video; or ffmpeg is missing, fails or does not end.</exception>
     public VideoFacts Probe(string path)

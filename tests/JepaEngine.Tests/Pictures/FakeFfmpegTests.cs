@@ -112,6 +112,14 @@ public sealed class FakeFfmpegTests : IDisposable
         Assert.Contains("it is empty", Assert.Throws<BadFileException>(() => missing.Probe(temporary.Path)).Message);
     }
 
+    [Fact]
+    public void The_version_is_what_the_program_says()
+    {
+        Assert.Equal(Path.Combine(temporary.Folder, "ffmpeg") + " 7.1-x", Fake("echo ffmpeg version 7.1-x Copyright", 20).Version());
+        Assert.Null(Fake("exit 1").Version());
+        Assert.Null(new Ffmpeg(temporary.Folder + "/no/ffmpeg", null).Version());
+    }
+
     private Ffmpeg Fake(string script, double seconds = 0.5)
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "the fakes are shell scripts");
