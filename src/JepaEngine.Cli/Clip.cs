@@ -41,7 +41,8 @@ internal sealed class Clip(string path, JepaConfig config, FrameSampling samplin
 
     /// <summary>As <c>64 frames of 256 x 256 pixels, 8192 tokens (32 x 16 x 16)</c>.</summary>
     public override string ToString() => $"{(Frames == 1 ? "1 frame" : $"{Frames} frames")} of {size} x {size} pixels, "
-        + $"{Grid.Count} tokens ({Grid.Times} x {Grid.Rows} x {Grid.Columns})";
+        + $"{Grid.Count} tokens ({Grid.Times} x {Grid.Rows} x {Grid.Columns})"
+        + (config.IsPicture && size != config.ImageSize ? $", positions interpolated from {config.Grid} x {config.Grid}" : "");
 
     /// <summary>The frames, framed as the family's reference does.</summary>
     /// <exception cref="BadFileException">They cannot be read.</exception>

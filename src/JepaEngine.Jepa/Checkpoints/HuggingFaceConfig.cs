@@ -11,6 +11,8 @@ namespace JepaEngine.Jepa.Checkpoints;
 /// </summary>
 internal sealed class HuggingFaceConfig
 {
+    private static readonly string[] Processors = ["video_preprocessor_config.json", "preprocessor_config.json"];
+
     private readonly string path;
     private readonly JsonElement root;
 
@@ -29,12 +31,12 @@ internal sealed class HuggingFaceConfig
         using JsonDocument document = Parse(path);
         var config = new HuggingFaceConfig(path, document.RootElement);
         string type = config.Text("model_type", "");
-        JepaConfig result = type switch
+        JepaConfig result = Normalized(Path.GetDirectoryName(path) ?? "", type switch
         {
             "vjepa2" => config.VJepa2(weights),
             "ijepa" => config.IJepa(),
             _ => throw new BadFileException(path, $"model_type is '{type}'; vjepa2 and ijepa are read"),
-        };
+        });
         try
         {
             result.Validate();
@@ -64,6 +66,29 @@ internal sealed class HuggingFaceConfig
         catch (Exception error) when (error is JsonException or IOException or UnauthorizedAccessException)
         {
             throw new BadFileException(path, "it cannot be read: " + error.Message.ReplaceLineEndings(" "), error);
+        }
+    }
+
+    /// <summary>With the mean and deviation of the folder's processor, where it has one: what its users' pictures are normalised by.</summary>
+    private static JepaConfig Normalized(string folder, JepaConfig config)
+    {
+        string? path = Processors.Select(name => Path.Combine(folder, name)).FirstOrDefault(File.Exists);
+        if (path is null)
+            return config;
+        using JsonDocument document = Parse(path);
+        return config with
+        {
+            PixelMean = Channels("image_mean", config.PixelMean),
+            PixelStd = Channels("image_std", config.PixelStd),
+        };
+
+        float[] Channels(string key, float[] missing)
+        {
+            if (!document.RootElement.TryGetProperty(key, out JsonElement value) || value.ValueKind == JsonValueKind.Null)
+                return missing;
+            if (value.ValueKind != JsonValueKind.Array || value.GetArrayLength() != 3 || value.EnumerateArray().Any(x => x.ValueKind != JsonValueKind.Number))
+                throw new BadFileException(path, $"{key} is no list of three numbers");
+            return [.. value.EnumerateArray().Select(x => x.GetSingle())];
         }
     }
 
@@ -118,7 +143,7 @@ internal sealed class HuggingFaceConfig
             Tubelet = 1,
             Epsilon = Number("layer_norm_eps", 1e-12),
             TargetWidth = width,
-            // The processor shipped with the folders (ViTImageProcessor) stretches and has statistics of its own.
+            // The processor shipped with the folders (ViTImageProcessor) stretches and, by default, has statistics of its own.
             Framing = Framing.Stretch,
             PixelMean = [0.5f, 0.5f, 0.5f],
             PixelStd = [0.5f, 0.5f, 0.5f],

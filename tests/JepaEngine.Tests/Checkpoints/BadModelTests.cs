@@ -60,6 +60,25 @@ public sealed class BadModelTests : IDisposable
     public void A_configuration_nested_without_end_is_refused() =>
         Assert.Contains("config.json", Refused(string.Concat(Enumerable.Repeat("{\"a\":", 10_000)) + "1" + new string('}', 10_000)));
 
+    /// <summary>The folder's own processor says what its pictures are normalised by.</summary>
+    [Fact]
+    public void A_processor_beside_the_weights_is_followed()
+    {
+        string folder = Path.Combine(Folder, "..", "hf_ijepa"), processor = Path.Combine(temporary.Folder, "preprocessor_config.json");
+        foreach (string name in new[] { "config.json", "model.safetensors" })
+            File.Copy(Path.Combine(folder, name), Path.Combine(temporary.Folder, name));
+        using (ModelFile file = ModelFile.Open(temporary.Folder))
+            Assert.Equal([0.5f, 0.5f, 0.5f], file.Config.PixelMean);
+        File.WriteAllText(processor, """{"image_mean": [0.485, 0.456, 0.406], "image_std": [0.229, 0.224, 0.225], "do_resize": true}""");
+        using (ModelFile file = ModelFile.Open(temporary.Folder))
+        {
+            Assert.Equal([0.485f, 0.456f, 0.406f], file.Config.PixelMean);
+            Assert.Equal([0.229f, 0.224f, 0.225f], file.Config.PixelStd);
+        }
+        File.WriteAllText(processor, """{"image_mean": [0.485]}""");
+        Assert.Contains("image_mean is no list of three numbers", Assert.Throws<BadFileException>(() => ModelFile.Open(temporary.Folder)).Message);
+    }
+
     /// <summary>A head that is promised is there, or the file is refused when it is loaded, not when it is used.</summary>
     [Fact]
     public void A_classifier_that_is_promised_and_absent_is_refused()
