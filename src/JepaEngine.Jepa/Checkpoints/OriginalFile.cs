@@ -155,15 +155,20 @@ internal sealed class OriginalFile
             : JepaFamily.VJepa2;
     }
 
-    /// <summary>Image size and frames: from the table of positions where there is one, else those of the released models.</summary>
+    /// <summary>
+    /// Image size and frames: from the table of positions where a model reads it. A rotary model's is idle and may be of any size; it is believed only where it
+    /// tells one released size from the other.
+    /// </summary>
     private (int ImageSize, int Frames) Extent(JepaFamily family, int patch, int tubelet)
     {
-        int released = family switch { JepaFamily.IJepa => 1, JepaFamily.VJepa => 16, _ => 64 };
-        int size = options.ImageSize ?? (family == JepaFamily.VJepa21 ? 384 : 256);
-        if (!file.Entries.TryGetValue(encoder + "pos_embed", out TensorEntry? table) || table.Shape.Rank != 3)
-            return (size, released);
-        int tokens = table.Shape[1], times = Math.Max(1, released / tubelet);
+        int released = family switch { JepaFamily.IJepa => 1, JepaFamily.VJepa => 16, _ => 64 }, times = Math.Max(1, released / tubelet);
+        int tokens = file.Entries.TryGetValue(encoder + "pos_embed", out TensorEntry? table) && table.Shape.Rank == 3 ? table.Shape[1] : 0;
         int side = options.ImageSize is { } given ? given / patch : (int)Math.Round(Math.Sqrt(tokens / (double)times));
+        if (family is not (JepaFamily.IJepa or JepaFamily.VJepa))
+        {
+            bool told = tokens == times * side * side && side * patch is 256 or 384;
+            return (options.ImageSize ?? (told ? side * patch : family == JepaFamily.VJepa21 ? 384 : 256), released);
+        }
         if (side == 0 || tokens % (side * side) != 0 || (options.ImageSize is null && tokens != times * side * side))
         {
             throw new BadFileException(file.Path, $"{tokens} positions are no square grid{(times > 1 ? $" of {times} tubelets" : "")}; "

@@ -103,6 +103,30 @@ public sealed class ModelFileTests : IDisposable
         Golden.Close("tokens", golden["target_encoder"], Run(model, golden, ("pixel_values_videos", "input.video"))["last_hidden_state"], 2e-5);
     }
 
+    /// <summary>V-JEPA 2 reads no table of positions, but one of 18432 tells that the model was trained at 384 pixels; any other says nothing.</summary>
+    [Theory]
+    [InlineData(0, 256)]
+    [InlineData(2048, 256)]
+    [InlineData(8192, 256)]
+    [InlineData(18432, 384)]
+    public void An_idle_table_of_positions_tells_the_released_sizes_apart(int tokens, int imageSize)
+    {
+        using (var model = new VJepa2(VJepa2.Large256 with { Encoder = new VitSize(24, 1, 2, 24), Predictor = new VitSize(24, 1, 2, 24), TargetWidth = 24 }))
+        {
+            model.Allocate(Device.Cpu);
+            ModelWriter.Write(temporary.Path, model, ModelLayout.Original, DType.F32);
+        }
+        if (tokens > 0)
+        {
+            using TensorFile file = TensorFile.Open(temporary.Path);
+            Safetensors.Write(temporary.Path, [.. file.Entries.Keys.Select(key => (key, file.Read(key, scope))), ("encoder.pos_embed", scope.Zeros([1, tokens, 24]))]);
+        }
+        using ModelFile opened = ModelFile.Open(temporary.Path, TwoHeads);
+        Assert.Equal(JepaFamily.VJepa2, opened.Config.Family);
+        Assert.Equal(imageSize, opened.Config.ImageSize);
+        Assert.True(opened.Check().Passed, $"{opened.Check()}");
+    }
+
     [Fact]
     public void What_shapes_do_not_tell_is_asked_for()
     {
