@@ -18,15 +18,18 @@ public sealed class ModelFile : IDisposable
     private static readonly string[] WeightNames =
         ["model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "weights.pt", "weights.safetensors"];
 
+    private static readonly string[] Classifier = ["pooler.", "classifier.", "probe."];
+
     private readonly LoadOptions options;
     private readonly TensorFile? probe;
     private readonly KeyMap keys;
     private readonly KeyMap? probeKeys;
     private readonly Func<string, bool> isPart, isIdle;
 
-    private ModelFile(TensorFile file, string? configPath, LoadOptions options)
+    private ModelFile(TensorFile file, TensorFile? probe, string configPath, LoadOptions options)
     {
         File = file;
+        this.probe = probe;
         this.options = options;
         var original = new OriginalFile(file, options);
         if (JepaFormat.IsOf(file))
@@ -45,7 +48,7 @@ public sealed class ModelFile : IDisposable
         }
         else
         {
-            if (configPath is null || !System.IO.File.Exists(configPath))
+            if (!System.IO.File.Exists(configPath))
                 throw new BadFileException(file.Path, "it is no known checkpoint: no patch embedding of Meta's, no config.json beside it, "
                     + $"no configuration inside; its first tensors are {string.Join(", ", file.Entries.Keys.Take(3))}");
             Layout = ModelLayout.HuggingFace;
@@ -53,9 +56,8 @@ public sealed class ModelFile : IDisposable
             string prefix = Prefix(file, Config.Family == JepaFamily.IJepa ? "ijepa." : "vjepa2.");
             (keys, isPart, isIdle) = (KeyMaps.HuggingFace(Config, prefix), _ => true, key => HuggingFaceIdle(key, Config));
         }
-        if (options.Probe is not null)
+        if (probe is not null)
         {
-            probe = TensorFile.Open(options.Probe, options.Mapped);
             (ProbeConfig head, probeKeys) = OriginalFile.Probe(probe, options);
             Config = Config with { Probe = head };
         }
@@ -86,13 +88,16 @@ public sealed class ModelFile : IDisposable
         options ??= new LoadOptions();
         string weights = Weights(path);
         TensorFile file = TensorFile.Open(weights, options.Mapped);
+        TensorFile? probe = null;
         try
         {
-            return new ModelFile(file, Path.Combine(Path.GetDirectoryName(Path.GetFullPath(weights)) ?? "", "config.json"), options);
+            probe = options.Probe is null ? null : TensorFile.Open(options.Probe, options.Mapped);
+            return new ModelFile(file, probe, Path.Combine(Path.GetDirectoryName(Path.GetFullPath(weights)) ?? "", "config.json"), options);
         }
         catch
         {
             file.Dispose();
+            probe?.Dispose();
             throw;
         }
     }
@@ -213,8 +218,10 @@ public sealed class ModelFile : IDisposable
             wanted[piece.Key] = piece.Whole(parameter.Shape);
         }
         IEnumerable<TensorEntry> offered = File.Entries.Values.Where(entry => isPart(entry.Name) && !isIdle(entry.Name));
+        // A probe that is put on top takes the place of a classifier that the file brings.
         if (probe is not null)
-            offered = offered.Concat(probe.Entries.Values.Where(entry => wanted.ContainsKey(entry.Name)));
+            offered = offered.Where(entry => !Classifier.Any(part => entry.Name.StartsWith(part, StringComparison.Ordinal)))
+                .Concat(probe.Entries.Values.Where(entry => wanted.ContainsKey(entry.Name)));
         return (places, KeyCheck.Of(offered, [.. wanted.Select(w => (w.Key, w.Value))]));
     }
 

@@ -83,6 +83,15 @@ public sealed class ModelFileTests : IDisposable
         using var golden = new Golden("models/probe.pt.io");
         using VJepa2 model = VJepa2.Load(Fixture("vjepa2.pt"), Device.Cpu, TwoHeads with { ImageSize = 16, Probe = Fixture("probe.pt") });
         Golden.Close("logits", golden["logits"], model.Probe!.Forward(golden.File.Read("input.tokens", scope))[0], 2e-5);
+
+        // It takes the place of a classifier that is there already, in either layout that has one.
+        foreach (ModelLayout layout in (ReadOnlySpan<ModelLayout>)[ModelLayout.HuggingFace, ModelLayout.JepaEngine])
+        {
+            string path = Path.Combine(temporary.Folder, $"{layout}");
+            ModelWriter.Write(path, model, layout, DType.F32);
+            using VJepa2 again = VJepa2.Load(path, Device.Cpu, TwoHeads with { Probe = Fixture("probe.pt") });
+            Golden.Close($"logits from {layout}", golden["logits"], again.Probe!.Forward(golden.File.Read("input.tokens", scope))[0], 2e-5);
+        }
     }
 
     /// <summary>A state dict that somebody saved by itself, with the wrappers of training or without.</summary>
