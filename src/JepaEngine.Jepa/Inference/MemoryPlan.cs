@@ -14,6 +14,9 @@ public static class MemoryPlan
     /// <summary>The CPU lays at most so many bytes of pixels out as rows of patches at a time.</summary>
     private const long PatchBuffer = 4 << 20;
 
+    /// <summary>Up to so many rows the CPU packs a layer's input instead of its weights; a packed [B, N, D] and a packed hidden stay in the cache.</summary>
+    private const long PackedRows = 512;
+
     /// <summary>Bytes of activations for a batch of <paramref name="batch"/> inputs of <paramref name="tokens"/> tokens.</summary>
     public static long Activations(JepaConfig config, int batch, long tokens)
     {
@@ -22,7 +25,8 @@ public static class MemoryPlan
         long tables = config.Family is JepaFamily.IJepa or JepaFamily.VJepa ? 0 : 2L * size.HeadWidth;
         long levels = config.Levels.Length == 0 ? 0 : size.Width;
         long probe = config.Probe is null ? 0 : size.Width;
-        return sizeof(float) * tokens * (batch * (perToken + levels + probe) + tables) + Math.Min(PatchBuffer, Pixels(config, batch, tokens));
+        long packed = batch * tokens <= PackedRows ? size.Width + size.Mlp : 0;
+        return sizeof(float) * tokens * (batch * (perToken + levels + probe + packed) + tables) + Math.Min(PatchBuffer, Pixels(config, batch, tokens));
     }
 
     /// <summary>Bytes of normalised pixels of a clip of that many tokens.</summary>

@@ -7,11 +7,12 @@ namespace JepaEngine.Tests.Backends;
 /// <summary>The CPU's matrix product against loops in double, at sizes that fit no tile.</summary>
 public sealed class MatMulKernelTests
 {
-    // The last ones are deep enough to be cut along K and large enough to be cut over threads.
+    // The last ones are deep enough to be cut along K and large enough to be cut over threads; those from 17 rows on with larger weights go FewRows' way.
     private static readonly (int M, int N, int K)[] Sizes =
     [
         (0, 3, 3), (3, 0, 3), (3, 3, 0), (1, 1, 1), (2, 1, 5), (1, 7, 1), (3, 17, 5), (4, 16, 8), (5, 33, 9), (7, 64, 31), (8, 48, 16),
         (9, 49, 17), (13, 100, 40), (17, 95, 3), (33, 31, 129), (40, 112, 1600), (150, 161, 133), (311, 97, 101),
+        (16, 40, 70), (17, 41, 71), (47, 101, 1401), (129, 301, 257),
     ];
 
     public static TheoryData<CpuIsa, int> Backends() => KernelData.Backends();
@@ -40,12 +41,13 @@ public sealed class MatMulKernelTests
     public void Every_step_of_the_epilogue(CpuIsa isa, int threads)
     {
         Backend backend = KernelData.Backend(isa, threads);
-        foreach ((int m, int n, int k) in new[] { (5, 3, 4), (9, 53, 20), (20, 40, 1600), (130, 160, 150) })
+        foreach ((int m, int n, int k, bool weights) in
+            new[] { (5, 3, 4, false), (9, 53, 20, false), (20, 40, 1600, false), (130, 160, 150, false), (19, 53, 1401, true) })
             foreach (Activation activation in Enum.GetValues<Activation>())
                 for (int steps = 0; steps < 8; steps++)
                 {
                     using var scope = new TensorScope(Device.Cpu);
-                    Operand a = KernelData.Random(scope, 1, m, k), b = KernelData.Random(scope, 2, k, n);
+                    Operand a = KernelData.Random(scope, 1, m, k), b = Matrix(scope, 2, k, n, weights, gap: 0);
                     Operand bias = KernelData.Random(scope, 4, n), multiplier = KernelData.Random(scope, 5, m, n);
                     Operand c = Matrix(scope, 6, m, n, false, gap: 7), derivative = Matrix(scope, 7, m, n, false, gap: 1);
                     double[] expected = Naive(a, b, 1, m, n, k);
@@ -87,7 +89,7 @@ public sealed class MatMulKernelTests
     [Fact]
     public void Threads_do_not_change_a_bit()
     {
-        foreach ((int m, int n, int k) in new[] { (500, 97, 131), (64, 96, 4352), (256, 256, 256) })
+        foreach ((int m, int n, int k) in new[] { (500, 97, 131), (64, 96, 4352), (256, 256, 256), (99, 300, 301) })
             for (int kind = 0; kind < 4; kind++)
             {
                 using var scope = new TensorScope(Device.Cpu);
@@ -100,6 +102,25 @@ public sealed class MatMulKernelTests
                     Assert.Equal(first ??= KernelData.Read(c), KernelData.Read(c));
                 }
             }
+    }
+
+    [Fact]
+    public void A_row_does_not_depend_on_how_many_there_are()
+    {
+        const int n = 1101, k = 1303;
+        using var scope = new TensorScope(Device.Cpu);
+        Operand b = Matrix(scope, 2, k, n, true, gap: 1);
+        float[] all = Rows(scope, 600, b, threads: 1);
+        foreach (int threads in new[] { 1, 3, 4 })
+            foreach (int m in new[] { 1, 16, 17, 47, 256, 511, 512, 513, 600 })
+                Assert.True(all.AsSpan(0, m * n).SequenceEqual(Rows(scope, m, b, threads)), $"{m} rows on {threads} threads");
+    }
+
+    private static float[] Rows(TensorScope scope, int m, in Operand b, int threads)
+    {
+        Operand a = Matrix(scope, 1, m, b.Shape[0], false, gap: 0), c = KernelData.Random(scope, 3, m, b.Shape[1]);
+        KernelData.Backend(CpuIsa.Auto, threads).MatMul(a, b, c, default);
+        return KernelData.Read(c);
     }
 
     private static Operand Matrix(TensorScope scope, int seed, int rows, int columns, bool transposed, int gap)

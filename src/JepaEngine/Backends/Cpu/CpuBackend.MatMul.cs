@@ -48,10 +48,39 @@ internal sealed unsafe partial class CpuBackend
         };
         int batch = batched ? dst.Shape[0] : 1;
         double flops = 2.0 * batch * m * n * k;
+        if (batch == 1 && work.ACol == 1 && bCol != 1 && FewRows<V>.Suits(m, n, k))
+        {
+            MatMulFewRows(flops, work);
+            return;
+        }
         bool packsLeft = work.ACol != 1;
         int parts = Parts(flops, batch, packsLeft ? PartsPerWorker / 2 : PartsPerWorker);
         work.Grid = new BlockGrid(m, n, new Panels<V>(n).Count, Tile<V>.Rows, parts, packsLeft);
         Run(flops, batch * work.Grid.Count, ref work);
+    }
+
+    private void MatMulFewRows<V>(double flops, in MatMulWork<V> from) where V : struct, IVector<V>
+    {
+        Storage packed = Memory.Rent((long)from.K * PackedMatrix<V>.Padded(from.M) * sizeof(float));
+        var work = new FewRows<V>
+        {
+            X = from.A,
+            XRow = from.ARow,
+            W = from.B,
+            WRow = from.BCol,
+            Packed = packed.As<float>(),
+            M = from.M,
+            N = from.N,
+            K = from.K,
+            Depth = Product<V, MatrixSource>.Depth(from.K),
+            Parts = FewRows<V>.PartsOf(from.N, Threads),
+            Finish = Finish.Of(from.Dst, from.Epilogue, 0),
+            Packs = true,
+        };
+        Run(flops, work.PackParts, ref work);
+        work.Packs = false;
+        Run(flops, work.Parts, ref work);
+        Memory.Return(packed);
     }
 
     /// <summary>Into how many parts each of <paramref name="items"/> independent pieces of work is cut.</summary>

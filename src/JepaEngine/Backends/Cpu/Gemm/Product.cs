@@ -51,12 +51,19 @@ internal unsafe struct Product<V, TSource> where V : struct, IVector<V> where TS
 
     private readonly nint LeftFloats(int depth) => ACol == 1 ? 0 : (nint)depth * LeftRows;
 
+    /// <summary>How deep the pieces are into which K is cut.</summary>
+    public static int Depth(int k, int deepest = MaxDepth)
+    {
+        int depths = Math.Max(1, (k + deepest - 1) / deepest);
+        return (k + depths - 1) / depths;
+    }
+
     /// <summary>Into how many pieces K is cut, how deep they are, and how many columns are packed at once.</summary>
     private readonly (int Depths, int Depth, int Widest) Cut(in Panels<V> panels, int first, int end)
     {
-        int deepest = ACol == 1 ? MaxDepth : MaxLeftDepth, depths = Math.Max(1, (K + deepest - 1) / deepest), depth = (K + depths - 1) / depths;
+        int deepest = ACol == 1 ? MaxDepth : MaxLeftDepth, depth = Depth(K, deepest);
         int most = Math.Max(MaxPacked / Math.Max(1, depth), Tile<V>.Vectors * V.Count);
-        return (depths, depth, Math.Min(panels.Start(end) - panels.Start(first), most));
+        return (Math.Max(1, (K + deepest - 1) / deepest), depth, Math.Min(panels.Start(end) - panels.Start(first), most));
     }
 
     /// <summary>Rows m..m+rows of panels first..end.</summary>
