@@ -72,10 +72,10 @@ internal sealed class HuggingFaceConfig
     /// <summary>With the mean and deviation of the folder's processor, where it has one: what its users' pictures are normalised by.</summary>
     private static JepaConfig Normalized(string folder, JepaConfig config)
     {
-        string? path = Processors.Select(name => Path.Combine(folder, name)).FirstOrDefault(File.Exists);
-        if (path is null)
+        string? processor = Processors.Select(name => Path.Combine(folder, name)).FirstOrDefault(File.Exists);
+        if (processor is null)
             return config;
-        using JsonDocument document = Parse(path);
+        using JsonDocument document = Parse(processor);
         return config with
         {
             PixelMean = Channels("image_mean", config.PixelMean),
@@ -87,7 +87,7 @@ internal sealed class HuggingFaceConfig
             if (!document.RootElement.TryGetProperty(key, out JsonElement value) || value.ValueKind == JsonValueKind.Null)
                 return missing;
             if (value.ValueKind != JsonValueKind.Array || value.GetArrayLength() != 3 || value.EnumerateArray().Any(x => x.ValueKind != JsonValueKind.Number))
-                throw new BadFileException(path, $"{key} is no list of three numbers");
+                throw new BadFileException(processor, $"{key} is no list of three numbers");
             return [.. value.EnumerateArray().Select(x => x.GetSingle())];
         }
     }

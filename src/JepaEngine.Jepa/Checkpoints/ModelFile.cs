@@ -88,16 +88,16 @@ public sealed class ModelFile : IDisposable
         options ??= new LoadOptions();
         string weights = Weights(path);
         TensorFile file = TensorFile.Open(weights, options.Mapped);
-        TensorFile? probe = null;
+        TensorFile? classifier = null;
         try
         {
-            probe = options.Probe is null ? null : TensorFile.Open(options.Probe, options.Mapped);
-            return new ModelFile(file, probe, Path.Combine(Path.GetDirectoryName(Path.GetFullPath(weights)) ?? "", "config.json"), options);
+            classifier = options.Probe is null ? null : TensorFile.Open(options.Probe, options.Mapped);
+            return new ModelFile(file, classifier, Path.Combine(Path.GetDirectoryName(Path.GetFullPath(weights)) ?? "", "config.json"), options);
         }
         catch
         {
             file.Dispose();
-            probe?.Dispose();
+            classifier?.Dispose();
             throw;
         }
     }

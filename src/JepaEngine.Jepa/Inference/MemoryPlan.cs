@@ -25,8 +25,9 @@ public static class MemoryPlan
         long tables = config.Family is JepaFamily.IJepa or JepaFamily.VJepa ? 0 : 2L * size.HeadWidth;
         long levels = config.Levels.Length == 0 ? 0 : size.Width;
         long probe = config.Probe is null ? 0 : size.Width;
-        long packed = batch * tokens <= PackedRows ? size.Width + size.Mlp : 0;
-        return sizeof(float) * tokens * (batch * (perToken + levels + probe + packed) + tables) + Math.Min(PatchBuffer, Pixels(config, batch, tokens));
+        // Counted beyond those rows too: a plan grows with what is planned.
+        long packed = sizeof(float) * Math.Min(PackedRows, batch * tokens) * (size.Width + size.Mlp);
+        return sizeof(float) * tokens * (batch * (perToken + levels + probe) + tables) + packed + Math.Min(PatchBuffer, Pixels(config, batch, tokens));
     }
 
     /// <summary>Bytes of normalised pixels of a clip of that many tokens.</summary>

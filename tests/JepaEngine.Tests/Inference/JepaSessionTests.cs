@@ -83,6 +83,7 @@ public sealed class JepaSessionTests
     [Theory]
     [InlineData(64, 2, 256, 16)]
     [InlineData(192, 3, 768, 32)]
+    [InlineData(768, 12, 3072, 4)]
     public void Memory_stays_within_the_plan(int width, int heads, int mlp, int frames)
     {
         JepaConfig config = Small with { Encoder = new VitSize(width, 3, heads, mlp), ImageSize = 128, Frames = frames, TargetWidth = width, Probe = null };
