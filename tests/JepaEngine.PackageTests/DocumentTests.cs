@@ -58,6 +58,21 @@ public sealed class DocumentTests
     }
 
     [Fact]
+    public void TheTableOfEncodersIsThatOfTheResults()
+    {
+        string document = Repository.Read("docs/benchmarks.md");
+        var seconds = Lines($"{Results}-models.jsonl").Where(line => line.TryGetProperty("engine", out _)).ToDictionary(
+            line => (line.GetProperty("engine").GetString(), line.GetProperty("name").GetString()!), line => line.GetProperty("seconds").GetDouble());
+        foreach (((string? engine, string name), double ours) in seconds.Where(line => line.Key.Item1 == "JepaEngine"))
+        {
+            string peer = seconds.TryGetValue(("PyTorch", name), out double theirs) ? $"{Show(theirs)} | {theirs / ours:0.00}x" : "- | -";
+            Assert.Contains($"| {name} | {Show(ours)} | {peer} |", document);
+            // What was asked for.
+            Assert.True(!seconds.ContainsKey(("PyTorch", name)) || theirs >= 1.25 * ours, $"{engine}: {name}");
+        }
+    }
+
+    [Fact]
     public void TheFullSizeTableIsThatOfTheResults()
     {
         string document = Repository.Read("docs/models.md");
