@@ -61,7 +61,7 @@ public sealed class ModelCommandTests : IDisposable
     {
         WriteInputs(In, "hf_vjepa2", ("pixel_values", "input.video"));
         string[] run = ["run", At("hf_vjepa2"), "--inputs", In, "--outputs", Out];
-        Assert.Contains("input 'pixel_values_videos' is missing; the model takes pixel_values_videos [B, T, C, H, W]", Fails(2, run));
+        Assert.Contains("input 'pixel_values' is not known; the model takes pixel_values_videos [B, T, C, H, W]", Fails(2, run));
         WriteInputs(In, "hf_vjepa2", ("pixel_values_videos", "input.video"), ("mask", "context_mask"));
         Assert.Contains("input 'mask' is not known", Fails(2, run));
         WriteInputs(In, "hf_ijepa", ("pixel_values_videos", "input.image"));
