@@ -28,14 +28,14 @@ public sealed class AttentiveProbe : Module
         blocks = Child("blocks", new TransformerBlocks(config.Size, config.Epsilon));
         queries = Trained("queries", [1, config.Classes.Length, width], TransformerBlock.Start);
         norm1 = Child("norm1", new LayerNorm(width, config.Epsilon));
-        query = Child("query", Layer(width, width));
-        key = Child("key", Layer(width, width));
-        value = Child("value", Layer(width, width));
+        query = Child("query", TransformerBlock.Layer(width, width));
+        key = Child("key", TransformerBlock.Layer(width, width));
+        value = Child("value", TransformerBlock.Layer(width, width));
         norm2 = Child("norm2", new LayerNorm(width, config.Epsilon));
         mlp = Child("mlp", new Mlp(width, config.Size.Mlp, _ => TransformerBlock.Start, new Init.Constant(0)));
         classifiers = new Linear[config.Classes.Length];
         for (int i = 0; i < classifiers.Length; i++)
-            classifiers[i] = Child($"classifiers.{i}", Layer(width, config.Classes[i]));
+            classifiers[i] = Child($"classifiers.{i}", TransformerBlock.Layer(width, config.Classes[i]));
     }
 
     /// <summary>Tokens [B, N, D] to logits [B, classes], one for each head.</summary>
@@ -50,6 +50,4 @@ public sealed class AttentiveProbe : Module
 
         Tensor Split(Tensor t) => t.Reshape(batch, t.Shape[1], heads, width / heads);
     }
-
-    private static Linear Layer(int inputs, int outputs) => new(inputs, outputs, weightInit: TransformerBlock.Start, biasInit: new Init.Constant(0));
 }

@@ -124,12 +124,12 @@ public sealed class IJepaPredictor : Module
     internal IJepaPredictor(JepaConfig config)
     {
         VitSize size = config.Predictor!;
-        embed = Child("embed", new Linear(config.Encoder.Width, size.Width, weightInit: TransformerBlock.Start, biasInit: new Init.Constant(0)));
+        embed = Child("embed", TransformerBlock.Layer(config.Encoder.Width, size.Width));
         maskToken = Trained("mask_token", [1, 1, size.Width], TransformerBlock.Start);
         positions = Buffer("positions", [1, config.Tokens, size.Width], new Init.Values(() => SinCosPositions.OfPicture(config.Grid, size.Width)));
         blocks = Child("blocks", new TransformerBlocks(size, config.Epsilon));
         norm = Child("norm", new LayerNorm(size.Width, config.Epsilon));
-        projection = Child("projection", new Linear(size.Width, config.TargetWidth, weightInit: TransformerBlock.Start, biasInit: new Init.Constant(0)));
+        projection = Child("projection", TransformerBlock.Layer(size.Width, config.TargetWidth));
     }
 
     /// <summary>

@@ -22,16 +22,19 @@ public sealed class TransformerBlock : Module
     {
         heads = size.Heads;
         norm1 = Child("norm1", new LayerNorm(size.Width, eps));
-        query = Child("query", Projection(size.Width));
-        key = Child("key", Projection(size.Width));
-        value = Child("value", Projection(size.Width));
-        projection = Child("projection", Projection(size.Width));
+        query = Child("query", Layer(size.Width, size.Width));
+        key = Child("key", Layer(size.Width, size.Width));
+        value = Child("value", Layer(size.Width, size.Width));
+        projection = Child("projection", Layer(size.Width, size.Width));
         norm2 = Child("norm2", new LayerNorm(size.Width, eps));
         mlp = Child("mlp", new Mlp(size.Width, size.Mlp, _ => Start, new Init.Constant(0)));
     }
 
     /// <summary>How weights start.</summary>
     internal static Init Start => new Init.Normal(0.02);
+
+    /// <summary>A layer that starts as a block's do.</summary>
+    internal static Linear Layer(int inputs, int outputs) => new(inputs, outputs, weightInit: Start, biasInit: new Init.Constant(0));
 
     /// <summary>x [B, N, width], same shape.</summary>
     /// <param name="x">The tokens.</param>
@@ -63,8 +66,6 @@ public sealed class TransformerBlock : Module
     private Tensor Feed(Tensor x) => mlp.Forward(norm2.Forward(x), residual: x);
 
     private Tensor Heads(Tensor x) => x.Reshape(x.Shape[0], x.Shape[1], heads, x.Shape[2] / heads);
-
-    private static Linear Projection(int width) => new(width, width, weightInit: Start, biasInit: new Init.Constant(0));
 }
 
 /// <summary>Blocks one after the other.</summary>

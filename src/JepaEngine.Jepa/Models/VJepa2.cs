@@ -111,13 +111,13 @@ public sealed class VJepa2Predictor : Module
     {
         this.config = config;
         VitSize size = config.Predictor!;
-        embed = Child("embed", new Linear(config.Encoder.Width, size.Width, weightInit: TransformerBlock.Start, biasInit: new Init.Constant(0)));
+        embed = Child("embed", TransformerBlock.Layer(config.Encoder.Width, size.Width));
         maskTokens = new Parameter[config.MaskTokens];
         for (int i = 0; i < maskTokens.Length; i++)
             maskTokens[i] = Trained($"mask_tokens.{i}", [1, 1, size.Width], new Init.Constant(0));
         blocks = Child("blocks", new TransformerBlocks(size, config.Epsilon));
         norm = Child("norm", new LayerNorm(size.Width, config.Epsilon));
-        projection = Child("projection", new Linear(size.Width, config.TargetWidth, weightInit: TransformerBlock.Start, biasInit: new Init.Constant(0)));
+        projection = Child("projection", TransformerBlock.Layer(size.Width, config.TargetWidth));
     }
 
     /// <summary>Context tokens [B, Kc, D] at ids [B, Kc] and target ids [B, Kt] to predictions [B, Kt, D]. Ids count in the square grid of the

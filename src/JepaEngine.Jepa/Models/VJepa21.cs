@@ -147,8 +147,8 @@ public sealed class VJepa21Predictor : Module
         VitSize size = config.Predictor!;
         int width = config.Encoder.Width;
         if (config.PredictsFromLevels)
-            embedLevels = Child("embed_levels", Layer(config.Levels.Length * width, width));
-        embed = Child("embed", Layer(width, size.Width));
+            embedLevels = Child("embed_levels", TransformerBlock.Layer(config.Levels.Length * width, width));
+        embed = Child("embed", TransformerBlock.Layer(width, size.Width));
         maskTokens = new Parameter[config.MaskTokens];
         for (int i = 0; i < maskTokens.Length; i++)
             maskTokens[i] = Trained($"mask_tokens.{i}", [1, 1, size.Width], new Init.Constant(0));
@@ -156,8 +156,8 @@ public sealed class VJepa21Predictor : Module
         pictureModality = Trained("picture_modality", [1, 1, size.Width], new Init.Normal(1e-6));
         blocks = Child("blocks", new TransformerBlocks(size, config.Epsilon));
         norm = Child("norm", new LayerNorm(size.Width, config.Epsilon));
-        projection = Child("projection", Layer(size.Width, config.TargetWidth));
-        contextProjection = Child("context_projection", Layer(size.Width, config.TargetWidth));
+        projection = Child("projection", TransformerBlock.Layer(size.Width, config.TargetWidth));
+        contextProjection = Child("context_projection", TransformerBlock.Layer(size.Width, config.TargetWidth));
     }
 
     /// <summary>
@@ -183,6 +183,4 @@ public sealed class VJepa21Predictor : Module
         Tensor y = norm.Forward(x);
         return new VJepa21Prediction(projection.Forward(y.Slice(1, seen, targets)), contextProjection.Forward(y.Slice(1, 0, seen)));
     }
-
-    private static Linear Layer(int inputs, int outputs) => new(inputs, outputs, weightInit: TransformerBlock.Start, biasInit: new Init.Constant(0));
 }

@@ -70,12 +70,12 @@ public sealed class VJepa2AcPredictor : Module
     {
         this.config = config;
         VitSize size = config.Predictor!;
-        embed = Child("embed", Layer(config.Encoder.Width, size.Width));
-        actionEncoder = Child("action_encoder", Layer(config.ActionWidth, size.Width));
-        stateEncoder = Child("state_encoder", Layer(config.ActionWidth, size.Width));
+        embed = Child("embed", TransformerBlock.Layer(config.Encoder.Width, size.Width));
+        actionEncoder = Child("action_encoder", TransformerBlock.Layer(config.ActionWidth, size.Width));
+        stateEncoder = Child("state_encoder", TransformerBlock.Layer(config.ActionWidth, size.Width));
         blocks = Child("blocks", new TransformerBlocks(size, config.Epsilon));
         norm = Child("norm", new LayerNorm(size.Width, config.Epsilon));
-        projection = Child("projection", Layer(size.Width, config.TargetWidth));
+        projection = Child("projection", TransformerBlock.Layer(size.Width, config.TargetWidth));
     }
 
     /// <summary>
@@ -104,6 +104,4 @@ public sealed class VJepa2AcPredictor : Module
         x = blocks.Advance(x, rotary, causalBlock: perFrame);
         return projection.Forward(norm.Forward(x.Reshape(batch, times, perFrame, width).Slice(2, Conditions, patches)));
     }
-
-    private static Linear Layer(int inputs, int outputs) => new(inputs, outputs, weightInit: TransformerBlock.Start, biasInit: new Init.Constant(0));
 }
