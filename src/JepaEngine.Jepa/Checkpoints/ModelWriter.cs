@@ -15,13 +15,13 @@ public static class ModelWriter
 {
     /// <summary>
     /// Writes a model: a Hugging Face folder (config.json and model.safetensors, which transformers opens), or a file with Meta's names ("encoder.",
-    /// "predictor.", "classifiers.0."), or one of this engine's.
+    /// "predictor."), or one of this engine's.
     /// </summary>
     /// <param name="path">The file, or the folder.</param>
     /// <param name="model">The model.</param>
     /// <param name="layout">How to name its tensors.</param>
     /// <param name="dtype">F32, BF16 or F16.</param>
-    /// <returns>The parameters the layout has no place for: Hugging Face's I-JEPA has no predictor.</returns>
+    /// <returns>The parameters the layout has no place for: Hugging Face's I-JEPA has no predictor, Meta's files of models no classifier.</returns>
     /// <exception cref="ArgumentException">The layout has no place for the family.</exception>
     /// <exception cref="IOException">It cannot be written; an earlier one is intact.</exception>
     public static IReadOnlyList<string> Write(string path, JepaModel model, ModelLayout layout, DType dtype)

@@ -99,10 +99,14 @@ public static class ModelRunner
             outputs.Add(("image_last_hidden_state", model.Encode(picture)));
         if (clip is null)
             return;
-        Add(model, model.Encode(clip), outputs);
-        if (Masks(given) is not var (context, target))
+        (Tensor Context, Tensor Target)? masks = Masks(given);
+        // All levels end with the one that Encode gives: a predictor that reads them needs no second pass.
+        bool levels = masks is not null && model.Config.PredictsFromLevels;
+        Tensor read = levels ? model.EncodeLevels(clip) : model.Encode(clip);
+        int width = model.Config.Encoder.Width;
+        Add(model, levels ? read.Slice(2, read.Shape[2] - width, width).Contiguous() : read, outputs);
+        if (masks is not var (context, target))
             return;
-        Tensor read = model.Config.PredictsFromLevels ? model.EncodeLevels(clip) : outputs.Single(o => o.Item1 == "last_hidden_state").Item2;
         VJepa21Prediction prediction = Predictor(model.Predictor, model).Forward(read.Gather(context), context, target, isPicture: clip.Shape[1] == 1);
         outputs.Add(("predictor_last_hidden_state", prediction.Targets));
         outputs.Add(("predictor_context_hidden_state", prediction.Context));

@@ -84,6 +84,11 @@ public sealed class ModelFileTests : IDisposable
         using VJepa2 model = VJepa2.Load(Fixture("vjepa2.pt"), Device.Cpu, TwoHeads with { ImageSize = 16, Probe = Fixture("probe.pt") });
         Golden.Close("logits", golden["logits"], model.Probe!.Forward(golden.File.Read("input.tokens", scope))[0], 2e-5);
 
+        // Meta's files of models have no place for it.
+        IReadOnlyList<string> left = ModelWriter.Write(temporary.Path, model, ModelLayout.Original, DType.F32);
+        Assert.NotEmpty(left);
+        Assert.All(left, name => Assert.StartsWith("probe.", name));
+
         // It takes the place of a classifier that is there already, in either layout that has one.
         foreach (ModelLayout layout in (ReadOnlySpan<ModelLayout>)[ModelLayout.HuggingFace, ModelLayout.JepaEngine])
         {

@@ -166,6 +166,10 @@ public sealed class ModelParityTests
             fixture.Close($"{kind}.predictor_context", prediction.Context);
         }
         fixture.EncodeByBlocks("wide_video", "wide_video.blocks");
+        // jepa run takes the last level out of all of them where the predictor reads all.
+        var outputs = fixture.Run(("pixel_values_videos", "video"), ("context_mask", "video.context_mask"), ("target_mask", "video.target_mask"));
+        Golden.Close("last_hidden_state", model.Encode(fixture.Input("video")).ToArray<double>(), outputs["last_hidden_state"], 0);
+        Assert.Equal(["last_hidden_state", "predictor_last_hidden_state", "predictor_context_hidden_state"], outputs.Keys);
         fixture.Close("wide_video.hierarchical", model.EncodeLevels(fixture.Input("wide_video")));
     }
 }
