@@ -77,7 +77,7 @@ internal static class PeerBenchmark
         yield return ("adamw 10M", device =>
         {
             Tensor p = Random(device, 10_000_000), g = Random(device, 10_000_000), m = Random(device, 10_000_000), v = Random(device, 10_000_000);
-            return _ => Backend.For(device).AdamW(p.Operand, g.Operand, m.Operand, v.Operand, new AdamWStep(1e-4, 0.9, 0.999, 1e-8, 1e-3, 10, 1));
+            return _ => Backend.For(device).AdamW(new AdamWArena(p.Operand, g.Operand, m.Operand, v.Operand), new AdamWStep(1e-4, 0.9, 0.999, 1e-8, 1e-3, 10, 1));
         });
         foreach ((int rows, int inner, int outer) in ((int, int, int)[])[(784, 384, 384), (1568, 1536, 384), (1024, 1024, 1024)])
         {

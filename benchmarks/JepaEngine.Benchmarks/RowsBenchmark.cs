@@ -60,7 +60,7 @@ internal static class RowsBenchmark
             ("Add", 3 * hidden, i => backend.Binary(BinaryOp.Add, from.At(i), from.At(i + 1), to.At(i))),
             ("Sum of rows", narrow, i => backend.Sum(x.At(i), 1, sum)),
             ("SumOfSquares", flat, i => backend.SumOfSquares(p.At(i))),
-            ("AdamW", 7 * flat, i => backend.AdamW(p.At(i), g.At(i), m.At(i), v.At(i), step)),
+            ("AdamW", 7 * flat, i => backend.AdamW(new AdamWArena(p.At(i), g.At(i), m.At(i), v.At(i)), step)),
             ("Ema", 3 * flat, i => backend.Ema(p.At(i), g.At(i), 0.99)),
             ("RandomNormal", narrow, i => backend.RandomNormal(x.At(i), new PhiloxKey(1), 0, 1)),
             ("Dropout", 2 * narrow, i => backend.Dropout(x.At(i), 0.1, new PhiloxKey(1), y.At(i))),

@@ -41,7 +41,7 @@ public sealed record RotaryTable(Tensor Cos, Tensor Sin)
             c[(3 * segment)..].Fill(1);
         }
         Shape shape = [batch, positions.Length / batch, headWidth];
-        return new RotaryTable(scope.From<float>(cos, shape), scope.From<float>(sin, shape));
+        return new RotaryTable(scope.From<float>(cos, shape, scope.Device.Statistics), scope.From<float>(sin, shape, scope.Device.Statistics));
 
         void Turn(double position, int first, Span<float> c, Span<float> s)
         {

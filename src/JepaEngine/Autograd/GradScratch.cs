@@ -17,7 +17,7 @@ internal ref struct GradScratch(Tape tape)
     {
         if (input.RequiresGrad && tape.StartGrad(input, out Tensor grad))
             return grad.Operand;
-        Tensor part = tape.Empty(input.Shape);
+        Tensor part = tape.Empty(input.Shape, input.DType);
         Keep(input, part);
         return part.Operand;
     }

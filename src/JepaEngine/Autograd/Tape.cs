@@ -43,7 +43,7 @@ public sealed class Tape(Device device, string name = "tape") : TensorScope(devi
     {
         if (loss.Shape.Count != 1)
             throw new ArgumentException($"Backward: {loss} is no scalar; reduce it with Mean or Sum first", nameof(loss));
-        Backward(loss, this.Full(loss.Shape, 1));
+        Backward(loss, this.Full(loss.Shape, 1, loss.DType));
     }
 
     /// <summary>As <see cref="Backward(Tensor)"/> from a given gradient of <paramref name="output"/>.</summary>
@@ -58,7 +58,7 @@ public sealed class Tape(Device device, string name = "tape") : TensorScope(devi
         if (!output.RequiresGrad || !ReferenceEquals(output.Scope, this))
             throw new ArgumentException($"Backward: {output} was not recorded on this tape; compute it in the tape's scope from tensors that "
                 + "require gradients", nameof(output));
-        output.Grad = this.Empty(output.Shape);
+        output.Grad = this.Empty(output.Shape, output.DType);
         output.Backend.Copy(gradient.Operand, output.Grad.Operand);
         for (int i = nodes.Count - 1; i >= 0; i--)
         {
@@ -94,7 +94,7 @@ public sealed class Tape(Device device, string name = "tape") : TensorScope(devi
             write(grad.Operand);
             return;
         }
-        Tensor part = this.Empty(input.Shape);
+        Tensor part = this.Empty(input.Shape, input.DType);
         write(part.Operand);
         part.Backend.Binary(Backends.BinaryOp.Add, grad.Operand, part.Operand, grad.Operand);
         part.Release();
@@ -138,7 +138,7 @@ public sealed class Tape(Device device, string name = "tape") : TensorScope(devi
             grad = existing;
             return false;
         }
-        input.Grad = grad = input.GradBuffer ?? this.Empty(input.Shape);
+        input.Grad = grad = input.GradBuffer ?? this.Empty(input.Shape, input.DType);
         return true;
     }
 }

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using JepaEngine.Backends.Cpu;
+using JepaEngine.Backends.Cuda;
 using JepaEngine.Backends.Reference;
 using JepaEngine.Memory;
 using JepaEngine.Primitives;
@@ -108,14 +109,35 @@ public sealed record PixelTransform(float[] Scale, float[] Shift)
 /// <param name="WeightDecay">p loses LearningRate · WeightDecay of itself.</param>
 /// <param name="Step">1 for the first step: corrects the moments' bias.</param>
 /// <param name="GradientScale">Multiplied into the gradient first: what the clip of the global norm leaves.</param>
+/// <param name="AverageDecay">What the arena's average keeps of itself.</param>
 public readonly record struct AdamWStep(
-    double LearningRate, double Beta1, double Beta2, double Epsilon, double WeightDecay, long Step, double GradientScale);
+    double LearningRate, double Beta1, double Beta2, double Epsilon, double WeightDecay, long Step, double GradientScale, double AverageDecay = 0);
+
+/// <summary>
+/// What an AdamW step reads and writes: flat vectors of one length. Moments, master and average are in the dtype of statistics.
+/// </summary>
+/// <param name="Parameter">Moved; where there is a master, its rounded copy.</param>
+/// <param name="Gradient">In the parameters' dtype.</param>
+/// <param name="Moment1">First moments.</param>
+/// <param name="Moment2">Second moments.</param>
+public readonly record struct AdamWArena(Operand Parameter, Operand Gradient, Operand Moment1, Operand Moment2)
+{
+    /// <summary>The parameters proper; null where the parameters are in that dtype themselves.</summary>
+    public Operand? Master { get; init; }
+
+    /// <summary>A moving average of the moved parameters, as <see cref="Backend.Ema"/> with the step's AverageDecay, in the same pass.</summary>
+    public Operand? Average { get; init; }
+
+    /// <summary>The average rounded to the parameters' dtype; null where there is no master.</summary>
+    public Operand? AverageCopy { get; init; }
+}
 
 /// <summary>
 /// The operations of a device: one method an operation, arguments are operands and a destination. A backend allocates no tensors and
 /// decides nothing; shapes and dtypes are already checked (Ops does that). <i>Rows</i> in a comment means: the last dimension has stride
 /// 1 and the leading ones collapse to one stride (<see cref="Layout.TryRows"/>). Contiguous is meant where nothing is said.
-/// <c>accumulate</c> adds to the destination instead of overwriting it. Statistics (mean, rstd, lse) are in the compute dtype.
+/// <c>accumulate</c> adds to the destination instead of overwriting it. Statistics (means, rstd, lse, losses and their gradients) are in
+/// <see cref="Device.Statistics"/>; the other floats of a call share one dtype, the device's or that of statistics, and the call computes in it.
 /// </summary>
 public abstract class Backend
 {
@@ -127,6 +149,7 @@ public abstract class Backend
         { Kind: DeviceKind.Cpu, Compute: DType.F32 } => new CpuBackend(device.Isa, device.Threads),
         { Kind: DeviceKind.Reference, Compute: DType.F64 } => new ReferenceBackend<double>(),
         { Kind: DeviceKind.Reference, Compute: DType.F32 } => new ReferenceBackend<float>(),
+        { Kind: DeviceKind.Cuda or DeviceKind.Simulator, Compute: DType.F32 or DType.BF16 } => new CudaBackend(CudaDevices.Context(device)),
         _ => throw new NotSupportedException($"there is no backend for {device} computing in {device.Compute}"),
     });
 
@@ -134,6 +157,13 @@ public abstract class Backend
     public abstract string Description { get; }
 
     // Memory ---------------------------------------------------------------------------------------------------------------------
+
+    /// <summary>Copies bytes of the host to a contiguous operand of as many; the source may be reused on return.</summary>
+    public virtual unsafe void Upload(ReadOnlySpan<byte> source, in Operand dst) => source.CopyTo(new Span<byte>((void*)dst.Address, source.Length));
+
+    /// <summary>Copies a contiguous operand's bytes to the host, after everything that was asked of the device before.</summary>
+    public virtual unsafe void Download(in Operand src, Span<byte> destination) =>
+        new ReadOnlySpan<byte>((void*)src.Address, destination.Length).CopyTo(destination);
 
     /// <summary>dst = src converted to dst's dtype; equal shapes, any layouts (a stride of 0 broadcasts).</summary>
     public abstract void Copy(in Operand src, in Operand dst);
@@ -189,7 +219,7 @@ public abstract class Backend
     /// <summary>
     /// Rotary positions: y[2k] = x[2k] cos[2k] − x[2k+1] sin[2k] and y[2k+1] = x[2k+1] cos[2k+1] + x[2k] sin[2k+1] along the last dimension of x and
     /// dst [B, N, H, E]; transposed, the gradient: y[2k] = x[2k] cos[2k] + x[2k+1] sin[2k+1] and y[2k+1] = x[2k+1] cos[2k+1] − x[2k] sin[2k].
-    /// cos and sin are [B, N, E], E is even. The last stride of each is 1; the others are free. dst is not x.
+    /// cos and sin are [B, N, E] in the dtype of statistics, E is even. The last stride of each is 1; the others are free. dst is not x.
     /// </summary>
     public abstract void Rotary(in Operand x, in Operand cos, in Operand sin, bool transposed, in Operand dst);
 
@@ -277,8 +307,8 @@ public abstract class Backend
 
     // Optimiser ------------------------------------------------------------------------------------------------------------------
 
-    /// <summary>One AdamW step over flat, equally long parameter, gradient and moment vectors, in place.</summary>
-    public abstract void AdamW(in Operand parameter, in Operand gradient, in Operand moment1, in Operand moment2, in AdamWStep step);
+    /// <summary>One AdamW step over an arena, in place.</summary>
+    public abstract void AdamW(in AdamWArena arena, in AdamWStep step);
 
     /// <summary>average = decay · average + (1 − decay) · value.</summary>
     public abstract void Ema(in Operand average, in Operand value, double decay);

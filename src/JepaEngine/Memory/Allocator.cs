@@ -1,5 +1,6 @@
+using System.Collections.Concurrent;
 using System.Numerics;
-using System.Runtime.InteropServices;
+using JepaEngine.Cuda;
 using JepaEngine.Primitives;
 
 namespace JepaEngine.Memory;
@@ -12,12 +13,12 @@ namespace JepaEngine.Memory;
 public readonly record struct MemoryReport(long InUse, long Peak, long Cached, int Blocks);
 
 /// <summary>
-/// A caching allocator of host memory: a returned block serves the next request of its size class, so that a training loop allocates
+/// A caching allocator of a device's memory: a returned block serves the next request of its size class, so that a training loop allocates
 /// in its first step and never again. Safe for many threads.
 /// </summary>
-public sealed unsafe class Allocator
+public sealed class Allocator
 {
-    private const int Alignment = 64;
+    internal const int Alignment = 64;
 
     /// <summary>Requests are rounded up so that at most 1/8 of a block is unused.</summary>
     private const int ClassesPerDoubling = 8;
@@ -28,10 +29,18 @@ public sealed unsafe class Allocator
     private long inUse, peak, cached;
     private int blocks;
 
-    /// <summary>The allocator of a device's memory: the processor has one, for all its devices.</summary>
-    public static Allocator For(Device device) => Host;
+    private static readonly Allocator Host = new(new HostMemory());
+    private static readonly ConcurrentDictionary<(DeviceKind, int), Allocator> Gpus = new();
 
-    private static readonly Allocator Host = new();
+    private readonly MemorySource source;
+
+    internal Allocator(MemorySource source) => this.source = source;
+
+    /// <summary>The allocator of a device's memory: the processor has one, for all its devices, and each GPU one, for both its tiers.</summary>
+    /// <exception cref="CudaException">There is no such GPU; the message lists what was looked for.</exception>
+    public static Allocator For(Device device) => device.IsHost
+        ? Host
+        : Gpus.GetOrAdd((device.Kind, device.Index), static (_, device) => new Allocator(new CudaMemory(CudaDevices.Context(device))), device);
 
     /// <summary>Rents a block of at least <paramref name="bytes"/> bytes; its content is arbitrary.</summary>
     /// <exception cref="MemoryRefusedException">The system has no such block; the message says how much is in use.</exception>
@@ -99,7 +108,7 @@ public sealed unsafe class Allocator
         {
             foreach (Stack<Storage> stack in free.Values)
                 foreach (Storage storage in stack)
-                    NativeMemory.AlignedFree((void*)storage.Pointer);
+                    source.Free(storage.Pointer);
             free.Clear();
             cached = 0;
         }
@@ -112,17 +121,16 @@ public sealed unsafe class Allocator
             return new MemoryReport(inUse, peak, cached, blocks);
     }
 
+    /// <summary>A new block; where there is none, once more without the blocks that are cached.</summary>
     private nint Allocate(long capacity)
     {
-        try
-        {
-            return (nint)NativeMemory.AlignedAlloc((nuint)capacity, Alignment);
-        }
-        catch (OutOfMemoryException error)
-        {
-            throw new MemoryRefusedException(
-                $"no memory for a block of {capacity >> 20} MiB ({inUse >> 20} MiB in use, {cached >> 20} MiB cached); use a smaller batch", error);
-        }
+        if (source.TryAllocate(capacity, out nint pointer))
+            return pointer;
+        Trim();
+        if (source.TryAllocate(capacity, out pointer))
+            return pointer;
+        throw new MemoryRefusedException(
+            $"no memory for a block of {capacity >> 20} MiB ({inUse >> 20} MiB in use{source.Describe()}); use a smaller batch");
     }
 
     internal static long SizeClass(long bytes)

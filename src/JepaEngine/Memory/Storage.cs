@@ -14,7 +14,7 @@ public sealed unsafe class Storage
         Capacity = capacity;
     }
 
-    /// <summary>Address of the first byte; aligned to 64, a borrowed block's to an element.</summary>
+    /// <summary>Address of the first byte, in the device's memory; aligned to 64, a borrowed block's to an element.</summary>
     public nint Pointer { get; }
 
     /// <summary>Size of the block in bytes, at least what was asked for.</summary>
@@ -38,6 +38,9 @@ public readonly record struct Operand(Storage Storage, DType DType, Layout Layou
 
     /// <summary>Number of elements.</summary>
     public long Count => Layout.Shape.Count;
+
+    /// <summary>Where the first element lies, in the memory of the operand's device.</summary>
+    public nint Address => Storage.Pointer + checked((nint)(Layout.Offset * DType.Size()));
 
     /// <summary>The first element.</summary>
     internal unsafe T* As<T>() where T : unmanaged => (T*)Storage.Pointer + Layout.Offset;

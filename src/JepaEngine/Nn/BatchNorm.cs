@@ -13,8 +13,8 @@ public sealed class BatchNorm : Module
     {
         weight = Trained("weight", [channels], new Init.Constant(1));
         bias = Trained("bias", [channels], new Init.Constant(0));
-        runningMean = Buffer("running_mean", [channels], new Init.Constant(0));
-        runningVariance = Buffer("running_var", [channels], new Init.Constant(1));
+        runningMean = Statistic("running_mean", [channels], new Init.Constant(0));
+        runningVariance = Statistic("running_var", [channels], new Init.Constant(1));
     }
 
     /// <summary>x [.., channels], same shape.</summary>

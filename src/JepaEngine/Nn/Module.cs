@@ -29,6 +29,10 @@ public abstract class Module : IDisposable
     /// <summary>Registers numbers that belong to the model's state but are not trained.</summary>
     protected Parameter Buffer(string name, in Shape shape, Init init) => Register(new Parameter(name, shape, init, trainable: false));
 
+    /// <summary>Registers a running statistic: as a buffer, but never in less than f32.</summary>
+    protected Parameter Statistic(string name, in Shape shape, Init init) =>
+        Register(new Parameter(name, shape, init, trainable: false, statistic: true));
+
     /// <summary>Registers a child.</summary>
     protected T Child<T>(string name, T module) where T : Module
     {
@@ -55,7 +59,7 @@ public abstract class Module : IDisposable
     {
         OpenMemory(device);
         foreach (bool trainable in (ReadOnlySpan<bool>)[true, false])
-            AllocateSlab(trainable, new PhiloxKey(seed));
+            AllocateSlabs(trainable, new PhiloxKey(seed));
     }
 
     /// <summary>
@@ -71,8 +75,9 @@ public abstract class Module : IDisposable
         foreach ((string name, Parameter parameter) in Parameters())
         {
             (Tensor tensor, Layout layout) = find(name, parameter, scope);
-            if (layout.Shape != parameter.Shape || tensor.DType != device.Compute)
-                throw new ArgumentException($"Bind: {name} is {device.Compute} {parameter.Shape}, not {tensor.DType} {layout.Shape}", nameof(find));
+            DType dtype = parameter.DTypeOn(device);
+            if (layout.Shape != parameter.Shape || tensor.DType != dtype)
+                throw new ArgumentException($"Bind: {name} is {dtype} {parameter.Shape}, not {tensor.DType} {layout.Shape}", nameof(find));
             parameter.Value = tensor.View(scope, layout);
         }
     }
@@ -96,18 +101,20 @@ public abstract class Module : IDisposable
         ? new TensorScope(device, $"{GetType().Name} parameters") { AcceptsResults = false }
         : throw new InvalidOperationException($"{GetType().Name} is already on {memory.Device}");
 
-    private void AllocateSlab(bool trainable, PhiloxKey key)
+    /// <summary>One slab for each dtype among the trained, or the other, parameters.</summary>
+    private void AllocateSlabs(bool trainable, PhiloxKey key)
     {
-        List<Parameter> mine = [.. Parameters().Select(p => p.Parameter).Where(p => p.Trainable == trainable)];
-        long total = mine.Sum(p => p.Shape.Count);
-        Storage slab = memory!.Rent(total * memory.Device.Compute.Size());
-        long offset = 0;
         ulong index = trainable ? 0UL : 1UL << 32;
-        foreach (Parameter parameter in mine)
+        foreach (IGrouping<DType, Parameter> mine in Parameters().Select(p => p.Parameter).Where(p => p.Trainable == trainable).GroupBy(p => p.DTypeOn(Device)))
         {
-            parameter.Value = new Tensor(memory, slab, memory.Device.Compute, new Layout(parameter.Shape, offset)) { RequiresGrad = trainable };
-            parameter.Init.Fill(parameter.Value, key.Child(index++));
-            offset += parameter.Shape.Count;
+            Storage slab = memory!.Rent(mine.Sum(p => p.Shape.Count) * mine.Key.Size());
+            long offset = 0;
+            foreach (Parameter parameter in mine)
+            {
+                parameter.Value = new Tensor(memory, slab, mine.Key, new Layout(parameter.Shape, offset)) { RequiresGrad = trainable };
+                parameter.Init.Fill(parameter.Value, key.Child(index++));
+                offset += parameter.Shape.Count;
+            }
         }
     }
 

@@ -50,12 +50,13 @@ public sealed class Parameter
 {
     private Tensor? value;
 
-    internal Parameter(string name, in Shape shape, Init init, bool trainable)
+    internal Parameter(string name, in Shape shape, Init init, bool trainable, bool statistic = false)
     {
         Name = name;
         Shape = shape;
         Init = init;
         Trainable = trainable;
+        IsStatistic = statistic;
     }
 
     /// <summary>Its name within its module.</summary>
@@ -69,6 +70,12 @@ public sealed class Parameter
 
     /// <summary>Whether training moves it.</summary>
     public bool Trainable { get; }
+
+    /// <summary>Whether it is kept in the dtype of statistics: a running mean moves by less than a bf16 can tell.</summary>
+    public bool IsStatistic { get; }
+
+    /// <summary>What its numbers are stored in on a device.</summary>
+    public DType DTypeOn(Device device) => IsStatistic ? device.Statistics : device.Compute;
 
     /// <summary>Its numbers.</summary>
     /// <exception cref="InvalidOperationException">The root module has not been allocated.</exception>

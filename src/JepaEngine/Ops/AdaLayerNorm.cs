@@ -16,7 +16,7 @@ public static partial class TensorOps
         x = Op.Rows(x);
         shift = Op.Rows(shift);
         scale = Op.Rows(scale);
-        Tensor y = scope.Empty(x.Shape), mean = scope.Empty(x.Shape.With(-1, 1)), rstd = scope.Empty(mean.Shape);
+        Tensor y = scope.Empty(x.Shape, x.DType), mean = scope.Empty(x.Shape.With(-1, 1), scope.Device.Statistics), rstd = scope.Empty(mean.Shape, mean.DType);
         Backend backend = x.Backend;
         backend.AdaLayerNorm(x.Operand, shift.Operand, scale.Operand, eps, y.Operand, mean.Operand, rstd.Operand);
         if (Op.IsRecorded(scope, out Tape? tape, x, shift, scale))

@@ -31,7 +31,7 @@ public static partial class TensorOps
         q = WithUnitHeads(q);
         k = WithUnitHeads(k);
         v = WithUnitHeads(v);
-        Tensor y = scope.Empty(q.Shape), lse = scope.Empty([q.Shape[0], q.Shape[2], q.Shape[1]]);
+        Tensor y = scope.Empty(q.Shape, q.DType), lse = scope.Empty([q.Shape[0], q.Shape[2], q.Shape[1]], scope.Device.Statistics);
         Backend backend = q.Backend;
         double scale = 1 / Math.Sqrt(q.Shape[3]);
         backend.Attention(q.Operand, k.Operand, v.Operand, scale, causalBlock, y.Operand, lse.Operand);
@@ -62,7 +62,7 @@ public static partial class TensorOps
         TensorScope scope = Op.Scope("SelfAttention", qkv);
         qkv = WithUnitHeads(qkv);
         int batch = qkv.Shape[0], tokens = qkv.Shape[1], width = qkv.Shape[2] / 3, headWidth = width / heads;
-        Tensor y = scope.Empty([batch, tokens, width]), lse = scope.Empty([batch, heads, tokens]);
+        Tensor y = scope.Empty([batch, tokens, width], qkv.DType), lse = scope.Empty([batch, heads, tokens], scope.Device.Statistics);
         Backend backend = qkv.Backend;
         double scale = 1 / Math.Sqrt(headWidth);
         Shape split = [batch, tokens, heads, headWidth];

@@ -22,11 +22,14 @@ public static partial class TensorOps
         Op.Require(!training || x.Shape.Count == 0 || x.Shape.Count > x.Shape[^1],
             $"BatchNorm: {x.Shape} has one row; training needs at least two to have a variance");
         Op.Require(runningMean.Layout.IsContiguous && runningVariance.Layout.IsContiguous, $"BatchNorm: the running statistics have gaps; they are moved in place");
-        TensorScope scope = Op.Scope("BatchNorm", x, weight, bias, runningMean, runningVariance);
+        Op.Require(runningMean.DType == x.Device.Statistics && runningVariance.DType == runningMean.DType,
+            $"BatchNorm: {runningMean} is not in the {x.Device.Statistics} statistics are kept in");
+        Op.ScopeWithRaw("BatchNorm", x, runningMean, runningVariance);
+        TensorScope scope = Op.Scope("BatchNorm", x, weight, bias);
         x = x.Contiguous();
         weight = weight.Contiguous();
         bias = bias.Contiguous();
-        Tensor y = scope.Empty(x.Shape);
+        Tensor y = scope.Empty(x.Shape, x.DType);
         Backend backend = x.Backend;
         if (!training)
         {
@@ -34,7 +37,7 @@ public static partial class TensorOps
             backend.BatchNormInference(Op.Matrix(x), weight.Operand, bias.Operand, runningMean.Operand, runningVariance.Operand, eps, Op.Matrix(y));
             return y;
         }
-        Tensor mean = scope.Empty(channels), rstd = scope.Empty(channels);
+        Tensor mean = scope.Empty(channels, scope.Device.Statistics), rstd = scope.Empty(channels, mean.DType);
         backend.BatchNorm(Op.Matrix(x), weight.Operand, bias.Operand, runningMean.Operand, runningVariance.Operand, momentum, eps,
             Op.Matrix(y), mean.Operand, rstd.Operand);
         if (Op.IsRecorded(scope, out Tape? tape, x, weight, bias))

@@ -45,7 +45,7 @@ public static partial class TensorOps
     public static Tensor Affine(this Tensor x, double scale, double shift)
     {
         TensorScope scope = Op.Scope("Affine", x);
-        Tensor y = scope.Empty(x.Shape);
+        Tensor y = scope.Empty(x.Shape, x.DType);
         x.Backend.Affine(x.Operand, scale, shift, y.Operand);
         if (Op.IsRecorded(scope, out Tape? tape, x))
             tape.Record(y, dy => tape.Contribute(x, dx => x.Backend.Affine(dy.Operand, scale, 0, dx)));
@@ -62,7 +62,7 @@ public static partial class TensorOps
         residual = Op.Rows(residual);
         gate = Op.Rows(gate);
         x = Op.Rows(x);
-        Tensor y = scope.Empty(x.Shape);
+        Tensor y = scope.Empty(x.Shape, x.DType);
         x.Backend.GatedAdd(residual.Operand, gate.Operand, x.Operand, y.Operand);
         if (Op.IsRecorded(scope, out Tape? tape, residual, gate, x))
         {
@@ -80,7 +80,7 @@ public static partial class TensorOps
     {
         Op.Require(Shape.TryBroadcast(a.Shape, b.Shape, out Shape shape), $"{op}: {a.Shape} and {b.Shape} do not broadcast to one shape");
         TensorScope scope = Op.Scope(op.ToString(), a, b);
-        Tensor y = scope.Empty(shape);
+        Tensor y = scope.Empty(shape, a.DType);
         Operand left = a.Operand with { Layout = a.Layout.Broadcast(shape) };
         Operand right = b.Operand with { Layout = b.Layout.Broadcast(shape) };
         Backend backend = a.Backend;
@@ -92,7 +92,7 @@ public static partial class TensorOps
             if (b.RequiresGrad && op != BinaryOp.Add)
             {
                 // dy · ∂/∂b: −1, a or −y/b.
-                Tensor part = tape.Empty(shape);
+                Tensor part = tape.Empty(shape, y.DType);
                 switch (op)
                 {
                     case BinaryOp.Subtract:
@@ -124,7 +124,7 @@ public static partial class TensorOps
                     AddReduced(tape, a, dy.Operand);
                 return;
             }
-            Tensor quotient = tape.Empty(shape);
+            Tensor quotient = tape.Empty(shape, y.DType);
             backend.Binary(op, dy.Operand, right, quotient.Operand);
             AddReduced(tape, a, quotient.Operand);
             quotient.Release();

@@ -15,7 +15,7 @@ public static partial class TensorOps
             throw new ArgumentOutOfRangeException(nameof(rate), rate, "Dropout: a rate is in [0, 1)");
         TensorScope scope = Op.Scope("Dropout", x);
         x = x.Contiguous();
-        Tensor y = scope.Empty(x.Shape);
+        Tensor y = scope.Empty(x.Shape, x.DType);
         x.Backend.Dropout(x.Operand, rate, key, y.Operand);
         if (Op.IsRecorded(scope, out Tape? tape, x))
             tape.Record(y, dy => tape.Contribute(x, dx => x.Backend.Dropout(dy.Operand, rate, key, dx)));

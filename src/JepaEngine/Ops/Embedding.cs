@@ -23,7 +23,7 @@ public static partial class TensorOps
         Span<int> lengths = stackalloc int[ids.Shape.Rank + 1];
         ids.Shape.CopyTo(lengths);
         lengths[^1] = table.Shape[1];
-        Tensor y = scope.Empty(new Shape(lengths));
+        Tensor y = scope.Empty(new Shape(lengths), table.DType);
         Operand flatIds = scope.FromRaw<long>(checkedIds, [checkedIds.Length]).Operand;
         table.Backend.Embedding(table.Operand, flatIds, Op.Matrix(y));
         if (Op.IsRecorded(scope, out Tape? tape, table))

@@ -20,7 +20,7 @@ public static partial class TensorOps
         TensorScope scope = Op.ScopeWithRaw("Gather", ids, x);
         x = Op.Rows(x);
         Tensor rows = RowsOf("Gather", scope, ids, x.Shape[0], x.Shape[1]);
-        Tensor y = scope.Empty([x.Shape[0], ids.Shape[1], x.Shape[2]]);
+        Tensor y = scope.Empty([x.Shape[0], ids.Shape[1], x.Shape[2]], x.DType);
         Backend backend = y.Backend;
         backend.Embedding(Op.Matrix(x), rows.Operand, Op.Matrix(y));
         if (Op.IsRecorded(scope, out Tape? tape, x))

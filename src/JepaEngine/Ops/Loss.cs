@@ -26,7 +26,7 @@ public static partial class TensorOps
         TensorScope scope = Op.Scope($"{kind} loss", prediction, target);
         prediction = Op.Rows(prediction);
         target = Op.Rows(target);
-        Tensor y = scope.Empty([]);
+        Tensor y = scope.Empty([], scope.Device.Statistics);
         Backend backend = y.Backend;
         backend.Loss(kind, prediction.Operand, target.Operand, y.Operand);
         if (Op.IsRecorded(scope, out Tape? tape, prediction, target))

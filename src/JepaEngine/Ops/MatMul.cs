@@ -26,7 +26,7 @@ public static partial class TensorOps
             $"MatMul: {a.Shape} and {b.Shape} have different leading dimensions");
         TensorScope scope = Op.Scope("MatMul", a, b);
         Tensor left = Batchable(a), right = Batchable(b);
-        Tensor y = scope.Empty(a.Shape.With(-1, b.Shape[^1]));
+        Tensor y = scope.Empty(a.Shape.With(-1, b.Shape[^1]), a.DType);
         Backend backend = y.Backend;
         backend.MatMul(Batched(left.Operand), Batched(right.Operand), Batched(y.Operand), default);
         if (Op.IsRecorded(scope, out Tape? tape, left, right))
@@ -59,10 +59,10 @@ public static partial class TensorOps
         residual = residual is null ? null : Op.Rows(residual);
         weight = WithUnitStride(weight);
         bias = bias?.Contiguous();
-        Tensor y = scope.Empty(shape);
+        Tensor y = scope.Empty(shape, x.DType);
         Backend backend = y.Backend;
         bool recorded = Op.IsRecorded(scope, out Tape? tape, x, weight, bias, residual);
-        Tensor? derivative = recorded && activation != Activation.None ? scope.Empty(shape) : null;
+        Tensor? derivative = recorded && activation != Activation.None ? scope.Empty(shape, x.DType) : null;
         backend.MatMul(Op.Matrix(x), Op.Transposed(weight.Operand), Op.Matrix(y), new Epilogue
         {
             Bias = bias?.Operand,
@@ -77,7 +77,7 @@ public static partial class TensorOps
                 Tensor d = dy;
                 if (derivative is not null)
                 {
-                    d = tape.Empty(shape);
+                    d = tape.Empty(shape, x.DType);
                     backend.Binary(BinaryOp.Multiply, dy.Operand, derivative.Operand, d.Operand);
                 }
                 LinearGrad(tape, x, weight, bias, Op.Matrix(d));
@@ -108,11 +108,11 @@ public static partial class TensorOps
         residual = residual is null ? null : Op.Rows(residual);
         (weight1, weight2) = (WithUnitStride(weight1), WithUnitStride(weight2));
         (bias1, bias2) = (bias1.Contiguous(), bias2.Contiguous());
-        Tensor y = scope.Empty(shape);
+        Tensor y = scope.Empty(shape, x.DType);
         Backend backend = y.Backend;
         bool recorded = Op.IsRecorded(scope, out Tape? tape, x, weight1, bias1, weight2, bias2, residual);
-        Tensor h = scope.Empty(x.Shape.With(-1, hidden));
-        Tensor? derivative = recorded ? scope.Empty(h.Shape) : null;
+        Tensor h = scope.Empty(x.Shape.With(-1, hidden), x.DType);
+        Tensor? derivative = recorded ? scope.Empty(h.Shape, h.DType) : null;
         backend.MatMul(Op.Matrix(x), Op.Transposed(weight1.Operand), Op.Matrix(h), new Epilogue
         {
             Bias = bias1.Operand,
@@ -131,7 +131,7 @@ public static partial class TensorOps
         }
         tape!.Record(y, dy =>
         {
-            Tensor dh = tape.Empty(h.Shape);
+            Tensor dh = tape.Empty(h.Shape, h.DType);
             backend.MatMul(Op.Matrix(dy), weight2.Operand, Op.Matrix(dh), new Epilogue { Multiplier = Op.Matrix(derivative!) });
             WeightGrad(tape, h, weight2, bias2, Op.Matrix(dy));
             LinearGrad(tape, x, weight1, bias1, Op.Matrix(dh));

@@ -12,7 +12,7 @@ internal static class Op
 {
     /// <summary>
     /// The youngest scope among the inputs that takes results, where this one will live. All inputs must be alive, on one device and, unless they are named as raw,
-    /// in its compute dtype.
+    /// in one dtype: what the device computes in, or what it keeps statistics in. The operation computes in it.
     /// </summary>
     public static TensorScope Scope(string operation, params ReadOnlySpan<Tensor?> inputs)
     {
@@ -24,8 +24,10 @@ internal static class Op
                 continue;
             if (input.Device != first.Device)
                 throw new ArgumentException($"{operation}: {first} and {input} are on different devices; copy one over with From(ToArray)");
-            if (input.DType != input.Device.Compute)
+            if (input.DType != input.Device.Compute && input.DType != input.Device.Statistics)
                 throw new ArgumentException($"{operation}: {input} is not in the {input.Device.Compute} its device computes in; convert it with To");
+            if (input.DType != first.DType)
+                throw new ArgumentException($"{operation}: {first} and {input} are of different dtypes; convert one with To");
             scope = Younger(operation, scope, input);
         }
         return Checked(operation, scope);

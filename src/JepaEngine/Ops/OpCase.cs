@@ -41,11 +41,14 @@ public sealed record OpInput(
     /// <summary>Whether the operation has a gradient with respect to it.</summary>
     public bool HasGrad { get; init; } = Kind is OpInputKind.Normal or OpInputKind.Positive;
 
+    /// <summary>Whether the device keeps it in the dtype of statistics: a running mean, an optimiser's moment.</summary>
+    public bool IsStatistic { get; init; }
+
     /// <summary>Ids are below it.</summary>
     public int Bound { get; init; }
 
-    /// <summary>The input's numbers for a key: values of a float (or smaller), so that every device starts from the same ones.</summary>
-    public double[] Draw(PhiloxKey key)
+    /// <summary>The input's numbers for a key: values that <paramref name="precision"/> holds, so that every device starts from the same ones.</summary>
+    public double[] Draw(PhiloxKey key, DType precision = DType.F32)
     {
         double[] values = new double[Shape.Count];
         for (int i = 0; i < values.Length; i++)
@@ -57,6 +60,8 @@ public sealed record OpInput(
                 OpInputKind.Ids => Math.Floor(Bound * (double)Philox.Uniform(key, (ulong)i)),
                 _ => Math.Floor(256.0 * Philox.Uniform(key, (ulong)i)),
             };
+            if (precision == DType.BF16 && !IsStatistic && Kind is OpInputKind.Normal or OpInputKind.Positive)
+                values[i] = (float)(BFloat16)(float)values[i];
         }
         return values;
     }
@@ -68,7 +73,7 @@ public sealed record OpInput(
         {
             OpInputKind.Ids => DType.I32,
             OpInputKind.Pixels => DType.U8,
-            _ => scope.Device.Compute,
+            _ => IsStatistic ? scope.Device.Statistics : scope.Device.Compute,
         };
         Tensor result;
         switch (Layout)
@@ -107,7 +112,7 @@ public sealed record OpSample(string Name, IReadOnlyList<OpInput> Inputs, OpCall
     public Shape[] Shapes => [.. Inputs.Select(input => input.Shape)];
 
     /// <summary>The numbers of all inputs for a seed.</summary>
-    public double[][] Draw(ulong seed) => [.. Inputs.Select((input, i) => input.Draw(new PhiloxKey(seed, (ulong)i)))];
+    public double[][] Draw(ulong seed, DType precision = DType.F32) => [.. Inputs.Select((input, i) => input.Draw(new PhiloxKey(seed, (ulong)i), precision))];
 
     /// <summary>The inputs as tensors with these numbers.</summary>
     public Tensor[] Place(TensorScope scope, double[][] values) => [.. Inputs.Select((input, i) => input.Place(scope, values[i]))];

@@ -34,8 +34,8 @@ public static partial class OpTable
 
         yield return new OpCase("SumOfSquares", PerElement(2),
         [
-            Sample("plain", [Normal("x", [777]).Constant()], (scope, x) => scope.Full([], x[0].Backend.SumOfSquares(x[0].Operand))),
-            Sample("large", [Normal("x", [100_001]).Constant()], (scope, x) => scope.Full([], x[0].Backend.SumOfSquares(x[0].Operand))),
+            Sample("plain", [Normal("x", [777]).Constant()], (scope, x) => scope.Full([], x[0].Backend.SumOfSquares(x[0].Operand), scope.Device.Statistics)),
+            Sample("large", [Normal("x", [100_001]).Constant()], (scope, x) => scope.Full([], x[0].Backend.SumOfSquares(x[0].Operand), scope.Device.Statistics)),
         ])
         {
             Members = [],
@@ -46,6 +46,7 @@ public static partial class OpTable
             AdamW("first step", 777, 1),
             AdamW("later step", 777, 1000),
             AdamW("large", 100_001, 10),
+            AdamW("with an average", 777, 3, averaged: true),
         ])
         {
             Members = [],
@@ -61,21 +62,29 @@ public static partial class OpTable
         };
     }
 
-    private static OpSample AdamW(string name, int length, long step) => Sample(
+    private static OpSample AdamW(string name, int length, long step, bool averaged = false) => Sample(
         name,
         [
-            Normal("parameter", [length]).Constant(), Normal("gradient", [length]).Constant(),
-            Normal("moment 1", [length]).Constant(), Positive("moment 2", [length]).Constant(),
+            Normal("parameter", [length]).Statistic(), Normal("gradient", [length]).Constant(),
+            Normal("moment 1", [length]).Statistic(), Positive("moment 2", [length]).Statistic(), Normal("average", [length]).Statistic(),
         ],
-        x =>
+        (scope, x) =>
         {
-            x[0].Backend.AdamW(x[0].Operand, x[1].Operand, x[2].Operand, x[3].Operand,
-                new AdamWStep(1e-3, 0.9, 0.999, 1e-8, 0.05, step, 0.7));
-            return x[0];
+            bool hasMaster = x[0].DType != x[1].DType;
+            Tensor parameter = x[0].To(x[1].DType), average = x[4].To(x[1].DType);
+            x[0].Backend.AdamW(
+                new AdamWArena(parameter.Operand, x[1].Operand, x[2].Operand, x[3].Operand)
+                {
+                    Master = hasMaster ? x[0].Operand : null,
+                    Average = averaged ? x[4].Operand : null,
+                    AverageCopy = averaged && hasMaster ? average.Operand : null,
+                },
+                new AdamWStep(1e-3, 0.9, 0.999, 1e-8, 0.05, step, 0.7, 0.996));
+            return TensorOps.Concat(0, parameter, average);
         });
 
     private static OpSample Ema(string name, int length) => Sample(
-        name, [Normal("average", [length]).Constant(), Normal("value", [length]).Constant()],
+        name, [Normal("average", [length]).Statistic(), Normal("value", [length]).Statistic()],
         x =>
         {
             x[0].Backend.Ema(x[0].Operand, x[1].Operand, 0.996);

@@ -174,7 +174,7 @@ public static partial class OpTable
         name, [x, .. Tables(tables)], t => t[0].Rotary(t[1], t[2]));
 
     /// <summary>Any numbers, since nothing of rotary positions needs them to be cosines and sines.</summary>
-    private static OpInput[] Tables(Shape shape) => [Normal("cos", shape).Constant(), Normal("sin", shape).Constant()];
+    private static OpInput[] Tables(Shape shape) => [Normal("cos", shape).Statistic(), Normal("sin", shape).Statistic()];
 
     private static OpSample Attention(string name, Shape q, Shape kv, int causalBlock = 0) => Sample(
         name, [Normal("q", q), Normal("k", kv), Normal("v", kv)], x => x[0].Attention(x[1], x[2], causalBlock));

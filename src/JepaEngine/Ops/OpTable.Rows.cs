@@ -74,7 +74,7 @@ public static partial class OpTable
             SigReg("one sample", [3, 1, 8], 5),
             SigReg("many samples", [1, 257, 16], 17),
             SigReg("large", [2, 128, 64], 256),
-            Sample("five knots", [Normal("z", [2, 33, 24]), Normal("directions", [9, 24]).Constant()], x => x[0].SigReg(x[1], knots: 5)),
+            Sample("five knots", [Normal("z", [2, 33, 24]), Normal("directions", [9, 24]).Statistic()], x => x[0].SigReg(x[1], knots: 5)),
         ]);
     }
 
@@ -93,7 +93,7 @@ public static partial class OpTable
         return
         [
             x, Normal("weight", channels), Normal("bias", channels),
-            Normal("running mean", channels).Constant(), Positive("running variance", channels).Constant(),
+            Normal("running mean", channels).Statistic(), Positive("running variance", channels).Statistic(),
         ];
     }
 
@@ -104,5 +104,5 @@ public static partial class OpTable
         name, [Normal("table", table), Ids("ids", ids, table[0])], x => x[0].Embedding(x[1]));
 
     private static OpSample SigReg(string name, Shape z, int directions) =>
-        Sample(name, [Normal("z", z), Normal("directions", [directions, z[-1]]).Constant()], x => x[0].SigReg(x[1] / Math.Sqrt(z[-1])));
+        Sample(name, [Normal("z", z), Normal("directions", [directions, z[-1]]).Statistic()], x => x[0].SigReg(x[1] / Math.Sqrt(z[-1])));
 }

@@ -26,6 +26,9 @@ public static partial class OpTable
 
     private static OpInput Constant(this OpInput input) => input with { HasGrad = false };
 
+    /// <summary>Kept in the dtype of statistics, without a gradient.</summary>
+    private static OpInput Statistic(this OpInput input) => input with { HasGrad = false, IsStatistic = true };
+
     private static OpInput Gapped(this OpInput input) => input with { Layout = OpInputLayout.Gapped };
 
     private static OpInput Transposed(this OpInput input) => input with { Layout = OpInputLayout.Transposed };

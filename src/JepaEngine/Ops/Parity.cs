@@ -27,8 +27,8 @@ public sealed record ParityResult(string Operation, string Sample, string Output
 
 /// <summary>
 /// Compares a device with the double-precision oracle: outputs, gradients, and what an operation leaves in its inputs. The error of
-/// each tensor may be twice that of a straightforward implementation at the same precision (<see cref="Device.ReferenceF32"/>), plus a
-/// small floor.
+/// each tensor may be twice that of a straightforward implementation at the same precision (<see cref="Device.ReferenceF32"/>, rounded once where
+/// the device stores bf16), plus a small floor.
 /// </summary>
 public static class Parity
 {
@@ -39,27 +39,30 @@ public static class Parity
     /// <summary>One sample of an operation on a device.</summary>
     public static IReadOnlyList<ParityResult> Check(OpCase op, OpSample sample, Device device)
     {
-        List<Output> exact = Run(sample, Device.Reference), plain = Run(sample, Device.ReferenceF32), actual = Run(sample, device);
+        DType precision = device.Compute;
+        List<Output> exact = Run(sample, Device.Reference, precision), plain = Run(sample, Device.ReferenceF32, precision);
+        List<Output> actual = Run(sample, device, precision);
         return [.. exact.Select((output, i) =>
         {
-            double allowed = 2 * Compare(output, plain[i], double.PositiveInfinity).Error + op.Floor;
+            Output straightforward = actual[i].DType == DType.BF16 ? Rounded(plain[i]) : plain[i];
+            double allowed = 2 * Compare(output, straightforward, double.PositiveInfinity).Error + op.Floor;
             (double error, long bad) = Compare(output, actual[i], allowed);
             return new ParityResult(op.Name, sample.Name, output.Name, error, allowed, bad);
         })];
     }
 
     /// <summary>A tensor that an operation wrote.</summary>
-    internal sealed record Output(string Name, Shape Shape, double[] Values);
+    internal sealed record Output(string Name, Shape Shape, DType DType, double[] Values);
 
     /// <summary>
     /// Everything a sample writes on a device. The operation is called twice on the same inputs and the gradient is that of both results,
     /// so that each gradient is first written and then added to.
     /// </summary>
-    internal static List<Output> Run(OpSample sample, Device device)
+    internal static List<Output> Run(OpSample sample, Device device, DType precision = DType.F32)
     {
         const ulong seed = 20251108;
         using var scope = new TensorScope(device, sample.Name);
-        Tensor[] leaves = sample.Place(scope, sample.Draw(seed));
+        Tensor[] leaves = sample.Place(scope, sample.Draw(seed, precision));
         for (int i = 0; i < leaves.Length; i++)
             leaves[i].RequiresGrad = sample.Inputs[i].HasGrad;
         using var tape = new Tape(device);
@@ -70,7 +73,8 @@ public static class Parity
         {
             Tensor both = TensorOps.Concat(0, first.Reshape(-1), sample.Call(tape, inputs).Reshape(-1));
             var upstream = new OpInput("dy", both.Shape);
-            tape.Backward(both, upstream.Place(tape, upstream.Draw(new PhiloxKey(seed, ulong.MaxValue))));
+            double[] dy = upstream.Draw(new PhiloxKey(seed, ulong.MaxValue), precision);
+            tape.Backward(both, (upstream with { IsStatistic = both.DType != device.Compute }).Place(tape, dy));
         }
         for (int i = 0; i < leaves.Length; i++)
         {
@@ -83,7 +87,10 @@ public static class Parity
         return outputs;
     }
 
-    private static Output Read(string name, Tensor tensor) => new(name, tensor.Shape, tensor.ToArray<double>());
+    private static Output Read(string name, Tensor tensor) => new(name, tensor.Shape, tensor.DType, tensor.ToArray<double>());
+
+    /// <summary>As a bf16 tier stores it: the straightforward implementation there rounds what it computed in f32.</summary>
+    private static Output Rounded(Output output) => output with { Values = [.. output.Values.Select(value => (double)(float)(BFloat16)(float)value)] };
 
     private static (double Error, long Bad) Compare(Output exact, Output actual, double allowed)
     {

@@ -42,7 +42,7 @@ public static partial class TensorOps
         bias = bias.Contiguous();
         Operand clips = Reshaped(pixels.Operand, frames), projection = Reshaped(weight.Operand, kernel);
         Operand? rows = visible is null ? null : RowsOf("PatchEmbed", scope, visible, batch, tokens).Operand;
-        Tensor y = scope.Empty([batch, visible is null ? tokens : visible.Shape[1], kernel[0]]);
+        Tensor y = scope.Empty([batch, visible is null ? tokens : visible.Shape[1], kernel[0]], weight.DType);
         Backend backend = y.Backend;
         backend.PatchEmbed(clips, transform, rows, projection, bias.Operand, y.Operand);
         if (!Op.IsRecorded(scope, out Tape? tape, pixels, weight, bias))
@@ -59,7 +59,7 @@ public static partial class TensorOps
                 if (rows is { } seen)
                 {
                     // A patch that is not seen gets 0 and one seen twice both, as rows of a table do.
-                    all = tape.Empty([batch, tokens, kernel[0]]);
+                    all = tape.Empty([batch, tokens, kernel[0]], weight.DType);
                     backend.EmbeddingGrad(Op.Matrix(dy), seen, Op.Matrix(all));
                 }
                 backend.PatchEmbedPixelsGrad(all.Operand, projection, Reshaped(dpixels, frames));

@@ -13,7 +13,7 @@ public static partial class TensorOps
     /// not, since its table repeats as a whole; in V-JEPA 2.1 they are. Cosine 1 and sine 0 leave an element as it is.
     /// </summary>
     /// <param name="x">May be a slice of packed projections: only its last stride is 1.</param>
-    /// <param name="cos">The angles' cosines.</param>
+    /// <param name="cos">The angles' cosines, in the dtype of statistics, as a bf16 cosine would turn distant tokens alike.</param>
     /// <param name="sin">Their sines.</param>
     /// <exception cref="ArgumentException">The shapes do not fit, E is odd, or a table requires a gradient.</exception>
     public static Tensor Rotary(this Tensor x, Tensor cos, Tensor sin)
@@ -22,10 +22,11 @@ public static partial class TensorOps
             && (cos.Shape[0] == x.Shape[0] || cos.Shape[0] == 1) && cos.Shape[1] == x.Shape[1] && cos.Shape[2] == x.Shape[3],
             $"Rotary: x {x.Shape}, cos {cos.Shape} and sin {sin.Shape} are not [B, N, H, E] with an even E and twice [B or 1, N, E]");
         Op.Require(!cos.RequiresGrad && !sin.RequiresGrad, $"Rotary: no gradient flows to the tables; give them without one (Detach)");
-        TensorScope scope = Op.Scope("Rotary", x, cos, sin);
+        Op.Require(cos.DType == x.Device.Statistics && sin.DType == cos.DType, $"Rotary: {cos} and {sin} are not in the {x.Device.Statistics} tables are kept in");
+        TensorScope scope = Op.ScopeWithRaw("Rotary", x, cos, sin);
         x = WithUnitHeads(x);
         Operand c = Table(cos, x), s = Table(sin, x);
-        Tensor y = scope.Empty(x.Shape);
+        Tensor y = scope.Empty(x.Shape, x.DType);
         Backend backend = x.Backend;
         backend.Rotary(x.Operand, c, s, transposed: false, y.Operand);
         if (Op.IsRecorded(scope, out Tape? tape, x))

@@ -19,9 +19,9 @@ public static partial class TensorOps
         Op.Require(z.Shape.Rank == 3 && directions.Shape.Rank == 2 && z.Shape[2] == directions.Shape[1],
             $"SigReg: z {z.Shape} is not [T, N, D] with directions {directions.Shape} [K, D]");
         Op.Require(z.Shape.Count > 0 && directions.Shape[0] > 0 && knots >= 2, $"SigReg: {z.Shape} with {directions.Shape} and {knots} knots is empty");
-        Tensor u = z.MatMul(directions.Transpose(0, 1));
+        Tensor u = z.To(directions.DType).MatMul(directions.Transpose(0, 1));
         TensorScope scope = Op.Scope("SigReg", u);
-        Tensor y = scope.Empty([]);
+        Tensor y = scope.Empty([], u.DType);
         Backend backend = y.Backend;
         backend.SigReg(u.Operand, knots, y.Operand);
         if (Op.IsRecorded(scope, out Tape? tape, u))
@@ -32,7 +32,7 @@ public static partial class TensorOps
     /// <summary>K unit vectors [K, D], uniform on the sphere; the key decides them.</summary>
     public static Tensor RandomDirections(this TensorScope scope, int count, int width, PhiloxKey key)
     {
-        Tensor directions = scope.RandomNormal([count, width], key);
+        Tensor directions = scope.RandomNormal([count, width], key, dtype: scope.Device.Statistics);
         directions.Backend.NormalizeRows(directions.Operand);
         return directions;
     }

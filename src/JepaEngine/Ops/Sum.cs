@@ -32,7 +32,7 @@ public static partial class TensorOps
         double count = keptShape.Count == 0 ? 0 : x.Shape.Count / (double)keptShape.Count;
         Op.Require(!mean || count > 0, $"Mean: {x.Shape} has nothing to average");
         double scale = mean ? 1 / count : 1;
-        Tensor y = scope.Empty(keep ? keptShape : new Shape(left[..rank]));
+        Tensor y = scope.Empty(keep ? keptShape : new Shape(left[..rank]), x.DType);
         x.Backend.Sum(x.Operand, scale, y.Operand with { Layout = new Layout(keptShape) });
         if (Op.IsRecorded(scope, out Tape? tape, x))
         {

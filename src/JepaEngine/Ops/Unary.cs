@@ -32,7 +32,7 @@ public static partial class TensorOps
     {
         x = x.Contiguous();
         TensorScope scope = Op.Scope(op.ToString(), x);
-        Tensor y = scope.Empty(x.Shape);
+        Tensor y = scope.Empty(x.Shape, x.DType);
         x.Backend.Unary(op, x.Operand, y.Operand);
         if (Op.IsRecorded(scope, out Tape? tape, x))
             tape.Record(y, dy => tape.Contribute(x, dx => x.Backend.UnaryGrad(op, x.Operand, dy.Operand, dx)));

@@ -93,7 +93,7 @@ public static partial class TensorOps
             total += part.Shape[axis];
         }
         TensorScope scope = Op.Scope("Concat", parts);
-        Tensor y = scope.Empty(shape.With(axis, total));
+        Tensor y = scope.Empty(shape.With(axis, total), parts[0].DType);
         int start = 0;
         foreach (Tensor part in parts)
         {
@@ -118,13 +118,15 @@ public static partial class TensorOps
     /// <summary>The same numbers without a gradient: a target that nothing flows back to.</summary>
     public static Tensor Detach(this Tensor x) => x.View(x.Scope, x.Layout);
 
-    /// <summary>The tensor in another dtype; itself where it has that dtype already. No gradient flows through a conversion.</summary>
+    /// <summary>The tensor in another dtype; itself where it has that dtype already. The gradient is converted back.</summary>
     public static Tensor To(this Tensor x, DType dtype)
     {
         if (x.DType == dtype)
             return x;
         Tensor y = x.Scope.Empty(x.Shape, dtype);
         x.Backend.Copy(x.Operand, y.Operand);
+        if (Op.IsRecorded(x.Scope, out Tape? tape, x))
+            tape.Record(y, dy => tape.Contribute(x, dx => dy.Backend.Copy(dy.Operand, dx)));
         return y;
     }
 

@@ -18,38 +18,47 @@ public readonly record struct StepResult(double GradientNorm, bool Applied);
 public sealed class AdamW : IDisposable
 {
     private readonly TensorScope memory;
-    private readonly List<Tensor> parameters = [];
+    private readonly List<Tensor> parameters;
     private readonly Operand values, gradients;
+    private readonly Tensor? master;
+    private readonly Averaged? averaged;
+
+    /// <summary>The part of the arena that has an average: where it starts, the target's parameters and, where those are bf16, the average itself.</summary>
+    private readonly record struct Averaged(long First, Operand Target, Tensor? Average);
 
     /// <summary>An optimiser for all trained parameters of an allocated module.</summary>
     public AdamW(Module module)
     {
         memory = new TensorScope(module.Device, "AdamW state");
-        foreach ((_, Parameter parameter) in module.Parameters())
-            if (parameter.Trainable)
-                parameters.Add(parameter);
-        if (parameters.Count == 0)
-            throw new ArgumentException($"{module.GetType().Name} has no trained parameters", nameof(module));
-        long first = parameters[0].Layout.Offset, total = 0;
-        foreach (Tensor parameter in parameters)
-        {
-            if (parameter.Layout.Offset != first + total)
-                throw new ArgumentException($"{module.GetType().Name} is part of a larger model; give AdamW the module that was allocated", nameof(module));
-            total += parameter.Shape.Count;
-        }
-        Shape flat = [checked((int)total)];
-        values = parameters[0].Operand with { Layout = new Layout(flat, first) };
-        Tensor gradient = memory.Zeros(flat);
-        gradients = gradient.Operand;
-        Moment1 = memory.Zeros(flat);
-        Moment2 = memory.Zeros(flat);
+        (parameters, values) = Flat(module);
+        gradients = memory.Zeros(values.Shape, values.DType).Operand;
+        Moment1 = memory.Zeros(values.Shape, module.Device.Statistics);
+        Moment2 = memory.Zeros(values.Shape, module.Device.Statistics);
+        if (values.DType != Moment1.DType)
+            master = Copy(values);
         long offset = 0;
         foreach (Tensor parameter in parameters)
         {
             parameter.Grad = null;
-            parameter.GradBuffer = gradient.View(memory, new Layout(parameter.Shape, gradient.Layout.Offset + offset));
+            parameter.GradBuffer = new Tensor(memory, gradients.Storage, gradients.DType, new Layout(parameter.Shape, offset));
             offset += parameter.Shape.Count;
         }
+    }
+
+    /// <summary>As <see cref="AdamW(Module)"/>, and keeps the moving average of a part of the module, in the same pass: a target encoder.</summary>
+    /// <param name="module">What is trained.</param>
+    /// <param name="target">Holds the average; of the same structure as <paramref name="source"/>.</param>
+    /// <param name="source">The module itself or a child of it.</param>
+    /// <exception cref="ArgumentException">The target has other parameters than the source, or the source is no part of the module.</exception>
+    public AdamW(Module module, Module target, Module source) : this(module)
+    {
+        foreach ((Parameter average, Parameter value) in Ema.Pairs(target, source))
+            if (average.Value.Device != value.Value.Device)
+                throw new ArgumentException($"the target is on {average.Value.Device}, the source on {value.Value.Device}", nameof(target));
+        Operand part = Flat(source).Values, kept = Flat(target).Values;
+        if (!ReferenceEquals(part.Storage, values.Storage))
+            throw new ArgumentException($"{source.GetType().Name} is no part of {module.GetType().Name}", nameof(source));
+        averaged = new Averaged(part.Layout.Offset - values.Layout.Offset, kept, master is null ? null : Copy(kept));
     }
 
     /// <summary>Step size; a schedule sets it before each step.</summary>
@@ -69,6 +78,9 @@ public sealed class AdamW : IDisposable
 
     /// <summary>The gradient is scaled down to this global norm; infinity never clips.</summary>
     public double ClipNorm { get; init; } = double.PositiveInfinity;
+
+    /// <summary>What the average of a target keeps of itself a step.</summary>
+    public double AverageDecay { get; set; } = 0.996;
 
     /// <summary>Number of steps applied.</summary>
     public long Steps { get; set; }
@@ -97,8 +109,20 @@ public sealed class AdamW : IDisposable
             return new StepResult(norm, Applied: false);
         // PyTorch's clip_grad_norm_ adds 1e-6 to the norm it divides by.
         double scale = Math.Min(1, ClipNorm / (norm + 1e-6));
-        backend.AdamW(values, gradients, Moment1.Operand, Moment2.Operand,
-            new AdamWStep(LearningRate, Beta1, Beta2, Epsilon, WeightDecay, ++Steps, scale));
+        var step = new AdamWStep(LearningRate, Beta1, Beta2, Epsilon, WeightDecay, ++Steps, scale, AverageDecay);
+        if (averaged is not { } part)
+        {
+            backend.AdamW(Arena(0, values.Count), step);
+        }
+        else
+        {
+            long end = part.First + part.Target.Count;
+            if (part.First > 0)
+                backend.AdamW(Arena(0, part.First), step);
+            backend.AdamW(Arena(part.First, end) with { Average = part.Average?.Operand ?? part.Target, AverageCopy = part.Average is null ? null : part.Target }, step);
+            if (end < values.Count)
+                backend.AdamW(Arena(end, values.Count), step);
+        }
         return new StepResult(norm, Applied: true);
     }
 
@@ -119,4 +143,36 @@ public sealed class AdamW : IDisposable
         }
         memory.Dispose();
     }
+
+    /// <summary>The trained parameters of a module as one flat operand: they lie side by side in its slab.</summary>
+    private static (List<Tensor> Parameters, Operand Values) Flat(Module module)
+    {
+        List<Tensor> trained = [.. module.Parameters().Where(p => p.Parameter.Trainable).Select(p => p.Parameter.Value)];
+        if (trained.Count == 0)
+            throw new ArgumentException($"{module.GetType().Name} has no trained parameters", nameof(module));
+        long first = trained[0].Layout.Offset, total = 0;
+        foreach (Tensor parameter in trained)
+        {
+            if (parameter.Layout.Offset != first + total)
+                throw new ArgumentException($"{module.GetType().Name} is part of a larger model; give AdamW the module that was allocated", nameof(module));
+            total += parameter.Shape.Count;
+        }
+        return (trained, trained[0].Operand with { Layout = new Layout([checked((int)total)], first) });
+    }
+
+    private Tensor Copy(in Operand source)
+    {
+        Tensor copy = memory.Empty(source.Shape, memory.Device.Statistics);
+        Backend.For(memory.Device).Copy(source, copy.Operand);
+        return copy;
+    }
+
+    private AdamWArena Arena(long first, long end) =>
+        new(Range(values, first, end), Range(gradients, first, end), Range(Moment1.Operand, first, end), Range(Moment2.Operand, first, end))
+        {
+            Master = master is null ? null : Range(master.Operand, first, end),
+        };
+
+    private static Operand Range(in Operand flat, long first, long end) =>
+        flat with { Layout = new Layout([checked((int)(end - first))], flat.Layout.Offset + first) };
 }

@@ -7,9 +7,11 @@ namespace JepaEngine.Optim;
 public static class Ema
 {
     /// <summary>Each trained parameter of <paramref name="target"/> becomes decay · itself + (1 − decay) · the source's. Buffers stay.</summary>
-    /// <exception cref="ArgumentException">The modules have different parameters.</exception>
+    /// <exception cref="ArgumentException">The modules have different parameters, or their device computes in less than f32.</exception>
     public static void Update(Module target, Module source, double decay)
     {
+        if (target.Device.Compute != target.Device.Statistics)
+            throw new ArgumentException($"Ema: an average in {target.Device.Compute} loses small moves; let AdamW keep it (new AdamW(module, target, source))", nameof(target));
         foreach ((Parameter average, Parameter value) in Pairs(target, source))
             if (average.Trainable)
                 Backend.For(target.Device).Ema(average.Value.Operand, value.Value.Operand, decay);
@@ -23,7 +25,7 @@ public static class Ema
             Backend.For(target.Device).Copy(value.Value.Operand, average.Value.Operand);
     }
 
-    private static IEnumerable<(Parameter Target, Parameter Source)> Pairs(Module target, Module source)
+    internal static IEnumerable<(Parameter Target, Parameter Source)> Pairs(Module target, Module source)
     {
         var sources = source.Parameters().ToDictionary(p => p.Name, p => p.Parameter);
         foreach ((string name, Parameter parameter) in target.Parameters())

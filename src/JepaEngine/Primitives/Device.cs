@@ -7,6 +7,10 @@ public enum DeviceKind
     Cpu,
     /// <summary>Plain loops on the processor: the oracle every other device is checked against.</summary>
     Reference,
+    /// <summary>Hand-written kernels on an NVIDIA GPU, in f32 or with bf16 operands.</summary>
+    Cuda,
+    /// <summary>The same kernels and launches, carried out and checked by a simulator on the processor.</summary>
+    Simulator,
 }
 
 /// <summary>The vector instructions a CPU device uses.</summary>
@@ -29,7 +33,8 @@ public enum CpuIsa
 /// <param name="Compute">The dtype it computes in.</param>
 /// <param name="Isa">On the CPU: the vector instructions.</param>
 /// <param name="Threads">On the CPU: worker threads; 0 is one a core, or what <c>JEPA_CPU_THREADS</c> says. Results do not depend on it.</param>
-public readonly record struct Device(DeviceKind Kind, DType Compute, CpuIsa Isa = CpuIsa.Auto, int Threads = 0)
+/// <param name="Index">On a GPU: its number, from 0.</param>
+public readonly record struct Device(DeviceKind Kind, DType Compute, CpuIsa Isa = CpuIsa.Auto, int Threads = 0, int Index = 0)
 {
     /// <summary>The processor's SIMD kernels on all cores.</summary>
     public static Device Cpu => new(DeviceKind.Cpu, DType.F32);
@@ -40,8 +45,27 @@ public readonly record struct Device(DeviceKind Kind, DType Compute, CpuIsa Isa 
     /// <summary>As <see cref="Reference"/> but in f32: the straightforward implementation whose rounding error parity is measured by.</summary>
     public static Device ReferenceF32 => new(DeviceKind.Reference, DType.F32);
 
-    /// <summary>As <c>cpu</c> or <c>reference (F64)</c>.</summary>
-    public override string ToString() => Kind == DeviceKind.Cpu
-        ? "cpu" + (Isa == CpuIsa.Auto ? "" : $":{Isa}") + (Threads == 0 ? "" : $":{Threads}")
-        : $"reference ({Compute})";
+    /// <summary>A GPU in the f32 tier: true f32, no TF32.</summary>
+    public static Device Cuda(int index = 0) => new(DeviceKind.Cuda, DType.F32, Index: index);
+
+    /// <summary>The simulated GPU in the f32 tier: the same launches and kernels as <see cref="Cuda"/>, on the processor, checked and slow.</summary>
+    public static Device Simulator => new(DeviceKind.Simulator, DType.F32);
+
+    /// <summary>On a GPU: the bf16 tier. Tensors are bf16, sums f32; statistics, losses and the optimiser's numbers stay f32.</summary>
+    public Device InBFloat16 => this with { Compute = DType.BF16 };
+
+    /// <summary>What statistics, losses and the optimiser's numbers are kept in: the compute dtype, but never less than f32.</summary>
+    public DType Statistics => Compute == DType.BF16 ? DType.F32 : Compute;
+
+    /// <summary>Whether its memory is the processor's own, which pointers of the host reach.</summary>
+    public bool IsHost => Kind is DeviceKind.Cpu or DeviceKind.Reference;
+
+    /// <summary>As <c>cpu</c>, <c>reference (F64)</c> or <c>cuda:0 (BF16)</c>.</summary>
+    public override string ToString() => Kind switch
+    {
+        DeviceKind.Cpu => "cpu" + (Isa == CpuIsa.Auto ? "" : $":{Isa}") + (Threads == 0 ? "" : $":{Threads}"),
+        DeviceKind.Cuda => $"cuda:{Index} ({Compute})",
+        DeviceKind.Simulator => $"sim ({Compute})",
+        _ => $"reference ({Compute})",
+    };
 }

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using JepaEngine.Backends;
 using JepaEngine.Memory;
 using JepaEngine.Primitives;
@@ -91,33 +92,40 @@ public sealed class Tensor
 
     /// <summary>Copies all elements in row-major order, converted to <typeparamref name="T"/>.</summary>
     /// <exception cref="ArgumentException"><paramref name="destination"/> has another length.</exception>
-    public unsafe void CopyTo<T>(Span<T> destination) where T : unmanaged
+    public void CopyTo<T>(Span<T> destination) where T : unmanaged
     {
         if (destination.Length != Shape.Count)
             throw new ArgumentException($"{this} has {Shape.Count} elements, the destination {destination.Length}", nameof(destination));
         DType dtype = DTypes.Of<T>();
+        if (dtype == DType && layout.IsContiguous)
+        {
+            Backend.Download(Operand, MemoryMarshal.AsBytes(destination));
+            return;
+        }
         using var staging = new TensorScope(Device, "read-back");
         Storage buffer = staging.Rent(Shape.Count * dtype.Size());
-        Backend.Copy(Operand, new Operand(buffer, dtype, new Layout(Shape)));
-        new ReadOnlySpan<T>(buffer.As<T>(), destination.Length).CopyTo(destination);
+        var staged = new Operand(buffer, dtype, new Layout(Shape));
+        Backend.Copy(Operand, staged);
+        Backend.Download(staged, MemoryMarshal.AsBytes(destination));
     }
 
     /// <summary>Overwrites all elements in row-major order, converting from <typeparamref name="T"/>.</summary>
     /// <exception cref="ArgumentException"><paramref name="source"/> has another length.</exception>
-    public unsafe void CopyFrom<T>(ReadOnlySpan<T> source) where T : unmanaged
+    public void CopyFrom<T>(ReadOnlySpan<T> source) where T : unmanaged
     {
         if (source.Length != Shape.Count)
             throw new ArgumentException($"{this} has {Shape.Count} elements, the source {source.Length}", nameof(source));
         DType dtype = DTypes.Of<T>();
         if (dtype == DType && layout.IsContiguous)
         {
-            source.CopyTo(new Span<T>(Operand.As<T>(), source.Length));
+            Backend.Upload(MemoryMarshal.AsBytes(source), Operand);
             return;
         }
         using var staging = new TensorScope(Device, "upload");
         Storage buffer = staging.Rent(Shape.Count * dtype.Size());
-        source.CopyTo(new Span<T>(buffer.As<T>(), source.Length));
-        Backend.Copy(new Operand(buffer, dtype, new Layout(Shape)), Operand);
+        var staged = new Operand(buffer, dtype, new Layout(Shape));
+        Backend.Upload(MemoryMarshal.AsBytes(source), staged);
+        Backend.Copy(staged, Operand);
     }
 
     /// <summary>Overwrites all elements with another tensor's of the same shape and device. Nothing is recorded.</summary>

@@ -19,21 +19,21 @@ public static class TensorFactory
         }
 
         /// <summary>A tensor whose elements are all <paramref name="value"/>.</summary>
-        public Tensor Full(in Shape shape, double value)
+        public Tensor Full(in Shape shape, double value, DType? dtype = null)
         {
-            Tensor result = scope.Empty(shape);
+            Tensor result = scope.Empty(shape, dtype);
             Backend.For(scope.Device).Fill(result.Operand, value);
             return result;
         }
 
         /// <summary>A tensor of zeros.</summary>
-        public Tensor Zeros(in Shape shape) => scope.Full(shape, 0);
+        public Tensor Zeros(in Shape shape, DType? dtype = null) => scope.Full(shape, 0, dtype);
 
-        /// <summary>A tensor with these elements in row-major order, converted to what the device computes in.</summary>
+        /// <summary>A tensor with these elements in row-major order, converted to what the device computes in, or to <paramref name="dtype"/>.</summary>
         /// <exception cref="ArgumentException">The shape needs another number of elements.</exception>
-        public Tensor From<T>(ReadOnlySpan<T> values, in Shape shape) where T : unmanaged
+        public Tensor From<T>(ReadOnlySpan<T> values, in Shape shape, DType? dtype = null) where T : unmanaged
         {
-            Tensor result = scope.Empty(shape);
+            Tensor result = scope.Empty(shape, dtype);
             result.CopyFrom(values);
             return result;
         }
@@ -48,9 +48,9 @@ public static class TensorFactory
         }
 
         /// <summary>Normally distributed numbers; the key decides them on every device.</summary>
-        public Tensor RandomNormal(in Shape shape, PhiloxKey key, double mean = 0, double std = 1)
+        public Tensor RandomNormal(in Shape shape, PhiloxKey key, double mean = 0, double std = 1, DType? dtype = null)
         {
-            Tensor result = scope.Empty(shape);
+            Tensor result = scope.Empty(shape, dtype);
             Backend.For(scope.Device).RandomNormal(result.Operand, key, mean, std);
             return result;
         }

@@ -78,7 +78,7 @@ public sealed class KernelAllocationTests : IDisposable
             ["NormalizeRows"] = b => b.NormalizeRows(x),
             ["SigReg"] = b => b.SigReg(u, 17, scalar),
             ["SigRegGrad"] = b => b.SigRegGrad(u, 17, scalar, du),
-            ["AdamW"] = b => b.AdamW(p, g, m1, m2, new AdamWStep(1e-3, 0.9, 0.999, 1e-8, 0.01, 1, 1)),
+            ["AdamW"] = b => b.AdamW(new AdamWArena(p, g, m1, m2), new AdamWStep(1e-3, 0.9, 0.999, 1e-8, 0.01, 1, 1)),
             ["Ema"] = b => b.Ema(p, g, 0.9),
             ["SumOfSquares"] = b => b.SumOfSquares(p),
         };

@@ -328,12 +328,12 @@ public sealed class ReferenceBackendTests : IDisposable
         Operand p = Of([1], 1), g = Of([1], 4), m = Of([1]), v = Of([1]);
         var step = new AdamWStep(0.1, 0.5, 0.75, 0, 0.5, 1, 0.5);
         // g = 2 after scaling; m = 1, v = 1; m̂ = 2, v̂ = 4: p = 1 − 0.05 − 0.1 · 2/2.
-        backend.AdamW(p, g, m, v, step);
+        backend.AdamW(new AdamWArena(p, g, m, v), step);
         Close([0.85], p);
         Close([1], m);
         Close([1], v);
         // g = 1: m = 1, v = 1; m̂ = 1/0.75, v̂ = 1/(1 − 0.5625).
-        backend.AdamW(p, Of([1], 2), m, v, step with { Step = 2 });
+        backend.AdamW(new AdamWArena(p, Of([1], 2), m, v), step with { Step = 2 });
         Close([0.85 * 0.95 - 0.1 / 0.75 * Math.Sqrt(0.4375)], p);
         backend.Ema(m, Of([1], 3), 0.75);
         Close([1.5], m);

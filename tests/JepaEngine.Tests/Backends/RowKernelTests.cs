@@ -274,7 +274,7 @@ public sealed unsafe class RowKernelTests : IDisposable
         Operand parameter = New([count], a), gradient = New([count], b),
             moment1 = New([count], c), moment2 = New([count], Each(i => c[i] * c[i]));
         double[] squares = Read(moment2);
-        backend.AdamW(parameter, gradient, moment1, moment2, new AdamWStep(0.01, 0.9, 0.95, 1e-8, 0.1, 3, 0.5));
+        backend.AdamW(new AdamWArena(parameter, gradient, moment1, moment2), new AdamWStep(0.01, 0.9, 0.95, 1e-8, 0.1, 3, 0.5));
         double First(int i) => 0.9 * c[i] + 0.1 * 0.5 * b[i];
         double Second(int i) => 0.95 * squares[i] + 0.05 * 0.25 * b[i] * b[i];
         yield return new("AdamW moment 1", Read(moment1), Each(First));

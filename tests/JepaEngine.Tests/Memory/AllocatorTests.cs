@@ -16,14 +16,14 @@ public class AllocatorTests
             Assert.Equal(capacity, Allocator.SizeClass(capacity));
         }
         Assert.Equal(64, Allocator.SizeClass(0));
-        var allocator = new Allocator();
+        var allocator = new Allocator(new HostMemory());
         Assert.Equal(0, allocator.Rent(1000).Pointer % 64);
     }
 
     [Fact]
     public void A_returned_block_serves_the_next_of_its_class_and_knows_that_it_was_away()
     {
-        var allocator = new Allocator();
+        var allocator = new Allocator(new HostMemory());
         Storage first = allocator.Rent(1000);
         int version = first.Version;
         allocator.Return(first);
@@ -42,7 +42,7 @@ public class AllocatorTests
     [Fact]
     public void Many_threads_get_blocks_of_their_own()
     {
-        var allocator = new Allocator();
+        var allocator = new Allocator(new HostMemory());
         Parallel.For(0, 8, thread =>
         {
             for (int i = 0; i < 2000; i++)
@@ -63,7 +63,7 @@ public class AllocatorTests
     [Fact]
     public void What_the_system_cannot_give_is_refused_with_the_sizes()
     {
-        var allocator = new Allocator();
+        var allocator = new Allocator(new HostMemory());
         string message = Assert.Throws<MemoryRefusedException>(() => allocator.Rent(1L << 50)).Message;
         Assert.Contains("1073741824 MiB", message);
         Assert.Contains("use a smaller batch", message);

@@ -7,18 +7,20 @@ namespace JepaEngine.Backends.Cpu;
 internal sealed unsafe partial class CpuBackend
 {
     /// <inheritdoc/>
-    public override void AdamW(in Operand parameter, in Operand gradient, in Operand moment1, in Operand moment2, in AdamWStep step)
+    public override void AdamW(in AdamWArena arena, in AdamWStep step)
     {
         double correction1 = 1 - Math.Pow(step.Beta1, step.Step), correction2 = 1 - Math.Pow(step.Beta2, step.Step);
         var kernel = new AdamWKernel
         {
-            Parameter = parameter.As<float>(), Gradient = gradient.As<float>(),
-            Moment1 = moment1.As<float>(), Moment2 = moment2.As<float>(),
+            Parameter = arena.Parameter.As<float>(), Gradient = arena.Gradient.As<float>(),
+            Moment1 = arena.Moment1.As<float>(), Moment2 = arena.Moment2.As<float>(),
             GradientScale = (float)step.GradientScale, Gain1 = (float)(1 - step.Beta1), Gain2 = (float)(1 - step.Beta2),
             Beta2 = (float)step.Beta2, Epsilon = (float)step.Epsilon, RootScale = (float)(1 / Math.Sqrt(correction2)),
             Decay = (float)(1 - step.LearningRate * step.WeightDecay), Rate = (float)(-step.LearningRate / correction1),
         };
-        Run(kernel, parameter.Count, PartElements);
+        Run(kernel, arena.Parameter.Count, PartElements);
+        if (arena.Average is { } average)
+            Ema(average, arena.Parameter, step.AverageDecay);
     }
 
     /// <inheritdoc/>

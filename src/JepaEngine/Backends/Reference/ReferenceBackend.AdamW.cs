@@ -5,9 +5,9 @@ namespace JepaEngine.Backends.Reference;
 internal sealed partial class ReferenceBackend<T>
 {
     /// <summary>Loshchilov and Hutter, arXiv 1711.05101, as PyTorch's torch.optim.AdamW writes it.</summary>
-    public override void AdamW(in Operand parameter, in Operand gradient, in Operand moment1, in Operand moment2, in AdamWStep step)
+    public override void AdamW(in AdamWArena arena, in AdamWStep step)
     {
-        View<T> p = Of(parameter), gradients = Of(gradient), m = Of(moment1), v = Of(moment2);
+        View<T> p = Of(arena.Parameter), gradients = Of(arena.Gradient), m = Of(arena.Moment1), v = Of(arena.Moment2);
         T rate = Number(step.LearningRate), decay = Number(step.LearningRate * step.WeightDecay);
         T keep1 = Number(step.Beta1), move1 = Number(1 - step.Beta1), keep2 = Number(step.Beta2), move2 = Number(1 - step.Beta2);
         T correction1 = Number(1 - Math.Pow(step.Beta1, step.Step)), correction2 = Number(1 - Math.Pow(step.Beta2, step.Step));
@@ -19,6 +19,8 @@ internal sealed partial class ReferenceBackend<T>
             v[i] = keep2 * v[i] + move2 * g * g;
             p[i] -= rate * (m[i] / correction1) / (T.Sqrt(v[i] / correction2) + Number(step.Epsilon));
         }
+        if (arena.Average is { } average)
+            Ema(average, arena.Parameter, step.AverageDecay);
     }
 
     /// <inheritdoc/>

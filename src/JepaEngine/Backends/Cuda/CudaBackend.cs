@@ -1,0 +1,67 @@
+using JepaEngine.Cuda;
+using JepaEngine.Memory;
+using JepaEngine.Primitives;
+
+namespace JepaEngine.Backends.Cuda;
+
+/// <summary>
+/// Hand-written kernels on an NVIDIA GPU, or in the simulator: one file an operation, and kernels/ holds the kernels by the same names. Launches are
+/// asynchronous, in the order of one stream. The tier of a call is the dtype of its operands, so that f32 tensors compute in f32 on a bf16 device.
+/// </summary>
+internal sealed unsafe partial class CudaBackend(CudaContext context) : Backend
+{
+    private long bytesMoved;
+
+    /// <summary>The driver's side.</summary>
+    public CudaContext Context => context;
+
+    /// <inheritdoc/>
+    public override string Description => $"{context.Info.Name}, sm_{context.Info.ComputeCapability.Major}{context.Info.ComputeCapability.Minor}, "
+        + $"{context.Info.Multiprocessors} multiprocessors";
+
+    /// <summary>Kernels launched so far.</summary>
+    public long Launches => context.Launches;
+
+    /// <summary>Bytes those kernels had to read and write, as their launchers count them.</summary>
+    public long BytesMoved => Interlocked.Read(ref bytesMoved);
+
+    /// <inheritdoc/>
+    public override void Upload(ReadOnlySpan<byte> source, in Operand dst)
+    {
+        if (!source.IsEmpty)
+            context.Upload(dst.Address, source);
+    }
+
+    /// <inheritdoc/>
+    public override void Download(in Operand src, Span<byte> destination)
+    {
+        if (!destination.IsEmpty)
+            context.Download(src.Address, destination);
+    }
+
+    /// <summary>Multiprocessors of the device.</summary>
+    private int Multiprocessors => context.Info.Multiprocessors;
+
+    /// <summary>Device memory for the length of a call. What is launched next on the stream may have it again.</summary>
+    private Scratch Rent(long bytes) => new(Allocator.For(context.Info.IsSimulated ? Device.Simulator : Device.Cuda(context.Info.Index)), bytes);
+
+    /// <summary>Launches a kernel.</summary>
+    /// <param name="kernel">Which, and how.</param>
+    /// <param name="real">The tier: F32 or BF16.</param>
+    /// <param name="grid">Blocks.</param>
+    /// <param name="args">The kernel's argument struct, field by field.</param>
+    /// <param name="bytes">What it has to read and write, for the counter.</param>
+    /// <param name="width">The WIDTH it is compiled for, where it has one.</param>
+    private void Launch<TArgs>(in Kernel kernel, DType real, Grid grid, in TArgs args, long bytes, int width = 0) where TArgs : unmanaged
+    {
+        CudaFunction function = context.Kernel(new KernelSource(kernel.File, real == DType.BF16 ? "bf16" : "float", width), kernel.Entry);
+        Interlocked.Add(ref bytesMoved, bytes);
+        fixed (TArgs* pointer = &args)
+            context.Launch(function, checked((int)grid.X), grid.Y, grid.Z, kernel.Threads, kernel.Shared, pointer, sizeof(TArgs));
+    }
+
+    /// <summary>The smallest number of parts of <paramref name="part"/> that hold <paramref name="count"/>.</summary>
+    private static long CeilDiv(long count, long part) => (count + part - 1) / part;
+
+    private static NotSupportedException Unsupported(string operation, DType dtype) => new($"{operation} in {dtype} is not done on a GPU; convert it with To");
+}

@@ -1,0 +1,64 @@
+using System.Runtime.InteropServices;
+using JepaEngine.Cuda;
+
+namespace JepaEngine.Memory;
+
+/// <summary>Where an <see cref="Allocator"/> gets its blocks.</summary>
+internal abstract class MemorySource
+{
+    /// <summary>A block aligned to <see cref="Allocator.Alignment"/> bytes, or false where there is none.</summary>
+    public abstract bool TryAllocate(long bytes, out nint pointer);
+
+    /// <summary>Gives a block back.</summary>
+    public abstract void Free(nint pointer);
+
+    /// <summary>What a refusal adds, beginning with a comma: as ", 12 of 139 GiB free on the device".</summary>
+    public virtual string Describe() => "";
+}
+
+/// <summary>The processor's memory.</summary>
+internal sealed unsafe class HostMemory : MemorySource
+{
+    /// <inheritdoc/>
+    public override bool TryAllocate(long bytes, out nint pointer)
+    {
+        try
+        {
+            pointer = (nint)NativeMemory.AlignedAlloc((nuint)bytes, Allocator.Alignment);
+            return true;
+        }
+        catch (OutOfMemoryException)
+        {
+            pointer = 0;
+            return false;
+        }
+    }
+
+    /// <inheritdoc/>
+    public override void Free(nint pointer) => NativeMemory.AlignedFree((void*)pointer);
+}
+
+/// <summary>A GPU's memory, given and taken in the order of its stream.</summary>
+internal sealed class CudaMemory(CudaContext context) : MemorySource
+{
+    /// <inheritdoc/>
+    public override bool TryAllocate(long bytes, out nint pointer)
+    {
+        try
+        {
+            pointer = context.Allocate(bytes);
+            return true;
+        }
+        catch (CudaException error) when (error.Result == CudaResult.OutOfMemory)
+        {
+            pointer = 0;
+            return false;
+        }
+    }
+
+    /// <inheritdoc/>
+    public override void Free(nint pointer) => context.Free(pointer);
+
+    /// <inheritdoc/>
+    public override string Describe() => $", {context.FreeMemory() >> 20} of {context.Info.MemoryBytes >> 20} MiB free on {context.Info.Name}";
+}
