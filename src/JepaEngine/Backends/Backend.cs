@@ -158,12 +158,25 @@ public abstract class Backend
 
     // Memory ---------------------------------------------------------------------------------------------------------------------
 
-    /// <summary>Copies bytes of the host to a contiguous operand of as many; the source may be reused on return.</summary>
-    public virtual unsafe void Upload(ReadOnlySpan<byte> source, in Operand dst) => source.CopyTo(new Span<byte>((void*)dst.Address, source.Length));
+    /// <summary>Copies bytes of the host to where an operand begins; the source may be reused on return.</summary>
+    public virtual unsafe void Upload(nint source, long bytes, in Operand dst) => Buffer.MemoryCopy((void*)source, (void*)dst.Address, bytes, bytes);
 
-    /// <summary>Copies a contiguous operand's bytes to the host, after everything that was asked of the device before.</summary>
-    public virtual unsafe void Download(in Operand src, Span<byte> destination) =>
-        new ReadOnlySpan<byte>((void*)src.Address, destination.Length).CopyTo(destination);
+    /// <summary>Copies bytes from where an operand begins to the host, after everything that was asked of the device before.</summary>
+    public virtual unsafe void Download(in Operand src, nint destination, long bytes) => Buffer.MemoryCopy((void*)src.Address, (void*)destination, bytes, bytes);
+
+    /// <summary>As <see cref="Upload(nint, long, in Operand)"/>.</summary>
+    public unsafe void Upload<T>(ReadOnlySpan<T> source, in Operand dst) where T : unmanaged
+    {
+        fixed (T* pointer = source)
+            Upload((nint)pointer, (long)source.Length * sizeof(T), dst);
+    }
+
+    /// <summary>As <see cref="Download(in Operand, nint, long)"/>.</summary>
+    public unsafe void Download<T>(in Operand src, Span<T> destination) where T : unmanaged
+    {
+        fixed (T* pointer = destination)
+            Download(src, (nint)pointer, (long)destination.Length * sizeof(T));
+    }
 
     /// <summary>dst = src converted to dst's dtype; equal shapes, any layouts (a stride of 0 broadcasts).</summary>
     public abstract void Copy(in Operand src, in Operand dst);

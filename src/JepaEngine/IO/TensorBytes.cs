@@ -5,7 +5,7 @@ using JepaEngine.Tensors;
 namespace JepaEngine.IO;
 
 /// <summary>A tensor's elements as a file has them: row-major, little-endian, piece by piece.</summary>
-internal static unsafe class TensorBytes
+internal static class TensorBytes
 {
     private const int Piece = 1 << 20;
 
@@ -21,6 +21,7 @@ internal static unsafe class TensorBytes
             tensor.Backend.Copy(source, copy);
             source = copy;
         }
+        byte[] bytes = new byte[Math.Min(Piece, source.Count) * dtype.Size()];
         Storage? buffer = source.DType == dtype ? null : staging.Rent(Math.Min(Piece, source.Count) * dtype.Size());
         for (long done = 0; done < source.Count; done += Piece)
         {
@@ -32,7 +33,9 @@ internal static unsafe class TensorBytes
                 tensor.Backend.Copy(piece, converted);
                 piece = converted;
             }
-            stream.Write(new ReadOnlySpan<byte>((byte*)piece.Storage.Pointer + piece.Layout.Offset * dtype.Size(), count * dtype.Size()));
+            Span<byte> read = bytes.AsSpan(0, count * dtype.Size());
+            tensor.Backend.Download(piece, read);
+            stream.Write(read);
         }
     }
 }

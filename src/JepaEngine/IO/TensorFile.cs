@@ -1,3 +1,4 @@
+using JepaEngine.Backends;
 using JepaEngine.Memory;
 using JepaEngine.Primitives;
 using JepaEngine.Tensors;
@@ -94,8 +95,7 @@ public abstract class TensorFile : IDisposable
         TensorEntry entry = Entry(name);
         Place place = entry.Place;
         int size = entry.DType.Size();
-        // Every device of today works on the host's memory.
-        if (size == place.ElementSize && place.Layout.IsContiguous && (!entry.DType.IsFloat() || entry.DType == scope.Device.Compute)
+        if (scope.Device.IsHost && size == place.ElementSize && place.Layout.IsContiguous && (!entry.DType.IsFloat() || entry.DType == scope.Device.Compute)
             && place.Source.Lend(out nint start) is { } loan)
         {
             start += (nint)place.First;
@@ -169,27 +169,41 @@ public abstract class TensorFile : IDisposable
         ? entry
         : throw new BadFileException(Path, $"it has no tensor '{name}'; nearest is '{Nearest.Of(name, entries.Keys)}'");
 
-    private static unsafe void Fill(TensorEntry entry, Tensor destination)
+    private static void Fill(TensorEntry entry, Tensor destination)
     {
         Place place = entry.Place;
         if (entry.Shape.Count == 0)
             return;
         if (entry.DType == destination.DType && place.ElementSize == entry.DType.Size() && place.Layout.IsContiguous && destination.Layout.IsContiguous)
         {
-            ReadBytes(place.Source, place.First, (byte*)destination.Operand.Storage.Pointer + destination.Layout.Offset * place.ElementSize,
-                entry.Shape.Count * place.ElementSize);
+            ReadElements(entry, entry.Shape.Count, destination.Operand, destination.Device);
             return;
         }
         using var staging = new TensorScope(destination.Device, "read");
         long elements = place.Span;
         Storage storage = staging.Rent(elements * entry.DType.Size());
-        ReadBytes(place.Source, place.First, (byte*)storage.Pointer, elements * place.ElementSize);
-        if (place.ElementSize < entry.DType.Size())
-            Widen((byte*)storage.Pointer, elements, place.ElementSize);
+        ReadElements(entry, elements, new Operand(storage, entry.DType, new Layout([])), destination.Device);
         Span<long> strides = stackalloc long[entry.Shape.Rank];
         for (int i = 0; i < strides.Length; i++)
             strides[i] = place.Layout.Stride(i);
         destination.Backend.Copy(new Operand(storage, entry.DType, new Layout(entry.Shape, strides, 0)), destination.Operand);
+    }
+
+    /// <summary>The first elements of a place, side by side into a device's memory from the operand's first element on.</summary>
+    private static unsafe void ReadElements(TensorEntry entry, long elements, in Operand destination, Device device)
+    {
+        Place place = entry.Place;
+        if (!device.IsHost)
+        {
+            using var host = new TensorScope(Device.Cpu, "on the way to a GPU");
+            var staged = new Operand(host.Rent(elements * entry.DType.Size()), entry.DType, new Layout([]));
+            ReadElements(entry, elements, staged, Device.Cpu);
+            Backend.For(device).Upload(staged.Address, elements * entry.DType.Size(), destination);
+            return;
+        }
+        ReadBytes(place.Source, place.First, (byte*)destination.Address, elements * place.ElementSize);
+        if (place.ElementSize < entry.DType.Size())
+            Widen((byte*)destination.Address, elements, place.ElementSize);
     }
 
     /// <summary>Spans have 31-bit lengths, tensors do not.</summary>

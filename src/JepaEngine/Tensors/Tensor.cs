@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
 using JepaEngine.Backends;
 using JepaEngine.Memory;
 using JepaEngine.Primitives;
@@ -99,14 +98,14 @@ public sealed class Tensor
         DType dtype = DTypes.Of<T>();
         if (dtype == DType && layout.IsContiguous)
         {
-            Backend.Download(Operand, MemoryMarshal.AsBytes(destination));
+            Backend.Download(Operand, destination);
             return;
         }
         using var staging = new TensorScope(Device, "read-back");
         Storage buffer = staging.Rent(Shape.Count * dtype.Size());
         var staged = new Operand(buffer, dtype, new Layout(Shape));
         Backend.Copy(Operand, staged);
-        Backend.Download(staged, MemoryMarshal.AsBytes(destination));
+        Backend.Download(staged, destination);
     }
 
     /// <summary>Overwrites all elements in row-major order, converting from <typeparamref name="T"/>.</summary>
@@ -118,13 +117,13 @@ public sealed class Tensor
         DType dtype = DTypes.Of<T>();
         if (dtype == DType && layout.IsContiguous)
         {
-            Backend.Upload(MemoryMarshal.AsBytes(source), Operand);
+            Backend.Upload(source, Operand);
             return;
         }
         using var staging = new TensorScope(Device, "upload");
         Storage buffer = staging.Rent(Shape.Count * dtype.Size());
         var staged = new Operand(buffer, dtype, new Layout(Shape));
-        Backend.Upload(MemoryMarshal.AsBytes(source), staged);
+        Backend.Upload(source, staged);
         Backend.Copy(staged, Operand);
     }
 

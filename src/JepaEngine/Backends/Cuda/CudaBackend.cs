@@ -10,6 +10,9 @@ namespace JepaEngine.Backends.Cuda;
 /// </summary>
 internal sealed unsafe partial class CudaBackend(CudaContext context) : Backend
 {
+    /// <summary>Spans have 31-bit lengths, tensors do not.</summary>
+    private const int MaxSpan = 1 << 30;
+
     private long bytesMoved;
 
     /// <summary>The driver's side.</summary>
@@ -26,17 +29,17 @@ internal sealed unsafe partial class CudaBackend(CudaContext context) : Backend
     public long BytesMoved => Interlocked.Read(ref bytesMoved);
 
     /// <inheritdoc/>
-    public override void Upload(ReadOnlySpan<byte> source, in Operand dst)
+    public override void Upload(nint source, long bytes, in Operand dst)
     {
-        if (!source.IsEmpty)
-            context.Upload(dst.Address, source);
+        for (long done = 0; done < bytes; done += MaxSpan)
+            context.Upload(dst.Address + (nint)done, new ReadOnlySpan<byte>((byte*)source + done, (int)Math.Min(MaxSpan, bytes - done)));
     }
 
     /// <inheritdoc/>
-    public override void Download(in Operand src, Span<byte> destination)
+    public override void Download(in Operand src, nint destination, long bytes)
     {
-        if (!destination.IsEmpty)
-            context.Download(src.Address, destination);
+        for (long done = 0; done < bytes; done += MaxSpan)
+            context.Download(src.Address + (nint)done, new Span<byte>((byte*)destination + done, (int)Math.Min(MaxSpan, bytes - done)));
     }
 
     /// <summary>Multiprocessors of the device.</summary>
