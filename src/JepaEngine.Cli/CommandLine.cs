@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Help;
 using System.Runtime.InteropServices;
+using JepaEngine.Cuda;
 using JepaEngine.IO;
 using JepaEngine.Memory;
 
@@ -81,7 +82,7 @@ internal static class CommandLine
     {
         UsageException => ExitCode.Usage,
         BadFileException => ExitCode.BadInput,
-        PlatformNotSupportedException => ExitCode.Device,
+        PlatformNotSupportedException or CudaException => ExitCode.Device,
         MemoryRefusedException or OutOfMemoryException => ExitCode.Memory,
         OperationCanceledException => ExitCode.Interrupted,
         // A full disk, a folder that may not be written: nothing half-written stays behind.

@@ -14,6 +14,7 @@ var root = new RootCommand("JepaEngine: trains, runs and plans with JEPA world m
     ClassifyCommand.Create(),
     ConvertCommand.Create(),
     ReportCommand.Create(),
+    ParityCommand.Create(),
     DoctorCommand.Create(),
 };
 return await CommandLine.RunAsync(root, args);

@@ -19,19 +19,21 @@ internal static class ClassifyCommand
         var clips = new ClipOptions();
         var input = new Argument<string>("INPUT") { Description = "Video or picture; all but PNG needs ffmpeg" };
         var top = new Option<int>("--top") { Description = "How many of the likeliest labels to show", DefaultValueFactory = _ => 5 };
+        var device = DeviceOption.Create();
         var json = CommonOptions.Json();
         Command command = CommandLine.Verb("classify", "Says what a video shows: the likeliest labels and their probabilities.",
-            "jepa classify facebook/vjepa2-vitl-fpc16-256-ssv2 clip.mp4 --top 3", [model.Model, input, top, .. clips.Options, json, .. model.Options]);
+            "jepa classify facebook/vjepa2-vitl-fpc16-256-ssv2 clip.mp4 --top 3", [model.Model, input, top, .. clips.Options, device, json, .. model.Options]);
         command.SetAction(async (parsed, cancellation) =>
         {
             var output = new Output(parsed.GetValue(json));
             int count = CommonOptions.Positive(parsed, top);
+            Device where = DeviceOption.Read(parsed, device);
             (ProbeConfig probe, ClassScore[] scores) = await Interruptible.Run(() =>
             {
                 using ModelFile file = model.Open(parsed);
                 if (file.Config.Probe is null)
                     throw new BadFileException(file.File.Path, "it has no classifier; put one of Meta's evaluations on top (--probe FILE)");
-                return (file.Config.Probe, Classify(file, clips.Read(parsed, parsed.GetValue(input)!, file), count, output));
+                return (file.Config.Probe, Classify(file, clips.Read(parsed, parsed.GetValue(input)!, file), count, where, output));
             }, cancellation);
             foreach (IGrouping<string, ClassScore> head in scores.GroupBy(score => score.Head))
                 Show(head, probe, output);
@@ -40,11 +42,11 @@ internal static class ClassifyCommand
         return command;
     }
 
-    private static ClassScore[] Classify(ModelFile file, Clip clip, int top, Output output)
+    private static ClassScore[] Classify(ModelFile file, Clip clip, int top, Device device, Output output)
     {
         output.Line($"{ModelName.Of(file.Config)} looks at {clip.Path}: {clip} ...");
         var clock = Stopwatch.StartNew();
-        using JepaModel model = file.Load(Device.Cpu);
+        using JepaModel model = file.Load(device);
         using var scope = new TensorScope(model.Device, "classify");
         ClassScore[] scores = ClassScore.Top(file.Config.Probe!, model.Probe!.Forward(clip.Encode(model, clip.Read(), scope)), top);
         output.Line($"It took {clock.Elapsed.TotalSeconds:0.0} s.");

@@ -17,18 +17,19 @@ internal static class DemoCommand
         var seed = new Option<ulong>("--seed") { Description = "Seed of data and training" };
         var steps = new Option<int>("--steps") { Description = "Training steps", DefaultValueFactory = _ => TrainOptions.Demo.Steps };
         var episodes = new Option<int>("--episodes") { Description = "Episodes to play", DefaultValueFactory = _ => 200 };
+        var device = DeviceOption.Create();
         var json = CommonOptions.Json();
         Command command = CommandLine.Verb("demo", "Learns TwoRoom from pixels, plans in it, and writes a report to look at. No GPU, no network.",
-            "jepa demo --out runs/demo", folder, seed, steps, episodes, json);
+            "jepa demo --out runs/demo", folder, seed, steps, episodes, device, json);
         command.SetAction((parsed, cancellation) => Task.FromResult(Run(new RunFolder(parsed.GetValue(folder)!), parsed.GetValue(seed),
-            CommonOptions.Positive(parsed, steps), CommonOptions.Positive(parsed, episodes), new Output(parsed.GetValue(json)), cancellation)));
+            CommonOptions.Positive(parsed, steps), CommonOptions.Positive(parsed, episodes), DeviceOption.Read(parsed, device), new Output(parsed.GetValue(json)),
+            cancellation)));
         return command;
     }
 
-    private static int Run(RunFolder folder, ulong seed, int steps, int episodes, Output output, CancellationToken cancellation)
+    private static int Run(RunFolder folder, ulong seed, int steps, int episodes, Device device, Output output, CancellationToken cancellation)
     {
         var config = RunConfig.Demo with { Train = TrainOptions.Demo with { Seed = seed, Steps = steps } };
-        Device device = Device.Cpu;
         var stages = new Stages(folder, config, output);
         using var model = new LeWorldModel(config.Model);
         model.Allocate(device, seed);

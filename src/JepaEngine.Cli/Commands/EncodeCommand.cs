@@ -22,10 +22,11 @@ internal static class EncodeCommand
         var input = new Argument<string>("INPUT") { Description = "Picture or video; all but PNG needs ffmpeg" };
         var to = new Option<string>("--out") { Description = "File for the features, .safetensors or .npy", DefaultValueFactory = _ => "features.safetensors" };
         var pca = new Option<string?>("--pca") { Description = "PNG that shows the features' first three principal components below the frames" };
+        var device = DeviceOption.Create();
         var json = CommonOptions.Json();
         Command command = CommandLine.Verb("encode", "Encodes a picture or video to features [N, D], one row a patch.",
             "jepa encode facebook/vjepa2-vitl-fpc64-256 clip.mp4 --frames 16 --pca clip.png",
-            [model.Model, input, to, pca, .. clips.Options, json, .. model.Options]);
+            [model.Model, input, to, pca, .. clips.Options, device, json, .. model.Options]);
         command.SetAction(async (parsed, cancellation) =>
         {
             var output = new Output(parsed.GetValue(json));
@@ -37,11 +38,12 @@ internal static class EncodeCommand
                 string ending => throw new UsageException($"--out ends with '{ending}'; it ends with .safetensors or .npy"),
             };
             bool draws = parsed.GetValue(pca) is not null;
+            Device where = DeviceOption.Read(parsed, device);
             var clock = Stopwatch.StartNew();
             (TensorScope scope, Clip clip, JepaConfig config, Tensor features, Picture? sheet) = await Interruptible.Run(() =>
             {
                 using ModelFile file = model.Open(parsed);
-                return Encode(file, clips.Read(parsed, parsed.GetValue(input)!, file), draws, output);
+                return Encode(file, clips.Read(parsed, parsed.GetValue(input)!, file), draws, where, output);
             }, cancellation);
             using (scope)
             {
@@ -70,11 +72,11 @@ internal static class EncodeCommand
     }
 
     private static (TensorScope Scope, Clip Clip, JepaConfig Config, Tensor Features, Picture? Sheet) Encode(
-        ModelFile file, Clip clip, bool draws, Output output)
+        ModelFile file, Clip clip, bool draws, Device device, Output output)
     {
         output.Line($"{ModelName.Of(file.Config)} encodes {clip.Path}: {clip} ...");
         Picture[] frames = clip.Read();
-        using JepaModel model = file.Load(Device.Cpu);
+        using JepaModel model = file.Load(device);
         var scope = new TensorScope(model.Device, "encode");
         Tensor features = clip.Encode(model, frames, scope).Select(0, 0);
         TokenGrid grid = clip.Grid;

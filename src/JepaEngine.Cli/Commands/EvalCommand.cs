@@ -18,15 +18,16 @@ internal static class EvalCommand
         var episodes = new Option<int>("--episodes") { Description = "Episodes to play", DefaultValueFactory = _ => 200 };
         var budget = new Option<int>("--budget") { Description = "Environment steps of an episode", DefaultValueFactory = _ => 100 };
         var seed = new Option<ulong>("--seed") { Description = "Seed of starts, goals and planning", DefaultValueFactory = _ => 1 };
+        var device = DeviceOption.Create();
         var json = CommonOptions.Json();
         Command command = CommandLine.Verb("eval", "Plans to goal pictures in closed loop, beside a random policy and the expert on the same episodes.",
-            "jepa eval runs/demo --episodes 200", folder, episodes, budget, seed, json);
+            "jepa eval runs/demo --episodes 200", folder, episodes, budget, seed, device, json);
         command.SetAction((parsed, cancellation) =>
         {
             var run = new RunFolder(parsed.GetValue(folder)!);
             var output = new Output(parsed.GetValue(json));
             RunConfig config = RunConfig.Read(run.Config);
-            using LeWorldModel model = LeWorldModelCheckpoint.Load(run.Model, Device.Cpu);
+            using LeWorldModel model = LeWorldModelCheckpoint.Load(run.Model, DeviceOption.Read(parsed, device));
             var options = new ClosedLoopOptions
             {
                 Episodes = CommonOptions.Positive(parsed, episodes),

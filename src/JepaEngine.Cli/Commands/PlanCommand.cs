@@ -20,18 +20,19 @@ internal static class PlanCommand
         var start = new Option<string>("--start") { Description = "Start x,y in pixels of the 224-pixel scene", DefaultValueFactory = _ => "50,180" };
         var goal = new Option<string>("--goal") { Description = "Goal x,y", DefaultValueFactory = _ => "170,180" };
         var seed = new Option<ulong>("--seed") { Description = "Seed of the search" };
+        var device = DeviceOption.Create();
         var json = CommonOptions.Json();
         Command command = CommandLine.Verb("plan", "Plans once from a start to a goal seen as pictures, and carries the whole plan out without replanning.",
-            "jepa plan runs/demo --start 50,180 --goal 170,180", folder, start, goal, seed, json);
+            "jepa plan runs/demo --start 50,180 --goal 170,180", folder, start, goal, seed, device, json);
         command.SetAction(parsed => Run(new RunFolder(parsed.GetValue(folder)!), Point(parsed.GetValue(start)!, "--start"),
-            Point(parsed.GetValue(goal)!, "--goal"), parsed.GetValue(seed), new Output(parsed.GetValue(json))));
+            Point(parsed.GetValue(goal)!, "--goal"), parsed.GetValue(seed), DeviceOption.Read(parsed, device), new Output(parsed.GetValue(json))));
         return command;
     }
 
-    private static int Run(RunFolder folder, float[] start, float[] goal, ulong seed, Output output)
+    private static int Run(RunFolder folder, float[] start, float[] goal, ulong seed, Device device, Output output)
     {
         RunConfig config = RunConfig.Read(folder.Config);
-        using LeWorldModel model = LeWorldModelCheckpoint.Load(folder.Model, Device.Cpu);
+        using LeWorldModel model = LeWorldModelCheckpoint.Load(folder.Model, device);
         var planner = new LatentPlanner(model, config.Planner);
         var world = new TwoRoom(config.Model.ImageSize);
         byte[] frames = new byte[2 * world.Height * world.Width * 3];

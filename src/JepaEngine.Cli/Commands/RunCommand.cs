@@ -20,21 +20,23 @@ internal static class RunCommand
         var inputs = new Option<string>("--inputs") { Description = "File of the inputs: safetensors, npz", Required = true };
         var outputs = new Option<string>("--outputs") { Description = "Safetensors file for the outputs", Required = true };
         var limit = MemoryOption.Create();
+        var device = DeviceOption.Create();
         var json = CommonOptions.Json();
         Command command = CommandLine.Verb("run",
             "Runs a model from named tensors to named tensors. Floats are taken as they are (normalised), masks are int64 ids.",
             "jepa run facebook/vjepa2-vitl-fpc64-256 --inputs in.safetensors --outputs out.safetensors",
-            [model.Model, inputs, outputs, limit, json, .. model.Options]);
+            [model.Model, inputs, outputs, limit, device, json, .. model.Options]);
         command.SetAction(async (parsed, cancellation) =>
         {
             var output = new Output(parsed.GetValue(json));
             string path = model.Path(parsed), from = parsed.GetValue(inputs)!, to = parsed.GetValue(outputs)!;
             LoadOptions options = model.Read(parsed);
             long? most = MemoryOption.Read(parsed, limit);
+            Device where = DeviceOption.Read(parsed, device);
             var clock = Stopwatch.StartNew();
             (TensorScope scope, IReadOnlyList<(string Name, Tensor Tensor)> results) =
                 await Interruptible.Run(
-                    () => LeWorldModelCheckpoint.Holds(path) ? RunLeWorldModel(path, options, from) : RunModel(path, options, from, most), cancellation);
+                    () => LeWorldModelCheckpoint.Holds(path) ? RunLeWorldModel(path, options, from, where) : RunModel(path, options, from, most, where), cancellation);
             using (scope)
             {
                 Safetensors.Write(to, results);
@@ -46,10 +48,10 @@ internal static class RunCommand
     }
 
     private static (TensorScope Scope, IReadOnlyList<(string Name, Tensor Tensor)> Results) RunModel(
-        string path, LoadOptions options, string inputs, long? limit)
+        string path, LoadOptions options, string inputs, long? limit, Device device)
     {
         using ModelFile file = ModelFile.Open(path, options);
-        (TensorScope scope, Dictionary<string, Tensor> given) = Read(inputs);
+        (TensorScope scope, Dictionary<string, Tensor> given) = Read(inputs, device);
         foreach (Tensor pixels in given.Values.Where(tensor => tensor.Shape.Rank >= 4))
         {
             (int clips, TokenGrid grid) = Clip.Cost(file.Config, pixels.Shape.Rank == 5 ? pixels.Shape[1] : 1, pixels.Shape[^2], pixels.Shape[^1]);
@@ -59,18 +61,18 @@ internal static class RunCommand
         return (scope, ModelRunner.Run(model, given));
     }
 
-    private static (TensorScope Scope, IReadOnlyList<(string Name, Tensor Tensor)> Results) RunLeWorldModel(string path, LoadOptions options, string inputs)
+    private static (TensorScope Scope, IReadOnlyList<(string Name, Tensor Tensor)> Results) RunLeWorldModel(string path, LoadOptions options, string inputs, Device device)
     {
         ModelOptions.RequireNone(options);
-        using LeWorldModel model = LeWorldModelCheckpoint.Load(path, Device.Cpu);
-        (TensorScope scope, Dictionary<string, Tensor> given) = Read(inputs);
+        using LeWorldModel model = LeWorldModelCheckpoint.Load(path, device);
+        (TensorScope scope, Dictionary<string, Tensor> given) = Read(inputs, device);
         return (scope, LeWorldModelRunner.Run(model, given));
     }
 
-    private static (TensorScope Scope, Dictionary<string, Tensor> Given) Read(string inputs)
+    private static (TensorScope Scope, Dictionary<string, Tensor> Given) Read(string inputs, Device device)
     {
         using TensorFile file = TensorFile.Open(inputs);
-        var scope = new TensorScope(Device.Cpu, "run");
+        var scope = new TensorScope(device, "run");
         return (scope, file.Entries.Keys.ToDictionary(name => name, name => file.Load(name, scope)));
     }
 

@@ -21,9 +21,10 @@ internal static class TrainCommand
         var batch = new Option<int?>("--batch") { Description = "Windows a step, instead of the configuration's" };
         var seed = new Option<ulong?>("--seed") { Description = "Seed, instead of the configuration's" };
         var resume = new Option<bool>("--resume") { Description = "Go on where the run in RUN stopped" };
+        var device = DeviceOption.Create();
         var json = CommonOptions.Json();
         Command command = CommandLine.Verb("train", "Trains a LeWorldModel on recorded episodes. Ctrl-C saves and exits with 7.",
-            "jepa train runs/mine --config demo --steps 400", folder, config, data, steps, batch, seed, resume, json);
+            "jepa train runs/mine --config demo --steps 400", folder, config, data, steps, batch, seed, resume, device, json);
         command.SetAction((parsed, cancellation) =>
         {
             var run = new RunFolder(parsed.GetValue(folder)!);
@@ -39,7 +40,8 @@ internal static class TrainCommand
                     Seed = parsed.GetValue(seed) ?? train.Seed,
                 },
             };
-            return Task.FromResult(Run(run, chosen, parsed.GetValue(data), goesOn, new Output(parsed.GetValue(json)), cancellation));
+            return Task.FromResult(Run(run, chosen, parsed.GetValue(data), goesOn, DeviceOption.Read(parsed, device), new Output(parsed.GetValue(json)),
+                cancellation));
         });
         return command;
     }
@@ -61,10 +63,9 @@ internal static class TrainCommand
         }
     }
 
-    private static int Run(RunFolder folder, RunConfig config, string? data, bool resume, Output output, CancellationToken cancellation)
+    private static int Run(RunFolder folder, RunConfig config, string? data, bool resume, Device device, Output output, CancellationToken cancellation)
     {
         config.Train.Validate(config.Model.History);
-        Device device = Device.Cpu;
         var stages = new Stages(folder, config, output);
         if (data is null && !File.Exists(folder.Episodes))
             stages.Record();

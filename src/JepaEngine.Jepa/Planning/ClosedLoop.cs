@@ -41,7 +41,8 @@ public static class ClosedLoop
 {
     /// <summary>
     /// Plays with a world model's planner. Each core plays episodes of its own on a one-thread copy of the model: a plan is thousands of small kernels,
-    /// which gain more from a core's own cache than from a second core. Results do not depend on the number of cores.
+    /// which gain more from a core's own cache than from a second core. Results do not depend on the number of cores. On a GPU one episode is played
+    /// after another, by the model itself.
     /// </summary>
     /// <param name="model">A trained model.</param>
     /// <param name="planner">How it plans.</param>
@@ -53,15 +54,14 @@ public static class ClosedLoop
     public static EpisodeResult[] Play(LeWorldModel model, LatentPlannerOptions planner, Func<IEnvironment> createEnvironment,
         ClosedLoopOptions options, Action<EpisodeResult>? progress = null, CancellationToken cancellation = default)
     {
-        using var copy = new LeWorldModel(model.Config);
-        copy.Allocate(model.Device with { Threads = 1 });
-        Ema.Copy(copy, model);
+        using LeWorldModel? copy = model.Device.IsHost ? OneThreadCopy(model) : null;
+        LeWorldModel played = copy ?? model;
         var results = new EpisodeResult[options.Episodes];
         var reporting = new Lock();
-        int next = -1, cores = Math.Min(CpuIsas.ThreadsFromEnvironment(), options.Episodes);
+        int next = -1, cores = copy is null ? 1 : Math.Min(CpuIsas.ThreadsFromEnvironment(), options.Episodes);
         Parallel.For(0, cores, new ParallelOptions { MaxDegreeOfParallelism = cores, CancellationToken = cancellation }, _ =>
         {
-            var player = new Player(new LatentPlanner(copy, planner), copy.Device, createEnvironment(), options);
+            var player = new Player(new LatentPlanner(played, planner), played.Device, createEnvironment(), options);
             int episode;
             while ((episode = Interlocked.Increment(ref next)) < options.Episodes)
             {
@@ -96,6 +96,14 @@ public static class ClosedLoop
             results[episode] = new EpisodeResult(episode, task, success, [.. path], []);
         }
         return results;
+    }
+
+    private static LeWorldModel OneThreadCopy(LeWorldModel model)
+    {
+        var copy = new LeWorldModel(model.Config);
+        copy.Allocate(model.Device with { Threads = 1 });
+        Ema.Copy(copy, model);
+        return copy;
     }
 
     /// <summary>Plays one episode after another.</summary>

@@ -9,13 +9,15 @@ namespace JepaEngine.Ops;
 /// <param name="Operation">The operation.</param>
 /// <param name="Sample">How it was called.</param>
 /// <param name="Output">"y", "d" and an input's name for its gradient, or an input's name for what the operation left in it.</param>
+/// <param name="Shape">Its lengths.</param>
+/// <param name="DType">What the device stores it in.</param>
 /// <param name="Error">
 /// The largest absolute error, relative to the largest number of the oracle's tensor (where that is all 0, to 10); infinite where shapes
 /// or NaNs differ.
 /// </param>
 /// <param name="Allowed">Twice the same of the straightforward implementation, plus the operation's floor.</param>
 /// <param name="BadIndex">Row-major number of the first element that exceeds what is allowed; −1 where none does.</param>
-public sealed record ParityResult(string Operation, string Sample, string Output, double Error, double Allowed, long BadIndex)
+public sealed record ParityResult(string Operation, string Sample, string Output, Shape Shape, DType DType, double Error, double Allowed, long BadIndex)
 {
     /// <summary>Whether all elements agree.</summary>
     public bool Passed => BadIndex < 0;
@@ -47,7 +49,7 @@ public static class Parity
             Output straightforward = actual[i].DType == DType.BF16 ? Rounded(plain[i]) : plain[i];
             double allowed = 2 * Compare(output, straightforward, double.PositiveInfinity).Error + op.Floor;
             (double error, long bad) = Compare(output, actual[i], allowed);
-            return new ParityResult(op.Name, sample.Name, output.Name, error, allowed, bad);
+            return new ParityResult(op.Name, sample.Name, output.Name, output.Shape, actual[i].DType, error, allowed, bad);
         })];
     }
 

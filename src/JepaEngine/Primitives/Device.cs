@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace JepaEngine.Primitives;
 
 /// <summary>What kind of processor a device is.</summary>
@@ -60,12 +62,34 @@ public readonly record struct Device(DeviceKind Kind, DType Compute, CpuIsa Isa 
     /// <summary>Whether its memory is the processor's own, which pointers of the host reach.</summary>
     public bool IsHost => Kind is DeviceKind.Cpu or DeviceKind.Reference;
 
-    /// <summary>As <c>cpu</c>, <c>reference (F64)</c> or <c>cuda:0 (BF16)</c>.</summary>
+    /// <summary>As <c>cpu</c>, <c>reference (F64)</c>, <c>cuda:0</c> or <c>cuda:0:bf16</c>.</summary>
     public override string ToString() => Kind switch
     {
         DeviceKind.Cpu => "cpu" + (Isa == CpuIsa.Auto ? "" : $":{Isa}") + (Threads == 0 ? "" : $":{Threads}"),
-        DeviceKind.Cuda => $"cuda:{Index} ({Compute})",
-        DeviceKind.Simulator => $"sim ({Compute})",
+        DeviceKind.Cuda => $"cuda:{Index}{Tier}",
+        DeviceKind.Simulator => $"sim{Tier}",
         _ => $"reference ({Compute})",
     };
+
+    private string Tier => Compute == DType.BF16 ? ":bf16" : "";
+
+    /// <summary>The device of a name: <c>cpu</c>, <c>sim</c>, <c>cuda</c> or <c>cuda:N</c>; with <c>:bf16</c> a GPU's bf16 tier.</summary>
+    /// <returns>False where no device is called so.</returns>
+    public static bool TryParse(string text, out Device device)
+    {
+        string name = text.ToLowerInvariant(), plain = name.EndsWith(":bf16", StringComparison.Ordinal) ? name[..^5] : name;
+        Device? found = plain switch
+        {
+            "cpu" when plain == name => Cpu,
+            "sim" => Simulator,
+            "cuda" => Cuda(),
+            _ when plain.StartsWith("cuda:", StringComparison.Ordinal) && int.TryParse(plain.AsSpan(5), NumberStyles.None, CultureInfo.InvariantCulture, out int index) =>
+                Cuda(index),
+            _ => null,
+        };
+        device = found.GetValueOrDefault();
+        if (plain != name)
+            device = device.InBFloat16;
+        return found is not null;
+    }
 }

@@ -1,0 +1,20 @@
+using System.CommandLine;
+using JepaEngine.Primitives;
+
+namespace JepaEngine.Cli.Commands;
+
+/// <summary>The option <c>--device</c>.</summary>
+internal static class DeviceOption
+{
+    public static Option<string> Create() => new("--device")
+    {
+        Description = "cpu, cuda:N (an NVIDIA GPU) or sim (the GPU's kernels in a simulator, slow); cuda:N:bf16 for the bf16 tier",
+        DefaultValueFactory = _ => "cpu",
+    };
+
+    /// <summary>The device that was named.</summary>
+    /// <exception cref="UsageException">There is none of that name.</exception>
+    public static Device Read(ParseResult parsed, Option<string> option) => Device.TryParse(parsed.GetValue(option)!, out Device device)
+        ? device
+        : throw new UsageException($"--device is '{parsed.GetValue(option)}'; it is cpu, cuda:N, cuda:N:bf16, sim or sim:bf16");
+}
