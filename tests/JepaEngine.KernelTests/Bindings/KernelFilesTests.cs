@@ -4,9 +4,9 @@ namespace JepaEngine.KernelTests.Bindings;
 
 public sealed class KernelFilesTests : IDisposable
 {
-    private readonly string folder = Directory.CreateTempSubdirectory("jepa-test-").FullName;
+    private readonly TemporaryFolder folder = new();
 
-    public void Dispose() => Directory.Delete(folder, recursive: true);
+    public void Dispose() => folder.Dispose();
 
     [Fact]
     public void EmbeddedFilesAreNamedByTheirPathBelowKernels()
@@ -18,37 +18,30 @@ public sealed class KernelFilesTests : IDisposable
     [Fact]
     public void AFilesClosureIsAllItIncludesOnce()
     {
-        Write("a.cu", "#include \"b.cuh\"\n#include \"c.cuh\"\n#include <math.h>\n#include \"elsewhere.h\"\n");
-        Write("include/b.cuh", "#include \"c.cuh\"\n");
-        Write("include/c.cuh", "// c\n");
-        Assert.Equal(["a.cu", "b.cuh", "c.cuh"], KernelFiles.In(folder).Closure("a.cu", ["include"]).Select(file => file.Name));
+        folder.Write("a.cu", "#include \"b.cuh\"\n#include \"c.cuh\"\n#include <math.h>\n#include \"elsewhere.h\"\n");
+        folder.Write("include/b.cuh", "#include \"c.cuh\"\n");
+        folder.Write("include/c.cuh", "// c\n");
+        Assert.Equal(["a.cu", "b.cuh", "c.cuh"], KernelFiles.In(folder.Path).Closure("a.cu", ["include"]).Select(file => file.Name));
     }
 
     [Fact]
     public void AnIncludedFilesChangeChangesTheHash()
     {
-        Write("a.cu", "#include \"b.cuh\"\n");
-        Write("include/b.cuh", "// 1\n");
-        KernelFiles files = KernelFiles.In(folder);
+        folder.Write("a.cu", "#include \"b.cuh\"\n");
+        folder.Write("include/b.cuh", "// 1\n");
+        KernelFiles files = KernelFiles.In(folder.Path);
         string before = files.Hash("a.cu", ["include"]);
         Assert.Equal(before, files.Hash("a.cu", ["include"]));
-        Write("include/b.cuh", "// 2\n");
+        folder.Write("include/b.cuh", "// 2\n");
         Assert.NotEqual(before, files.Hash("a.cu", ["include"]));
     }
 
     [Fact]
     public void AMissingFileIsNamedWithWhereItWasLookedFor()
     {
-        var missing = Assert.Throws<FileNotFoundException>(() => KernelFiles.In(folder).Read("none.cu"));
+        var missing = Assert.Throws<FileNotFoundException>(() => KernelFiles.In(folder.Path).Read("none.cu"));
         Assert.Contains("none.cu", missing.Message, StringComparison.Ordinal);
-        Assert.Contains(folder, missing.Message, StringComparison.Ordinal);
-        Assert.Contains(KernelFiles.Variable, Assert.Throws<DirectoryNotFoundException>(() => KernelFiles.In(folder + "-none")).Message, StringComparison.Ordinal);
-    }
-
-    private void Write(string path, string text)
-    {
-        string file = Path.Combine(folder, path);
-        Directory.CreateDirectory(Path.GetDirectoryName(file)!);
-        File.WriteAllText(file, text);
+        Assert.Contains(folder.Path, missing.Message, StringComparison.Ordinal);
+        Assert.Contains(KernelFiles.Variable, Assert.Throws<DirectoryNotFoundException>(() => KernelFiles.In(folder.Path + "-none")).Message, StringComparison.Ordinal);
     }
 }

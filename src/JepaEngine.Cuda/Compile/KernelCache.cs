@@ -1,0 +1,117 @@
+using System.Buffers.Binary;
+using System.Security.Cryptography;
+using System.Text;
+
+namespace JepaEngine.Cuda;
+
+/// <summary>
+/// A compiler whose images are kept in a folder, one file each: SHA-256 of what follows, the log's length, the log, the image. A file's name holds the SHA-256
+/// of all that decides its content: the sources with their includes, the options, the architecture, the compiler. What cannot be read or written is compiled anew
+/// and noticed once.
+/// </summary>
+internal sealed class KernelCache(IKernelCompiler compiler, string? folder, Action<string> notice) : IKernelCompiler
+{
+    /// <summary>Names the folder, which is otherwise the user's own for local application data.</summary>
+    public const string Variable = "JEPA_CACHE";
+
+    private const int HeaderBytes = SHA256.HashSizeInBytes + sizeof(int);
+
+    private bool writeFailed;
+
+    public string Identity => compiler.Identity;
+
+    public IReadOnlyList<string> IncludeFolders => compiler.IncludeFolders;
+
+    /// <summary>Where images are kept; null where the user has no such folder.</summary>
+    public static string? DefaultFolder()
+    {
+        string root = Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } named ? named : Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData);
+        return root.Length == 0 ? null : Path.Combine(Path.GetFullPath(root), "JepaEngine", "kernels");
+    }
+
+    /// <summary>What is wrong with a cache in this folder; null where it can be written.</summary>
+    public static string? Fault(string? folder)
+    {
+        if (folder is null)
+            return $"this user has no folder for application data: every start compiles its kernels; name a folder in {Variable}";
+        try
+        {
+            Directory.CreateDirectory(folder);
+            string probe = Path.Combine(folder, $"probe-{Guid.NewGuid():N}");
+            File.WriteAllBytes(probe, []);
+            File.Delete(probe);
+            return null;
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            return $"{folder} cannot be written ({fault.Message}): every start compiles its kernels; name another folder in {Variable}";
+        }
+    }
+
+    public CompiledKernel Compile(KernelSource source, KernelFiles files)
+    {
+        if (folder is null)
+            return compiler.Compile(source, files);
+        string path = Path.Combine(folder, $"{source.File}-{Key(source, files)}");
+        if (Read(path) is { } kept)
+            return kept;
+        CompiledKernel made = compiler.Compile(source, files);
+        Write(path, made);
+        return made;
+    }
+
+    /// <summary>The file an image is kept in.</summary>
+    internal string FileOf(KernelSource source, KernelFiles files) => Path.Combine(folder!, $"{source.File}-{Key(source, files)}");
+
+    private string Key(KernelSource source, KernelFiles files)
+    {
+        string all = $"{compiler.Identity}\n{string.Join(' ', source.Defines)}\n{files.Hash(source.Path, compiler.IncludeFolders)}";
+        return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(all)));
+    }
+
+    private CompiledKernel? Read(string path)
+    {
+        if (!File.Exists(path))
+            return null;
+        try
+        {
+            byte[] bytes = File.ReadAllBytes(path);
+            if (bytes.Length >= HeaderBytes && SHA256.HashData(bytes.AsSpan(SHA256.HashSizeInBytes)).AsSpan().SequenceEqual(bytes.AsSpan(0, SHA256.HashSizeInBytes)))
+            {
+                int log = BinaryPrimitives.ReadInt32LittleEndian(bytes.AsSpan(SHA256.HashSizeInBytes));
+                return new(bytes[(HeaderBytes + log)..], Encoding.UTF8.GetString(bytes, HeaderBytes, log));
+            }
+            notice($"the kernel cache holds a damaged file, {path}: it is compiled anew");
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            notice($"the kernel cache cannot be read: {fault.Message}");
+        }
+        return null;
+    }
+
+    private void Write(string path, CompiledKernel made)
+    {
+        string unfinished = $"{path}.{Guid.NewGuid():N}";
+        try
+        {
+            Directory.CreateDirectory(folder!);
+            byte[] log = Encoding.UTF8.GetBytes(made.Log);
+            byte[] bytes = new byte[HeaderBytes + log.Length + made.Image.Length];
+            BinaryPrimitives.WriteInt32LittleEndian(bytes.AsSpan(SHA256.HashSizeInBytes), log.Length);
+            log.CopyTo(bytes, HeaderBytes);
+            made.Image.CopyTo(bytes, HeaderBytes + log.Length);
+            SHA256.HashData(bytes.AsSpan(SHA256.HashSizeInBytes), bytes);
+            File.WriteAllBytes(unfinished, bytes);
+            File.Move(unfinished, path, overwrite: true);
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            if (!writeFailed)
+                notice($"the kernel cache cannot be written: {fault.Message} Kernels are compiled at every start; name another folder in {Variable}");
+            writeFailed = true;
+            if (File.Exists(unfinished))
+                File.Delete(unfinished);
+        }
+    }
+}

@@ -1,0 +1,33 @@
+namespace JepaEngine.Cuda;
+
+/// <summary>Compiles kernels with NVRTC to a cubin of one architecture.</summary>
+internal sealed class NvrtcCompiler : IKernelCompiler
+{
+    // Functions without an annotation are the device's; the assembler reports registers and spills in the log.
+    private static readonly string[] Options = ["--std=c++17", "-default-device", "--extra-device-vectorization", "--ptxas-options=-v"];
+
+    private readonly NvrtcLibrary library;
+    private readonly string architecture;
+
+    /// <param name="library">The compiler.</param>
+    /// <param name="architecture">As <c>sm_80</c> or <c>sm_90a</c>.</param>
+    public NvrtcCompiler(NvrtcLibrary library, string architecture)
+    {
+        this.library = library;
+        this.architecture = architecture;
+        Identity = $"nvrtc {library.Version} {architecture} {string.Join(' ', Options)}";
+    }
+
+    public string Identity { get; }
+
+    public IReadOnlyList<string> IncludeFolders { get; } = ["include"];
+
+    public CompiledKernel Compile(KernelSource source, KernelFiles files)
+    {
+        string[] options = [$"--gpu-architecture={architecture}", .. Options, .. source.Defines];
+        byte[]? image = library.Compile(files.Closure(source.Path, IncludeFolders), options, out string log);
+        return image is null
+            ? throw new CudaException($"kernels/{source.Path} ({source}, {architecture}, {files.Description}) does not compile:\n{log.Trim()}", api: "nvrtcCompileProgram", kernel: source.ToString())
+            : new(image, log);
+    }
+}
