@@ -1,0 +1,86 @@
+namespace JepaEngine.Cuda;
+
+// Memory of the device. Addresses are CUdeviceptr.
+public sealed unsafe partial class CudaContext
+{
+    private readonly StagingRing staging;
+
+    /// <summary>Bytes of the device's memory that are free, and all there are.</summary>
+    public (long Free, long Total) MemoryInfo
+    {
+        get
+        {
+            EnterOrThrow();
+            nuint free, total;
+            Call(Driver.MemGetInfo(&free, &total), "cuMemGetInfo");
+            return ((long)free, (long)total);
+        }
+    }
+
+    /// <summary>Takes memory, aligned to 256 bytes, which what is in the stream from now on may use. Where the device has no memory pools, this waits for it.</summary>
+    /// <param name="bytes">More than 0.</param>
+    /// <exception cref="CudaException">There is not enough; the message says how much there is.</exception>
+    public nint Allocate(long bytes)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(bytes);
+        EnterOrThrow();
+        if (IsCapturing)
+            throw new CudaException($"Allocate of {bytes:N0} bytes failed with CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED; {Mend(CudaResult.CaptureUnsupported)}", CudaResult.CaptureUnsupported, "cuMemAlloc");
+        nint pointer;
+        if (hasPools)
+            Call(Driver.MemAllocAsync(&pointer, (nuint)bytes, Stream.Handle), "cuMemAllocAsync", detail: $" for {bytes:N0} bytes");
+        else
+            Call(Driver.MemAlloc(&pointer, (nuint)bytes), "cuMemAlloc", detail: $" for {bytes:N0} bytes");
+        return pointer;
+    }
+
+    /// <summary>Gives memory back once what is in the stream has run. Does nothing on a lost device, whose memory is gone.</summary>
+    public void Free(nint pointer)
+    {
+        if (pointer == 0 || lost is not null || !Enter())
+            return;
+        if (hasPools)
+            Call(Driver.MemFreeAsync(pointer, Stream.Handle), "cuMemFreeAsync");
+        else
+            Call(Driver.MemFree(pointer), "cuMemFree");
+    }
+
+    /// <summary>Copies to the device. The source may be reused on return; the copy runs in the stream.</summary>
+    /// <exception cref="CudaException">While recording: each launch of the graph would copy what the staging memory holds by then.</exception>
+    public void Upload(nint destination, ReadOnlySpan<byte> source)
+    {
+        EnterOrThrow();
+        RefuseWhileCapturing("Upload");
+        staging.Upload(destination, source);
+    }
+
+    /// <summary>Waits for all that is in the stream, then copies from the device.</summary>
+    public void Download(nint source, Span<byte> destination)
+    {
+        EnterOrThrow();
+        RefuseWhileCapturing("Download");
+        staging.Download(source, destination);
+    }
+
+    /// <summary>Copies within the device, in the stream.</summary>
+    public void Copy(nint destination, nint source, long bytes)
+    {
+        EnterOrThrow();
+        if (bytes != 0)
+            Call(Driver.MemcpyDtoDAsync(destination, source, (nuint)bytes, Stream.Handle), "cuMemcpyDtoDAsync", detail: $" for {bytes:N0} bytes");
+    }
+
+    /// <summary>Sets every byte, in the stream.</summary>
+    public void Fill(nint destination, byte value, long bytes)
+    {
+        EnterOrThrow();
+        if (bytes != 0)
+            Call(Driver.MemsetD8Async(destination, value, (nuint)bytes, Stream.Handle), "cuMemsetD8Async", detail: $" for {bytes:N0} bytes");
+    }
+
+    private void RefuseWhileCapturing(string what)
+    {
+        if (IsCapturing)
+            throw new CudaException($"{what} failed with CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED; {Mend(CudaResult.CaptureUnsupported)}", CudaResult.CaptureUnsupported, what);
+    }
+}
