@@ -1,0 +1,67 @@
+using System.Runtime.InteropServices;
+using JepaEngine.Memory;
+using JepaEngine.Primitives;
+
+namespace JepaEngine.Backends.Cuda;
+
+internal sealed unsafe partial class CudaBackend
+{
+    /// <summary>Parameters of a thread.</summary>
+    private const int AdamWPack = 4;
+
+    private static readonly Kernel AdamWForward = new("optimizer", "adamw_step", Threads: 256);
+    private static readonly Kernel EmaForward = new("optimizer", "ema_step", Threads: 256);
+
+    [StructLayout(LayoutKind.Sequential)]
+    private struct AdamWArgs
+    {
+        public nint Parameter, Master, Gradient, Moment1, Moment2, Average, AverageCopy;
+        public long Count;
+        public float GradientScale, Gain1, Gain2, Beta2, Epsilon, RootScale, Decay, Rate, AverageGain;
+        public int Pack;
+    }
+
+    [StructLayout(LayoutKind.Sequential)]
+    private struct EmaArgs
+    {
+        public nint Average, Value;
+        public long Count;
+        public float Gain;
+        public int Pack;
+    }
+
+    /// <inheritdoc/>
+    public override void AdamW(in AdamWArena arena, in AdamWStep step)
+    {
+        Operand parameter = arena.Parameter;
+        if (parameter.Count == 0)
+            return;
+        double correction1 = 1 - Math.Pow(step.Beta1, step.Step), correction2 = 1 - Math.Pow(step.Beta2, step.Step);
+        var args = new AdamWArgs
+        {
+            Parameter = parameter.Address, Master = (arena.Master ?? parameter).Address, Gradient = arena.Gradient.Address,
+            Moment1 = arena.Moment1.Address, Moment2 = arena.Moment2.Address,
+            Average = arena.Average?.Address ?? 0, AverageCopy = arena.AverageCopy?.Address ?? 0, Count = parameter.Count,
+            GradientScale = (float)step.GradientScale, Gain1 = (float)(1 - step.Beta1), Gain2 = (float)(1 - step.Beta2),
+            Beta2 = (float)step.Beta2, Epsilon = (float)step.Epsilon, RootScale = (float)(1 / Math.Sqrt(correction2)),
+            Decay = (float)(1 - step.LearningRate * step.WeightDecay), Rate = (float)(-step.LearningRate / correction1),
+            AverageGain = (float)(1 - step.AverageDecay),
+        };
+        nint reals = args.Parameter | args.Gradient | args.AverageCopy, floats = args.Master | args.Moment1 | args.Moment2 | args.Average;
+        args.Pack = reals % (AdamWPack * parameter.DType.Size()) == 0 && floats % (AdamWPack * sizeof(float)) == 0 ? AdamWPack : 1;
+        long bytes = parameter.DType.Size() + 6 * sizeof(float) + (arena.Master is null ? 0 : parameter.DType.Size())
+            + (arena.Average is null ? 0 : 2 * sizeof(float)) + (arena.AverageCopy is null ? 0 : parameter.DType.Size());
+        Launch(AdamWForward, parameter.DType, new Grid(CeilDiv(CeilDiv(args.Count, AdamWPack), AdamWForward.Threads)), args, args.Count * bytes);
+    }
+
+    /// <inheritdoc/>
+    public override void Ema(in Operand average, in Operand value, double decay)
+    {
+        if (average.Count == 0)
+            return;
+        int most = WideBytes / average.DType.Size();
+        var args = new EmaArgs { Average = average.Address, Value = value.Address, Count = average.Count, Gain = (float)(1 - decay) };
+        args.Pack = (args.Average | args.Value) % WideBytes == 0 ? most : 1;
+        Launch(EmaForward, average.DType, new Grid(CeilDiv(CeilDiv(args.Count, most), EmaForward.Threads)), args, 3 * args.Count * average.DType.Size());
+    }
+}
