@@ -1,0 +1,43 @@
+// Tiles of bf16 matrices in shared memory: how they are copied there and how a warp takes the operands of mma from them. A tile lies as
+// the matrix does in memory; which way round it is read is decided when it is read, so no matrix is ever transposed.
+#pragma once
+#include "reduce.cuh"
+
+// Bytes from a tile's start to a chunk of 16 bytes, where a row has CHUNKS of them. Chunks change places within a row so that the same
+// chunk of eight neighbouring rows, which ldmatrix reads at once, lies in eight different quarters of 32 banks. It holds for every CHUNKS.
+template <int CHUNKS> DEVICE u32 chunk_offset(u32 row, u32 chunk) {
+  constexpr u32 places = CHUNKS % 8 == 0 ? 8 : CHUNKS % 4 == 0 ? 4 : CHUNKS % 2 == 0 ? 2 : 1;
+  return (row * CHUNKS + (chunk ^ row / (8 / places) % places)) * 16;
+}
+
+// Starts to copy a tile of ROWS rows of CHUNKS chunks from a matrix whose rows are `stride` elements apart, by all THREADS of the block.
+// It holds `rows` rows of `columns` elements from `from` on; what lies beyond becomes 0. Rows begin at multiples of 16 bytes.
+template <int ROWS, int CHUNKS, int THREADS> DEVICE void copy_tile(u32 tile, const bf16* from, i64 stride, i64 rows, i64 columns) {
+  static_assert(ROWS * CHUNKS % THREADS == 0, "every thread copies equally many chunks");
+#pragma unroll
+  for (int i = 0; i < ROWS * CHUNKS / THREADS; i++) {
+    const u32 at = i * THREADS + threadIdx.x, row = at / CHUNKS, chunk = at % CHUNKS;
+    const i64 held = row < rows ? smaller<i64>(columns - 8 * (i64)chunk, 8) : 0;
+    copy_async16(tile + chunk_offset<CHUNKS>(row, chunk), held > 0 ? from + row * stride + chunk * 8 : from, held > 0 ? 2 * (u32)held : 0);
+  }
+}
+
+// The left operand of mma, rows m.. and columns k.. (multiples of 16), from a tile whose rows run along k (it lies as [m][k]) or, if not,
+// along m (as [k][m]).
+template <bool ALONG_K, int CHUNKS> DEVICE void load_left(u32 (&a)[4], u32 tile, u32 m, u32 k) {
+  const u32 lane = lane_id();
+  if constexpr (ALONG_K) ldmatrix(a, tile + chunk_offset<CHUNKS>(m + lane % 16, k / 8 ^ lane / 16));
+  else ldmatrix_transposed(a, tile + chunk_offset<CHUNKS>(k + lane / 16 * 8 + lane % 8, m / 8 ^ lane / 8 % 2));
+}
+
+// The right operands of two mma, rows k.. and columns n.. (multiples of 16): b[0], b[1] of the first eight columns and b[2], b[3] of the
+// second, from a tile whose rows run along k (it lies as [n][k]) or, if not, along n (as [k][n]).
+template <bool ALONG_K, int CHUNKS> DEVICE void load_right(u32 (&b)[4], u32 tile, u32 n, u32 k) {
+  const u32 lane = lane_id();
+  if constexpr (ALONG_K) ldmatrix(b, tile + chunk_offset<CHUNKS>(n + lane / 16 * 8 + lane % 8, k / 8 ^ lane / 8 % 2));
+  else ldmatrix_transposed(b, tile + chunk_offset<CHUNKS>(k + lane % 16, n / 8 ^ lane / 16));
+}
+
+// Of the sums c of mma this lane holds c[0], c[1] at (sum_row, sum_column) and the column after, c[2], c[3] eight rows below.
+DEVICE int sum_row() { return lane_id() / 4; }
+DEVICE int sum_column() { return lane_id() % 4 * 2; }
