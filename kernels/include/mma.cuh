@@ -12,13 +12,17 @@ template <int CHUNKS> DEVICE u32 chunk_offset(u32 row, u32 chunk) {
 
 // Starts to copy a tile of ROWS rows of CHUNKS chunks from a matrix whose rows are `stride` elements apart, by all THREADS of the block.
 // It holds `rows` rows of `columns` elements from `from` on; what lies beyond becomes 0. Rows begin at multiples of 16 bytes.
-template <int ROWS, int CHUNKS, int THREADS> DEVICE void copy_tile(u32 tile, const bf16* from, i64 stride, i64 rows, i64 columns) {
-  static_assert(ROWS * CHUNKS % THREADS == 0, "every thread copies equally many chunks");
+template <int ROWS, int CHUNKS, int THREADS> DEVICE void copy_tile(u32 tile, const bf16* from, i64 stride, i32 rows, i32 columns) {
+  constexpr int together = THREADS / CHUNKS;
+  const i32 row = threadIdx.x / CHUNKS, chunk = threadIdx.x % CHUNKS;
+  if (THREADS % CHUNKS != 0 && row >= together) return;
+  const i32 held = 2 * larger(smaller(columns - 8 * chunk, 8), 0);
+  const bf16* p = from + row * stride + chunk * 8;
 #pragma unroll
-  for (int i = 0; i < ROWS * CHUNKS / THREADS; i++) {
-    const u32 at = i * THREADS + threadIdx.x, row = at / CHUNKS, chunk = at % CHUNKS;
-    const i64 held = row < rows ? smaller<i64>(columns - 8 * (i64)chunk, 8) : 0;
-    copy_async16(tile + chunk_offset<CHUNKS>(row, chunk), held > 0 ? from + row * stride + chunk * 8 : from, held > 0 ? 2 * (u32)held : 0);
+  for (int i = 0; i < ROWS; i += together, p += together * stride) {
+    if (ROWS % together != 0 && row + i >= ROWS) return;
+    const i32 bytes = row + i < rows ? held : 0;
+    copy_async16(tile + chunk_offset<CHUNKS>(row + i, chunk), bytes > 0 ? p : from, bytes);
   }
 }
 

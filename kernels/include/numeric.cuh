@@ -22,7 +22,14 @@ template <class T, int N> struct alignas(sizeof(T) * N) Pack {
   DEVICE const T& operator[](int i) const { return v[i]; }
 };
 
-// REAL is the tier a module is compiled for: -DREAL=float or -DREAL=bf16. The widest access takes WIDE elements.
+// REAL is the tier a module is compiled for: -DREAL=float or -DREAL=bf16. The preprocessor sees BF16_TIER as 1 in the latter, else as 0.
+#define TIER_float 0
+#define TIER_bf16 1
+#define TIER_OF(real) TIER_##real
+#define TIER(real) TIER_OF(real)
+#define BF16_TIER TIER(REAL)
+
+// The widest access takes so many elements.
 template <class T> constexpr int wide = 16 / sizeof(T);
 
 template <class T> DEVICE T smaller(T a, T b) { return a < b ? a : b; }
