@@ -60,5 +60,5 @@ internal sealed class CudaMemory(CudaContext context) : MemorySource
     public override void Free(nint pointer) => context.Free(pointer);
 
     /// <inheritdoc/>
-    public override string Describe() => $", {context.FreeMemory() >> 20} of {context.Info.MemoryBytes >> 20} MiB free on {context.Info.Name}";
+    public override string Describe() => $", {context.MemoryInfo.Free >> 20} of {context.MemoryInfo.Total >> 20} MiB free on {context.Info.Name}";
 }

@@ -46,7 +46,7 @@ internal sealed unsafe partial class CudaBackend(CudaContext context) : Backend
     private int Multiprocessors => context.Info.Multiprocessors;
 
     /// <summary>Device memory for the length of a call. What is launched next on the stream may have it again.</summary>
-    private Scratch Rent(long bytes) => new(Allocator.For(context.Info.IsSimulated ? Device.Simulator : Device.Cuda(context.Info.Index)), bytes);
+    private Scratch Rent(long bytes) => new(Allocator.For(context.Info.IsSimulated ? Device.Simulator : Device.Cuda(context.Ordinal)), bytes);
 
     /// <summary>Launches a kernel.</summary>
     /// <param name="kernel">Which, and how.</param>
