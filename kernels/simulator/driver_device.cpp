@@ -137,6 +137,11 @@ EXPORT int cuCtxGetCurrent(void** context) {
   *context = current_context;
   return SUCCESS;
 }
+EXPORT int cuCtxGetDevice(int* device) {
+  ENTER("cuCtxGetDevice");
+  *device = 0;
+  return current_context != nullptr ? SUCCESS : INVALID_CONTEXT;
+}
 EXPORT int cuCtxSynchronize() {
   ENTER_SYNCHRONISING("cuCtxSynchronize");
   return SUCCESS;

@@ -1,12 +1,53 @@
+using System.Security.Cryptography;
+using System.Text;
+
 namespace JepaEngine.Cuda;
 
-/// <summary>The simulator as the bindings see it: a library that exports the driver's functions, and a compiler for the kernels it runs.</summary>
+/// <summary>The CUDA simulator: a library with the driver's interface, made of <c>kernels/simulator</c> by the system's C++ compiler when it is first needed.</summary>
 internal static class Simulator
 {
-    /// <summary>The path of <c>libjepa_simulator.so</c>, built at first need from the embedded sources.</summary>
-    /// <exception cref="CudaException">There is no C++ compiler; the message says what to install.</exception>
-    public static string Library() => throw new CudaException("the simulator is not built into this version");
+    private static readonly string[] Options = ["-std=c++20", "-O2", "-g1", "-fPIC", "-shared", "-fvisibility=hidden", "-fno-exceptions", "-ffp-contract=off", .. HostCompiler.Processor];
+    private static readonly Lock Building = new();
+
+    /// <summary>The path of <c>libjepa_simulator.so</c>, which is built once for each state of its sources, its options and the compiler.</summary>
+    /// <exception cref="CudaException">There is no C++ compiler (the message says what to install), or it reports errors.</exception>
+    /// <exception cref="IOException">The folder it is kept in cannot be written.</exception>
+    public static string Library()
+    {
+        HostCompiler compiler = HostCompiler.Find();
+        KernelFiles files = KernelFiles.Default;
+        (string Name, string Text)[] sources = [.. files.Names().Where(IsSource).Order(StringComparer.Ordinal).Select(name => (name, files.Read(name)))];
+        string folder = KernelCache.DefaultFolder() ?? Path.Combine(Path.GetTempPath(), "JepaEngine", "kernels");
+        string library = Path.Combine(folder, $"libjepa_simulator-{Hash(compiler, sources)}.so");
+        lock (Building)
+            if (!File.Exists(library))
+                Build(compiler, sources, library);
+        return library;
+    }
 
     /// <summary>Makes a shared library of a kernel file.</summary>
-    public static IKernelCompiler Compiler() => throw new CudaException("the simulator is not built into this version");
+    /// <exception cref="CudaException">There is no C++ compiler; the message says what to install.</exception>
+    public static IKernelCompiler Compiler() => new SimulatorCompiler(HostCompiler.Find(), KernelFiles.Default);
+
+    private static bool IsSource(string name) =>
+        name.StartsWith("simulator/", StringComparison.Ordinal) && (name.EndsWith(".cpp", StringComparison.Ordinal) || name.EndsWith(".h", StringComparison.Ordinal)) || name == "include/numeric.cuh";
+
+    private static string Hash(HostCompiler compiler, (string Name, string Text)[] sources)
+    {
+        string all = $"{compiler.Version}\n{string.Join(' ', Options)}\n{string.Join('\0', sources.Select(source => $"{source.Name}\0{source.Text}"))}";
+        return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(all)))[..16];
+    }
+
+    private static void Build(HostCompiler compiler, (string Name, string Text)[] sources, string library)
+    {
+        using var folder = new BuildFolder();
+        foreach ((string name, string text) in sources)
+            folder.Write(name, text);
+        Directory.CreateDirectory(Path.GetDirectoryName(library)!);
+        string unfinished = $"{library}.{Guid.NewGuid():N}";
+        IEnumerable<string> units = sources.Where(source => source.Name.EndsWith(".cpp", StringComparison.Ordinal)).Select(source => folder.File(source.Name));
+        if (!compiler.Run([.. Options, "-o", unfinished, .. units, "-lm", "-ldl"], out string log))
+            throw new CudaException($"the CUDA simulator does not compile with {compiler.Version}:\n{log.Replace(folder.Path + "/", "").Trim()}");
+        File.Move(unfinished, library, overwrite: true);
+    }
 }
