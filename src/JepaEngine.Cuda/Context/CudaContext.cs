@@ -89,8 +89,7 @@ public sealed unsafe partial class CudaContext : IDisposable
     {
         var driver = new CudaDriver(CudaLibraries.Driver(Simulator.Library()));
         if (!driver.IsComplete)
-            throw new CudaException($"the simulator cannot be used:
-{string.Join('\n', driver.File.Lines())}");
+            throw new CudaException($"the simulator cannot be used:\n{string.Join('\n', driver.File.Lines())}");
         driver.Check(driver.Init(0), "cuInit");
         return new(driver, 0, null, 0, KernelFiles.Default, _ => Simulator.Compiler());
     }
