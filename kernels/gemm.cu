@@ -20,8 +20,8 @@ struct GemmArgs {
   float* partials;  // [parts][batch][M][partial_row], or null where K is not cut
   i64 a_row, a_column, a_batch, b_row, b_column, b_batch, partial_row, batch;
   i32 m, n, k;
-  i32 depth, parts;            // K of a part, a multiple of the tile's; parts = ceil(k / depth)
-  i32 a_vector, b_vector;      // product_fma: four neighbouring elements are one aligned access
+  i32 depth, parts;  // K of a part, a multiple of the tile's; parts = ceil(k / depth)
+  i32 vector;        // product_fma: four neighbours of an operand are one aligned access
 };
 
 // Which tile of which product a block computes, and over which part of K.
@@ -233,8 +233,8 @@ template <int M, int N> DEVICE void product_fma(const GemmArgs& g) {
   Left left;
   Right right;
   auto load = [&](i32 k) {
-    left.load(a + k * g.a_column, a_along_k ? g.a_row : g.a_column, a_along_k, g.a_vector, g.m - at.m, at.end - k);
-    right.load(b + k * g.b_row, b_along_k ? g.b_column : g.b_row, b_along_k, g.b_vector, g.n - at.n, at.end - k);
+    left.load(a + k * g.a_column, a_along_k ? g.a_row : g.a_column, a_along_k, g.vector, g.m - at.m, at.end - k);
+    right.load(b + k * g.b_row, b_along_k ? g.b_column : g.b_row, b_along_k, g.vector, g.n - at.n, at.end - k);
   };
   auto store = [&](float* tile) {
     left.store(tile, a_along_k);
