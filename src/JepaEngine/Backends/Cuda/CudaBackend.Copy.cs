@@ -85,7 +85,7 @@ internal sealed unsafe partial class CudaBackend
         args = new TransposeArgs { SrcColumn = nest.Stride(0, 0), DstRow = nest.Stride(1, 1), Columns = nest.Length(0), Rows = nest.Length(1), Size = size };
         for (int axis = 0; axis < 2; axis++)
         {
-            nest.SetLength(axis, (uint)CeilDiv(nest.Length(axis), TransposeTile));
+            nest.SetLength(axis, CeilDiv(nest.Length(axis), TransposeTile));
             for (int operand = 0; operand < 2; operand++)
                 nest.Stride(operand, axis) *= TransposeTile;
         }

@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using JepaEngine.Memory;
 using JepaEngine.Primitives;
@@ -9,6 +10,31 @@ internal sealed unsafe partial class CudaBackend
 {
     /// <summary>Bytes of the widest access.</summary>
     private const int WideBytes = 16;
+
+    /// <summary>Divides what is below 2³¹: q = (hi(n · multiplier) + n) >> shift (Granlund and Montgomery, PLDI 1994).</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    private readonly struct Divisor
+    {
+        private readonly uint value, multiplier, shift;
+
+        /// <summary>Divides by this.</summary>
+        public Divisor(long value)
+        {
+            this.value = (uint)value;
+            shift = 32 - (uint)BitOperations.LeadingZeroCount((uint)value - 1);
+            multiplier = (uint)((((1UL << (int)shift) - (uint)value) << 32) / (uint)value + 1);
+        }
+
+        /// <summary>What it divides by.</summary>
+        public int Value => (int)value;
+    }
+
+    /// <summary>One divisor an axis.</summary>
+    [InlineArray(Shape.MaxRank)]
+    private struct Divisors
+    {
+        private Divisor first;
+    }
 
     /// <summary>
     /// The loops over up to four operands of equal shape and any layouts, the destination last, as kernels/include/nest.cuh reads them: axes ordered by the
@@ -22,7 +48,7 @@ internal sealed unsafe partial class CudaBackend
         private fixed long pointers[MaxOperands];
         private fixed long strides[MaxOperands * Shape.MaxRank];
         private long count;
-        private fixed uint lengths[Shape.MaxRank * 3];
+        private Divisors lengths;
         private int rank;
         private int pack;
 
@@ -71,7 +97,7 @@ internal sealed unsafe partial class CudaBackend
             if (count / pack > int.MaxValue)
                 throw new NotSupportedException($"{count} elements with gaps are more than a kernel counts; take them in parts of {int.MaxValue}");
             for (int axis = 0; axis < rank; axis++)
-                SetLength(axis, (uint)length[axis]);
+                SetLength(axis, length[axis]);
         }
 
         /// <summary>Axes of the loops.</summary>
@@ -86,24 +112,16 @@ internal sealed unsafe partial class CudaBackend
         /// <summary>An operand's step along an axis, in elements.</summary>
         public ref long Stride(int operand, int axis) => ref strides[operand * Shape.MaxRank + axis];
 
-        /// <summary>The length of an axis of several.</summary>
-        public readonly int Length(int axis) => (int)lengths[3 * axis];
+        /// <summary>The length of an axis of several, in packs.</summary>
+        public readonly int Length(int axis) => lengths[axis].Value;
 
-        /// <summary>Sets an axis' length, and what divides by it: q = (hi(n · multiplier) + n) >> shift for n below 2³¹ (Granlund and Montgomery, PLDI 1994).</summary>
-        public void SetLength(int axis, uint length)
-        {
-            int shift = 32 - BitOperations.LeadingZeroCount(length - 1);
-            lengths[3 * axis] = length;
-            lengths[3 * axis + 1] = (uint)((((1UL << shift) - length) << 32) / length + 1);
-            lengths[3 * axis + 2] = (uint)shift;
-        }
+        /// <summary>Sets it.</summary>
+        public void SetLength(int axis, long length) => lengths[axis] = new Divisor(length);
 
         /// <summary>Exchanges two axes.</summary>
         public void Swap(int axis1, int axis2)
         {
-            uint length = lengths[3 * axis1];
-            SetLength(axis1, lengths[3 * axis2]);
-            SetLength(axis2, length);
+            (lengths[axis1], lengths[axis2]) = (lengths[axis2], lengths[axis1]);
             for (int k = 0; k < MaxOperands; k++)
                 (Stride(k, axis1), Stride(k, axis2)) = (Stride(k, axis2), Stride(k, axis1));
         }
