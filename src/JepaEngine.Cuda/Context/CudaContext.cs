@@ -85,13 +85,15 @@ public sealed unsafe partial class CudaContext : IDisposable
 
     /// <summary>Opens the simulator: a device that runs the same kernels on the processor and checks every access. Built by the system's C++ compiler at first need.</summary>
     /// <exception cref="CudaException">There is no C++ compiler, or the simulator does not build.</exception>
-    public static CudaContext OpenSimulator()
+    public static CudaContext OpenSimulator() => OpenSimulator(KernelFiles.Default);
+
+    internal static CudaContext OpenSimulator(KernelFiles files)
     {
         var driver = new CudaDriver(CudaLibraries.Driver(Simulator.Library()));
         if (!driver.IsComplete)
             throw new CudaException($"the simulator cannot be used:\n{string.Join('\n', driver.File.Lines())}");
         driver.Check(driver.Init(0), "cuInit");
-        return new(driver, 0, null, 0, KernelFiles.Default, _ => Simulator.Compiler());
+        return new(driver, 0, null, 0, files, _ => Simulator.Compiler());
     }
 
     /// <summary>Uses a context and a stream of the host's, which stay the host's.</summary>
