@@ -4,6 +4,11 @@
 // to cover the latency of memory.
 #include "ptx.cuh"
 
+// The host's AdamWStep: kernels read a step's numbers from memory, so that a recorded launch serves every step.
+struct AdamWStep {
+  double learning_rate, beta1, beta2, epsilon, weight_decay, correction1, correction2, clip_norm, average_decay;
+};
+
 struct AdamWArgs {
   REAL* parameter;  // bf16: the master's rounded copy
   float* master;    // f32: the parameter itself
@@ -11,16 +16,27 @@ struct AdamWArgs {
   float *moment1, *moment2;
   float* average;  // or null
   REAL* average_copy;
+  const AdamWStep* step;
+  const double* squared_norm;
   i64 count;
-  float gradient_scale, gain1, gain2, beta2, epsilon, root_scale, decay, rate, average_gain;
   i32 pack;  // 4 where all are aligned to as many elements, else 1
+};
+
+// A step's numbers as its elements use them, with the corrections of the moments' bias in the rate and in root_scale.
+struct Gains {
+  float gradient_scale, gain1, gain2, beta2, epsilon, root_scale, decay, rate, average_gain;
+  DEVICE Gains(const AdamWStep& s, double squared_norm)
+      : gradient_scale(fminf(1, (float)s.clip_norm / (sqrtf((float)squared_norm) + 1e-6f))),
+        gain1((float)(1 - s.beta1)), gain2((float)(1 - s.beta2)), beta2((float)s.beta2), epsilon((float)s.epsilon),
+        root_scale(1 / sqrtf((float)s.correction2)), decay((float)(1 - s.learning_rate * s.weight_decay)),
+        rate(-(float)s.learning_rate / (float)s.correction1), average_gain((float)(1 - s.average_decay)) {}
 };
 
 // As a step towards the value: an average that has arrived stays.
 DEVICE float approach(float average, float value, float gain) { return fmaf(gain, value - average, average); }
 
-// As CpuBackend.AdamW, with the corrections of the moments' bias in the rate and in root_scale.
-DEVICE float step(const AdamWArgs& a, float p, float gradient, float& m, float& v) {
+// As CpuBackend.AdamW.
+DEVICE float step(const Gains& a, float p, float gradient, float& m, float& v) {
   float g = gradient * a.gradient_scale;
   m = approach(m, g, a.gain1);
   v = fmaf(g * a.gain2, g, v * a.beta2);
@@ -37,12 +53,12 @@ template <int N> DEVICE void store_rounded(REAL* p, const Pack<float, N>& value)
   }
 }
 
-template <int N> DEVICE void step(const AdamWArgs& a, i64 i) {
+template <int N> DEVICE void step(const AdamWArgs& a, const Gains& gains, i64 i) {
   typedef Pack<float, N> Floats;
   Pack<REAL, N> gradient = *(const Pack<REAL, N>*)(a.gradient + i);
   Floats p = *(const Floats*)(a.master + i), m = *(const Floats*)(a.moment1 + i), v = *(const Floats*)(a.moment2 + i);
 #pragma unroll
-  for (int j = 0; j < N; j++) p[j] = step(a, p[j], to_float(gradient[j]), m[j], v[j]);
+  for (int j = 0; j < N; j++) p[j] = step(gains, p[j], to_float(gradient[j]), m[j], v[j]);
   *(Floats*)(a.moment1 + i) = m;
   *(Floats*)(a.moment2 + i) = v;
   *(Floats*)(a.master + i) = p;
@@ -50,15 +66,19 @@ template <int N> DEVICE void step(const AdamWArgs& a, i64 i) {
   if (a.average == nullptr) return;
   Floats average = *(const Floats*)(a.average + i);
 #pragma unroll
-  for (int j = 0; j < N; j++) average[j] = approach(average[j], p[j], a.average_gain);
+  for (int j = 0; j < N; j++) average[j] = approach(average[j], p[j], gains.average_gain);
   *(Floats*)(a.average + i) = average;
   store_rounded(a.average_copy + i, average);
 }
 
+// A gradient that is not finite moves nothing.
 DEVICE void adamw_kernel(const AdamWArgs& a) {
+  double squared_norm = *a.squared_norm;
+  if (squared_norm - squared_norm != 0) return;
+  Gains gains(*a.step, squared_norm);
   i64 i = 4 * ((i64)blockIdx.x * blockDim.x + threadIdx.x);
-  if (a.pack == 4 && i + 4 <= a.count) return step<4>(a, i);
-  for (i64 end = smaller(i + 4, a.count); i < end; i++) step<1>(a, i);
+  if (a.pack == 4 && i + 4 <= a.count) return step<4>(a, gains, i);
+  for (i64 end = smaller(i + 4, a.count); i < end; i++) step<1>(a, gains, i);
 }
 
 struct EmaArgs {

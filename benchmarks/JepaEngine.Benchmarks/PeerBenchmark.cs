@@ -77,7 +77,10 @@ internal static class PeerBenchmark
         yield return ("adamw 10M", device =>
         {
             Tensor p = Random(device, 10_000_000), g = Random(device, 10_000_000), m = Random(device, 10_000_000), v = Random(device, 10_000_000);
-            return _ => Backend.For(device).AdamW(new AdamWArena(p.Operand, g.Operand, m.Operand, v.Operand), new AdamWStep(1e-4, 0.9, 0.999, 1e-8, 1e-3, 10, 1));
+            var numbers = new TensorScope(device, "numbers");
+            Tensor step = numbers.Empty([AdamWStep.Length], DType.F64), norm = numbers.Full([], 1, DType.F64);
+            Backend.For(device).Upload<AdamWStep>([AdamWStep.Of(10, 1e-4, 0.9, 0.999, 1e-8, 1e-3)], step.Operand);
+            return _ => Backend.For(device).AdamW(new AdamWArena(p.Operand, g.Operand, m.Operand, v.Operand, norm.Operand), step.Operand);
         });
         foreach ((int rows, int inner, int outer) in ((int, int, int)[])[(784, 384, 384), (1568, 1536, 384), (1024, 1024, 1024)])
         {

@@ -3,6 +3,7 @@ using JepaEngine.Backends;
 using JepaEngine.Backends.Cpu;
 using JepaEngine.Memory;
 using JepaEngine.Primitives;
+using JepaEngine.Tensors;
 
 namespace JepaEngine.Benchmarks;
 
@@ -46,7 +47,8 @@ internal static class RowsBenchmark
         Operand row = Fresh(Width)[0], sum = row with { Layout = new Layout([1, Width]) },
             dweight = Fresh(Width)[0], dbias = Fresh(Width)[0];
         Operand mean = Fresh(Rows)[0], rstd = Fresh(Rows)[0], one = Fresh(1)[0];
-        var step = new AdamWStep(1e-4, 0.9, 0.999, 1e-8, 0.01, 10, 1);
+        Operand step = scope.Empty([AdamWStep.Length], DType.F64).Operand, norm = scope.Full([], 1, DType.F64).Operand;
+        backend.Upload<AdamWStep>([AdamWStep.Of(10, 1e-4, 0.9, 0.999, 1e-8, 0.01)], step);
         long hidden = (long)Rows * Hidden * sizeof(float), narrow = (long)Rows * Width * sizeof(float),
             flat = (long)Parameters * sizeof(float);
 
@@ -59,8 +61,8 @@ internal static class RowsBenchmark
             ("GELU gradient", 3 * hidden, i => backend.UnaryGrad(UnaryOp.Gelu, from.At(i), to.At(i), to.At(i))),
             ("Add", 3 * hidden, i => backend.Binary(BinaryOp.Add, from.At(i), from.At(i + 1), to.At(i))),
             ("Sum of rows", narrow, i => backend.Sum(x.At(i), 1, sum)),
-            ("SumOfSquares", flat, i => backend.SumOfSquares(p.At(i))),
-            ("AdamW", 7 * flat, i => backend.AdamW(new AdamWArena(p.At(i), g.At(i), m.At(i), v.At(i)), step)),
+            ("SumOfSquares", flat, i => backend.SumOfSquares(p.At(i), norm)),
+            ("AdamW", 7 * flat, i => backend.AdamW(new AdamWArena(p.At(i), g.At(i), m.At(i), v.At(i), norm), step)),
             ("Ema", 3 * flat, i => backend.Ema(p.At(i), g.At(i), 0.99)),
             ("RandomNormal", narrow, i => backend.RandomNormal(x.At(i), new PhiloxKey(1), 0, 1)),
             ("Dropout", 2 * narrow, i => backend.Dropout(x.At(i), 0.1, new PhiloxKey(1), y.At(i))),

@@ -27,7 +27,7 @@ internal static class ParityCommand
     private static int Run(Device device, OpCase[] operations, Output output)
     {
         output.Line($"{Backend.For(device).Description}, {device.Compute}");
-        output.Line($"{"operation",-18} {"sample",-38} {"worst",-14} {"dtype",-5} {"error",8} {"allowed",8} {"bad index",10}");
+        output.Line($"{"operation",-18} {"sample",-38} {"worst tensor",-24} {"dtype",-5} {"error",8} {"allowed",8} {"bad index",10}");
         int failures = 0, checks = 0;
         foreach (OpCase op in operations)
         {
@@ -39,7 +39,7 @@ internal static class ParityCommand
                 // Of a sample's tensors the one that used most of what it is allowed.
                 ParityResult worst = results.MaxBy(result => result.Error / result.Allowed)!;
                 string bad = worst.Passed ? "" : worst.BadIndex.ToString();
-                output.Line($"{op.Name,-18} {sample.Name,-38} {worst.Output + " " + worst.Shape,-14} {worst.DType,-5} {worst.Error,8:0.0E+0} {worst.Allowed,8:0.0E+0} {bad,10}"
+                output.Line($"{op.Name,-18} {sample.Name,-38} {worst.Output + " " + worst.Shape,-24} {worst.DType,-5} {worst.Error,8:0.0E+0} {worst.Allowed,8:0.0E+0} {bad,10}"
                     .TrimEnd());
                 foreach (ParityResult result in results)
                     output.Record(Record(device, result).ToJsonString());

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Runtime.InteropServices;
 using JepaEngine.Backends.Cpu;
 using JepaEngine.Backends.Cuda;
 using JepaEngine.Backends.Reference;
@@ -101,17 +102,31 @@ public sealed record PixelTransform(float[] Scale, float[] Shift)
     }
 }
 
-/// <summary>The numbers of one AdamW step (decoupled weight decay, as PyTorch's AdamW).</summary>
+/// <summary>The numbers of one AdamW step (decoupled weight decay, as PyTorch's AdamW), as they lie in memory: kernels read them from the device.</summary>
 /// <param name="LearningRate">Step size.</param>
 /// <param name="Beta1">Decay of the first moment.</param>
 /// <param name="Beta2">Decay of the second moment.</param>
 /// <param name="Epsilon">Added to √v̂.</param>
 /// <param name="WeightDecay">p loses LearningRate · WeightDecay of itself.</param>
-/// <param name="Step">1 for the first step: corrects the moments' bias.</param>
-/// <param name="GradientScale">Multiplied into the gradient first: what the clip of the global norm leaves.</param>
+/// <param name="Correction1">1 − Beta1^step: corrects the first moment's bias.</param>
+/// <param name="Correction2">1 − Beta2^step.</param>
+/// <param name="ClipNorm">The gradient is scaled down to this global norm.</param>
 /// <param name="AverageDecay">What the arena's average keeps of itself.</param>
-public readonly record struct AdamWStep(
-    double LearningRate, double Beta1, double Beta2, double Epsilon, double WeightDecay, long Step, double GradientScale, double AverageDecay = 0);
+[StructLayout(LayoutKind.Sequential)]
+public readonly record struct AdamWStep(double LearningRate, double Beta1, double Beta2, double Epsilon, double WeightDecay,
+    double Correction1, double Correction2, double ClipNorm, double AverageDecay)
+{
+    /// <summary>How many F64 it is in memory.</summary>
+    public const int Length = 9;
+
+    /// <summary>The numbers of a step, of which the first is 1.</summary>
+    public static AdamWStep Of(long step, double learningRate, double beta1, double beta2, double epsilon, double weightDecay,
+        double clipNorm = double.PositiveInfinity, double averageDecay = 0) =>
+        new(learningRate, beta1, beta2, epsilon, weightDecay, 1 - Math.Pow(beta1, step), 1 - Math.Pow(beta2, step), clipNorm, averageDecay);
+
+    /// <summary>What the gradient is multiplied by: PyTorch's clip_grad_norm_ adds 1e-6 to the norm it divides by.</summary>
+    public double GradientScale(double squaredNorm) => Math.Min(1, ClipNorm / (Math.Sqrt(squaredNorm) + 1e-6));
+}
 
 /// <summary>
 /// What an AdamW step reads and writes: flat vectors of one length. Moments, master and average are in the dtype of statistics.
@@ -120,7 +135,8 @@ public readonly record struct AdamWStep(
 /// <param name="Gradient">In the parameters' dtype.</param>
 /// <param name="Moment1">First moments.</param>
 /// <param name="Moment2">Second moments.</param>
-public readonly record struct AdamWArena(Operand Parameter, Operand Gradient, Operand Moment1, Operand Moment2)
+/// <param name="SquaredNorm">F64 scalar: the sum of squares of the gradient of which this may be a part. Where it is not finite nothing moves.</param>
+public readonly record struct AdamWArena(Operand Parameter, Operand Gradient, Operand Moment1, Operand Moment2, Operand SquaredNorm)
 {
     /// <summary>The parameters proper; null where the parameters are in that dtype themselves.</summary>
     public Operand? Master { get; init; }
@@ -320,12 +336,12 @@ public abstract class Backend
 
     // Optimiser ------------------------------------------------------------------------------------------------------------------
 
-    /// <summary>One AdamW step over an arena, in place.</summary>
-    public abstract void AdamW(in AdamWArena arena, in AdamWStep step);
+    /// <summary>One AdamW step over an arena, in place; step: F64 [<see cref="AdamWStep.Length"/>], an <see cref="AdamWStep"/> in the device's memory.</summary>
+    public abstract void AdamW(in AdamWArena arena, in Operand step);
 
     /// <summary>average = decay · average + (1 − decay) · value.</summary>
     public abstract void Ema(in Operand average, in Operand value, double decay);
 
-    /// <summary>The sum of squares, accumulated in double with a fixed split.</summary>
-    public abstract double SumOfSquares(in Operand x);
+    /// <summary>dst (F64 scalar) = the sum of squares, accumulated in double with a fixed split.</summary>
+    public abstract void SumOfSquares(in Operand x, in Operand dst);
 }

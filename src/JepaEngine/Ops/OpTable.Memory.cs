@@ -1,4 +1,5 @@
 using JepaEngine.Backends;
+using JepaEngine.Memory;
 using JepaEngine.Primitives;
 using JepaEngine.Tensors;
 
@@ -34,8 +35,8 @@ public static partial class OpTable
 
         yield return new OpCase("SumOfSquares", PerElement(2),
         [
-            Sample("plain", [Normal("x", [777]).Constant()], (scope, x) => scope.Full([], x[0].Backend.SumOfSquares(x[0].Operand), scope.Device.Statistics)),
-            Sample("large", [Normal("x", [100_001]).Constant()], (scope, x) => scope.Full([], x[0].Backend.SumOfSquares(x[0].Operand), scope.Device.Statistics)),
+            Sample("plain", [Normal("x", [777]).Constant()], SumOfSquares),
+            Sample("large", [Normal("x", [100_001]).Constant()], SumOfSquares),
         ])
         {
             Members = [],
@@ -62,6 +63,13 @@ public static partial class OpTable
         };
     }
 
+    private static Tensor SumOfSquares(TensorScope scope, Tensor[] x)
+    {
+        Tensor sum = scope.Empty([], DType.F64);
+        x[0].Backend.SumOfSquares(x[0].Operand, sum.Operand);
+        return sum;
+    }
+
     private static OpSample AdamW(string name, int length, long step, bool averaged = false) => Sample(
         name,
         [
@@ -72,14 +80,16 @@ public static partial class OpTable
         {
             bool hasMaster = x[0].DType != x[1].DType;
             Tensor parameter = x[0].To(x[1].DType), average = x[4].To(x[1].DType);
+            Tensor numbers = scope.Empty([AdamWStep.Length], DType.F64);
+            x[0].Backend.Upload<AdamWStep>([AdamWStep.Of(step, 1e-3, 0.9, 0.999, 1e-8, 0.05, clipNorm: 1.4, averageDecay: 0.996)], numbers.Operand);
             x[0].Backend.AdamW(
-                new AdamWArena(parameter.Operand, x[1].Operand, x[2].Operand, x[3].Operand)
+                new AdamWArena(parameter.Operand, x[1].Operand, x[2].Operand, x[3].Operand, scope.Full([], 4, DType.F64).Operand)
                 {
                     Master = hasMaster ? x[0].Operand : null,
                     Average = averaged ? x[4].Operand : null,
                     AverageCopy = averaged && hasMaster ? average.Operand : null,
                 },
-                new AdamWStep(1e-3, 0.9, 0.999, 1e-8, 0.05, step, 0.7, 0.996));
+                numbers.Operand);
             return TensorOps.Concat(0, parameter, average);
         });
 

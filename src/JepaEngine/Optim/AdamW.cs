@@ -20,6 +20,7 @@ public sealed class AdamW : IDisposable
     private readonly TensorScope memory;
     private readonly List<Tensor> parameters;
     private readonly Operand values, gradients;
+    private readonly Tensor numbers, squaredNorm;
     private readonly Tensor? master;
     private readonly Averaged? averaged;
 
@@ -34,6 +35,8 @@ public sealed class AdamW : IDisposable
         gradients = memory.Zeros(values.Shape, values.DType).Operand;
         Moment1 = memory.Zeros(values.Shape, module.Device.Statistics);
         Moment2 = memory.Zeros(values.Shape, module.Device.Statistics);
+        numbers = memory.Empty([AdamWStep.Length], DType.F64);
+        squaredNorm = memory.Empty([], DType.F64);
         if (values.DType != Moment1.DType)
             master = Copy(values);
         long offset = 0;
@@ -97,6 +100,25 @@ public sealed class AdamW : IDisposable
     /// </summary>
     public StepResult Step()
     {
+        Advance();
+        Apply();
+        double norm = GradientNorm;
+        bool applied = double.IsFinite(norm);
+        if (!applied)
+            Steps--;
+        return new StepResult(norm, applied);
+    }
+
+    /// <summary>The host's half of <see cref="Step"/>: counts the step and sends its numbers to the device. Before each replay of a recorded <see cref="Apply"/>.</summary>
+    public void Advance()
+    {
+        var step = AdamWStep.Of(++Steps, LearningRate, Beta1, Beta2, Epsilon, WeightDecay, ClipNorm, AverageDecay);
+        Backend.For(memory.Device).Upload<AdamWStep>([step], numbers.Operand);
+    }
+
+    /// <summary>The device's half of <see cref="Step"/>: the norm and the move, by the numbers that <see cref="Advance"/> sent.</summary>
+    public void Apply()
+    {
         Backend backend = Backend.For(memory.Device);
         foreach (Tensor parameter in parameters)
         {
@@ -104,27 +126,22 @@ public sealed class AdamW : IDisposable
                 backend.Fill(parameter.GradBuffer!.Operand, 0);
             parameter.Grad = null;
         }
-        double norm = Math.Sqrt(backend.SumOfSquares(gradients));
-        if (!double.IsFinite(norm))
-            return new StepResult(norm, Applied: false);
-        // PyTorch's clip_grad_norm_ adds 1e-6 to the norm it divides by.
-        double scale = Math.Min(1, ClipNorm / (norm + 1e-6));
-        var step = new AdamWStep(LearningRate, Beta1, Beta2, Epsilon, WeightDecay, ++Steps, scale, AverageDecay);
+        backend.SumOfSquares(gradients, squaredNorm.Operand);
         if (averaged is not { } part)
         {
-            backend.AdamW(Arena(0, values.Count), step);
+            backend.AdamW(Arena(0, values.Count), numbers.Operand);
+            return;
         }
-        else
-        {
-            long end = part.First + part.Target.Count;
-            if (part.First > 0)
-                backend.AdamW(Arena(0, part.First), step);
-            backend.AdamW(Arena(part.First, end) with { Average = part.Average?.Operand ?? part.Target, AverageCopy = part.Average is null ? null : part.Target }, step);
-            if (end < values.Count)
-                backend.AdamW(Arena(end, values.Count), step);
-        }
-        return new StepResult(norm, Applied: true);
+        long end = part.First + part.Target.Count;
+        if (part.First > 0)
+            backend.AdamW(Arena(0, part.First), numbers.Operand);
+        backend.AdamW(Arena(part.First, end) with { Average = part.Average?.Operand ?? part.Target, AverageCopy = part.Average is null ? null : part.Target }, numbers.Operand);
+        if (end < values.Count)
+            backend.AdamW(Arena(end, values.Count), numbers.Operand);
     }
+
+    /// <summary>The global norm of the gradient of the last step, before clipping. Waits for the device.</summary>
+    public double GradientNorm => Math.Sqrt(squaredNorm.Item());
 
     /// <summary>Forgets the gradients without a step.</summary>
     public void ZeroGrad()
@@ -168,7 +185,8 @@ public sealed class AdamW : IDisposable
     }
 
     private AdamWArena Arena(long first, long end) =>
-        new(Range(values, first, end), Range(gradients, first, end), Range(Moment1.Operand, first, end), Range(Moment2.Operand, first, end))
+        new(Range(values, first, end), Range(gradients, first, end), Range(Moment1.Operand, first, end), Range(Moment2.Operand, first, end),
+            squaredNorm.Operand)
         {
             Master = master is null ? null : Range(master.Operand, first, end),
         };

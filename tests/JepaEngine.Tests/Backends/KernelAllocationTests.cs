@@ -43,7 +43,8 @@ public sealed class KernelAllocationTests : IDisposable
         Operand q = T(2, 9, 2, 8), k = T(2, 9, 2, 8), val = T(2, 9, 2, 8), att = T(2, 9, 2, 8), dq = T(2, 9, 2, 8), dk = T(2, 9, 2, 8), dv = T(2, 9, 2, 8);
         Operand lse = T(2, 2, 9), ids = scope.FromRaw<int>([3, 0, 39], [3]).Operand, rows = T(3, 30), u = T(2, 20, 30), du = T(2, 20, 30);
         Operand cos = T(2, 9, 8), sin = T(2, 9, 8);
-        Operand p = T(500), g = T(500), m1 = T(500), m2 = T(500);
+        Operand p = T(500), g = T(500), m1 = T(500), m2 = T(500), norm = scope.Full([], 4, DType.F64).Operand;
+        Operand step = scope.Full([AdamWStep.Length], 0.5, DType.F64).Operand;
         return new()
         {
             ["Copy"] = b => b.Copy(transposed, y),
@@ -78,9 +79,9 @@ public sealed class KernelAllocationTests : IDisposable
             ["NormalizeRows"] = b => b.NormalizeRows(x),
             ["SigReg"] = b => b.SigReg(u, 17, scalar),
             ["SigRegGrad"] = b => b.SigRegGrad(u, 17, scalar, du),
-            ["AdamW"] = b => b.AdamW(new AdamWArena(p, g, m1, m2), new AdamWStep(1e-3, 0.9, 0.999, 1e-8, 0.01, 1, 1)),
+            ["AdamW"] = b => b.AdamW(new AdamWArena(p, g, m1, m2, norm), step),
             ["Ema"] = b => b.Ema(p, g, 0.9),
-            ["SumOfSquares"] = b => b.SumOfSquares(p),
+            ["SumOfSquares"] = b => b.SumOfSquares(p, norm),
         };
     }
 }

@@ -241,7 +241,9 @@ public sealed class ReferenceBackendTests : IDisposable
         Close([2.5, 3.5, 4.5], columns);
         backend.Sum(Transposed(x), 1, all);
         Close([21], all);
-        Assert.Equal(91, backend.SumOfSquares(x));
+        Operand sum = Of([], 0);
+        backend.SumOfSquares(x, sum);
+        Close([91], sum);
     }
 
     [Fact]
@@ -326,14 +328,18 @@ public sealed class ReferenceBackendTests : IDisposable
     public void AdamW_two_steps_by_hand()
     {
         Operand p = Of([1], 1), g = Of([1], 4), m = Of([1]), v = Of([1]);
-        var step = new AdamWStep(0.1, 0.5, 0.75, 0, 0.5, 1, 0.5);
+        AdamWStep step = AdamWStep.Of(1, 0.1, 0.5, 0.75, 0, 0.5, clipNorm: 1);
+        // The gradient's norm is 2 - 1e-6, so that it is halved.
+        double norm = 2 - 1e-6;
         // g = 2 after scaling; m = 1, v = 1; m̂ = 2, v̂ = 4: p = 1 − 0.05 − 0.1 · 2/2.
-        backend.AdamW(new AdamWArena(p, g, m, v), step);
+        backend.AdamW(new AdamWArena(p, g, m, v, Of([], norm * norm)), Numbers(step));
         Close([0.85], p);
         Close([1], m);
         Close([1], v);
         // g = 1: m = 1, v = 1; m̂ = 1/0.75, v̂ = 1/(1 − 0.5625).
-        backend.AdamW(new AdamWArena(p, Of([1], 2), m, v), step with { Step = 2 });
+        backend.AdamW(new AdamWArena(p, Of([1], 2), m, v, Of([], norm * norm)), Numbers(AdamWStep.Of(2, 0.1, 0.5, 0.75, 0, 0.5, clipNorm: 1)));
+        // A norm that is not finite moves nothing.
+        backend.AdamW(new AdamWArena(p, Of([1], 2), m, v, Of([], double.NaN)), Numbers(step));
         Close([0.85 * 0.95 - 0.1 / 0.75 * Math.Sqrt(0.4375)], p);
         backend.Ema(m, Of([1], 3), 0.75);
         Close([1.5], m);
@@ -384,6 +390,13 @@ public sealed class ReferenceBackendTests : IDisposable
     }
 
     /// <summary>A tensor with these values, or of zeros.</summary>
+    private Operand Numbers(AdamWStep step)
+    {
+        Operand numbers = Of([AdamWStep.Length]);
+        backend.Upload<AdamWStep>([step], numbers);
+        return numbers;
+    }
+
     private unsafe Operand Of(Shape shape, params ReadOnlySpan<double> values)
     {
         var operand = new Operand(scope.Rent(shape.Count * sizeof(double)), DType.F64, new Layout(shape));

@@ -2,6 +2,7 @@ using JepaEngine.Backends;
 using JepaEngine.Backends.Cpu;
 using JepaEngine.Memory;
 using JepaEngine.Primitives;
+using JepaEngine.Tensors;
 
 namespace JepaEngine.Tests.Backends;
 
@@ -68,6 +69,7 @@ public sealed unsafe class RowKernelTests : IDisposable
         Operand x = New([rows, width], Values(rows * width, 1)), y = New([rows, width]),
             row = New([width], Values(width, 2)), sum = New([1, width]);
         Operand mean = New([rows]), rstd = New([rows]), dweight = New([width]), dbias = New([width]);
+        Operand total = scope.Empty([], DType.F64).Operand;
         Assert.Equal(0, Garbage.Least(() =>
         {
             backend.LayerNorm(x, row, row, 1e-6, y, mean, rstd);
@@ -77,7 +79,7 @@ public sealed unsafe class RowKernelTests : IDisposable
             backend.Sum(x, 1, sum);
             backend.RandomNormal(y, new PhiloxKey(1), 0, 1);
             backend.Copy(x, y);
-            backend.SumOfSquares(x);
+            backend.SumOfSquares(x, total);
         }, tries: 20));
     }
 
@@ -220,7 +222,11 @@ public sealed unsafe class RowKernelTests : IDisposable
                 Enumerable.Range(0, rows / 2).Sum(r => a[(i / width * (rows / 2) + r) * width + i % width]))], 1e-5);
         }
         if (gap == 0)
-            yield return new("SumOfSquares", [backend.SumOfSquares(flat)], [a.Sum(n => n * n)]);
+        {
+            Tensor total = scope.Empty([], DType.F64);
+            backend.SumOfSquares(flat, total.Operand);
+            yield return new("SumOfSquares", [total.Item()], [a.Sum(n => n * n)]);
+        }
 
         foreach (DType dtype in new[] { DType.I32, DType.I64 })
         {
@@ -274,7 +280,10 @@ public sealed unsafe class RowKernelTests : IDisposable
         Operand parameter = New([count], a), gradient = New([count], b),
             moment1 = New([count], c), moment2 = New([count], Each(i => c[i] * c[i]));
         double[] squares = Read(moment2);
-        backend.AdamW(new AdamWArena(parameter, gradient, moment1, moment2), new AdamWStep(0.01, 0.9, 0.95, 1e-8, 0.1, 3, 0.5));
+        Tensor norm = scope.Full([], 4, DType.F64), step = scope.Empty([AdamWStep.Length], DType.F64);
+        // Clipped from 2 (and the 1e-6 that is added to it) to 1: the gradient is halved.
+        backend.Upload<AdamWStep>([AdamWStep.Of(3, 0.01, 0.9, 0.95, 1e-8, 0.1, clipNorm: 1 + 5e-7)], step.Operand);
+        backend.AdamW(new AdamWArena(parameter, gradient, moment1, moment2, norm.Operand), step.Operand);
         double First(int i) => 0.9 * c[i] + 0.1 * 0.5 * b[i];
         double Second(int i) => 0.95 * squares[i] + 0.05 * 0.25 * b[i] * b[i];
         yield return new("AdamW moment 1", Read(moment1), Each(First));

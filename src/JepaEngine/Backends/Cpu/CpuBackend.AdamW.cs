@@ -7,20 +7,23 @@ namespace JepaEngine.Backends.Cpu;
 internal sealed unsafe partial class CpuBackend
 {
     /// <inheritdoc/>
-    public override void AdamW(in AdamWArena arena, in AdamWStep step)
+    public override void AdamW(in AdamWArena arena, in Operand step)
     {
-        double correction1 = 1 - Math.Pow(step.Beta1, step.Step), correction2 = 1 - Math.Pow(step.Beta2, step.Step);
+        AdamWStep numbers = *step.As<AdamWStep>();
+        double squaredNorm = *arena.SquaredNorm.As<double>();
+        if (!double.IsFinite(squaredNorm))
+            return;
         var kernel = new AdamWKernel
         {
             Parameter = arena.Parameter.As<float>(), Gradient = arena.Gradient.As<float>(),
             Moment1 = arena.Moment1.As<float>(), Moment2 = arena.Moment2.As<float>(),
-            GradientScale = (float)step.GradientScale, Gain1 = (float)(1 - step.Beta1), Gain2 = (float)(1 - step.Beta2),
-            Beta2 = (float)step.Beta2, Epsilon = (float)step.Epsilon, RootScale = (float)(1 / Math.Sqrt(correction2)),
-            Decay = (float)(1 - step.LearningRate * step.WeightDecay), Rate = (float)(-step.LearningRate / correction1),
+            GradientScale = (float)numbers.GradientScale(squaredNorm), Gain1 = (float)(1 - numbers.Beta1), Gain2 = (float)(1 - numbers.Beta2),
+            Beta2 = (float)numbers.Beta2, Epsilon = (float)numbers.Epsilon, RootScale = (float)(1 / Math.Sqrt(numbers.Correction2)),
+            Decay = (float)(1 - numbers.LearningRate * numbers.WeightDecay), Rate = (float)(-numbers.LearningRate / numbers.Correction1),
         };
         Run(kernel, arena.Parameter.Count, PartElements);
         if (arena.Average is { } average)
-            Ema(average, arena.Parameter, step.AverageDecay);
+            Ema(average, arena.Parameter, numbers.AverageDecay);
     }
 
     /// <inheritdoc/>
@@ -29,12 +32,12 @@ internal sealed unsafe partial class CpuBackend
             average.Count, PartElements);
 
     /// <inheritdoc/>
-    public override double SumOfSquares(in Operand x)
+    public override void SumOfSquares(in Operand x, in Operand dst)
     {
         long parts = CeilDiv(x.Count, PartElements);
         Storage partials = Memory.Rent(parts * sizeof(double));
         Run(new SquareSum { X = x.As<float>(), Partials = partials.As<double>() }, x.Count, PartElements);
-        return TotalOf(partials, parts);
+        *dst.As<double>() = TotalOf(partials, parts);
     }
 
     /// <summary>28 bytes of memory traffic a parameter and nothing else that counts.</summary>

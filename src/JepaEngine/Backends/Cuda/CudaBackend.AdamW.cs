@@ -16,8 +16,8 @@ internal sealed unsafe partial class CudaBackend
     private struct AdamWArgs
     {
         public nint Parameter, Master, Gradient, Moment1, Moment2, Average, AverageCopy;
+        public nint Step, SquaredNorm;
         public long Count;
-        public float GradientScale, Gain1, Gain2, Beta2, Epsilon, RootScale, Decay, Rate, AverageGain;
         public int Pack;
     }
 
@@ -31,21 +31,17 @@ internal sealed unsafe partial class CudaBackend
     }
 
     /// <inheritdoc/>
-    public override void AdamW(in AdamWArena arena, in AdamWStep step)
+    public override void AdamW(in AdamWArena arena, in Operand step)
     {
         Operand parameter = arena.Parameter;
         if (parameter.Count == 0)
             return;
-        double correction1 = 1 - Math.Pow(step.Beta1, step.Step), correction2 = 1 - Math.Pow(step.Beta2, step.Step);
         var args = new AdamWArgs
         {
             Parameter = parameter.Address, Master = (arena.Master ?? parameter).Address, Gradient = arena.Gradient.Address,
             Moment1 = arena.Moment1.Address, Moment2 = arena.Moment2.Address,
             Average = arena.Average?.Address ?? 0, AverageCopy = arena.AverageCopy?.Address ?? 0, Count = parameter.Count,
-            GradientScale = (float)step.GradientScale, Gain1 = (float)(1 - step.Beta1), Gain2 = (float)(1 - step.Beta2),
-            Beta2 = (float)step.Beta2, Epsilon = (float)step.Epsilon, RootScale = (float)(1 / Math.Sqrt(correction2)),
-            Decay = (float)(1 - step.LearningRate * step.WeightDecay), Rate = (float)(-step.LearningRate / correction1),
-            AverageGain = (float)(1 - step.AverageDecay),
+            Step = step.Address, SquaredNorm = arena.SquaredNorm.Address,
         };
         nint reals = args.Parameter | args.Gradient | args.AverageCopy, floats = args.Master | args.Moment1 | args.Moment2 | args.Average;
         args.Pack = reals % (AdamWPack * parameter.DType.Size()) == 0 && floats % (AdamWPack * sizeof(float)) == 0 ? AdamWPack : 1;

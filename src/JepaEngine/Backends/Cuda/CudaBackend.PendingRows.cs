@@ -17,5 +17,5 @@ internal sealed unsafe partial class CudaBackend
     public override void NormalizeRows(in Operand dst) => throw new NotSupportedException("not yet on a GPU");
     public override void SigReg(in Operand u, int knots, in Operand dst) => throw new NotSupportedException("not yet on a GPU");
     public override void SigRegGrad(in Operand u, int knots, in Operand dloss, in Operand du) => throw new NotSupportedException("not yet on a GPU");
-    public override double SumOfSquares(in Operand x) => throw new NotSupportedException("not yet on a GPU");
+    public override void SumOfSquares(in Operand x, in Operand dst) => throw new NotSupportedException("not yet on a GPU");
 }

@@ -20,12 +20,12 @@ internal sealed partial class ReferenceBackend<T>
     }
 
     /// <inheritdoc/>
-    public override double SumOfSquares(in Operand x)
+    public override unsafe void SumOfSquares(in Operand x, in Operand dst)
     {
         View<T> from = Of(x);
         double sum = 0;
         for (long i = 0; i < from.Count; i++)
             sum += double.CreateTruncating(from[i]) * double.CreateTruncating(from[i]);
-        return sum;
+        *dst.As<double>() = sum;
     }
 }
