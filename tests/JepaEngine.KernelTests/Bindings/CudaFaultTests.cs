@@ -47,13 +47,15 @@ public sealed class CudaFaultTests : IDisposable
     [Fact]
     public void ARefusedLaunchNamesKernelAndGrid()
     {
+        nint pointer = Context.Allocate(4);
         simulated.Fail("cuLaunchKernel", 1, CudaResult.LaunchOutOfResources);
-        CudaException fault = Assert.Throws<CudaException>(() => simulated.Scale([1], 2));
+        CudaException fault = Assert.Throws<CudaException>(() => simulated.LaunchScale(pointer, pointer, 1));
         Assert.Equal("scale (scale float)", fault.Kernel);
         Assert.Contains("in scale (scale float), a grid of 1 x 1 x 1 blocks of 32 threads and 0 bytes of shared memory", fault.Message, StringComparison.Ordinal);
         Assert.Contains($"{Context.Info.SharedBytesPerBlock} at most", fault.Message, StringComparison.Ordinal);
         Assert.False(Context.IsLost);
         simulated.Fail("", 0, CudaResult.Success); // the simulator keeps this one as if a kernel had failed
+        Context.Free(pointer);
         Works();
     }
 
