@@ -6,12 +6,16 @@
 struct RandomArgs {
   const REAL* x;  // dropout
   REAL* dst;
+  const u64* replay;  // in a recorded graph the number of its replay; else null
   i64 count;
   PhiloxKey key;
   double shift, scale;
   i32 pack;  // 4 where x and dst are aligned to as many elements, else 1
   float threshold;
 };
+
+// A recorded launch draws other numbers in each replay.
+DEVICE PhiloxKey key_of(const RandomArgs& a) { return a.replay == nullptr ? a.key : child(a.key, *a.replay); }
 
 // Writes f(j) to dst[4 block + j].
 template <class F> DEVICE void four(const RandomArgs& a, i64 block, F f) {
@@ -33,14 +37,14 @@ DEVICE i64 block_of_thread() { return (i64)blockIdx.x * blockDim.x + threadIdx.x
 DEVICE void uniform_kernel(const RandomArgs& a) {
   i64 block = block_of_thread();
   if (4 * block >= a.count) return;
-  PhiloxBlock random = philox(a.key, block);
+  PhiloxBlock random = philox(key_of(a), block);
   four(a, block, [&](int j) { return (float)(a.shift + a.scale * uniform(random.word[j])); });
 }
 
 DEVICE void normal_kernel(const RandomArgs& a) {
   i64 block = block_of_thread();
   if (4 * block >= a.count) return;
-  PhiloxBlock random = philox(a.key, block);
+  PhiloxBlock random = philox(key_of(a), block);
   double number[4];
   normal_pair(random.word[0], random.word[1], number[0], number[1]);
   normal_pair(random.word[2], random.word[3], number[2], number[3]);
@@ -50,7 +54,7 @@ DEVICE void normal_kernel(const RandomArgs& a) {
 DEVICE void dropout_kernel(const RandomArgs& a) {
   i64 block = block_of_thread();
   if (4 * block >= a.count) return;
-  PhiloxBlock random = philox(a.key, block);
+  PhiloxBlock random = philox(key_of(a), block);
   const REAL* x = a.x + 4 * block;
   float kept[4];
   if (a.pack == 4 && 4 * block + 4 <= a.count) {

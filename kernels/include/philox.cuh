@@ -6,6 +6,14 @@ struct PhiloxKey {
   u64 seed, stream;
 };
 
+// PhiloxKey.Child: a key of its own for part `index`, by two rounds of splitmix64.
+DEVICE PhiloxKey child(PhiloxKey key, u64 index) {
+  u64 x = key.stream + 0x9E3779B97F4A7C15ull * (index + 1);
+  x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9ull;
+  x = (x ^ (x >> 27)) * 0x94D049BB133111EBull;
+  return {key.seed, x ^ (x >> 31)};
+}
+
 struct PhiloxBlock {
   u32 word[4];
 };

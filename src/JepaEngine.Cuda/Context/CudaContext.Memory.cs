@@ -45,13 +45,38 @@ public sealed unsafe partial class CudaContext
             Call(Driver.MemFree(pointer), "cuMemFree");
     }
 
-    /// <summary>Copies to the device. The source may be reused on return; the copy runs in the stream.</summary>
-    /// <exception cref="CudaException">While recording: each launch of the graph would copy what the staging memory holds by then.</exception>
+    private RecordedUploads recordedUploads;
+    private long uploadedBytes;
+
+    /// <summary>Pinned memory that a graph under recording keeps its uploads in: where the next goes, and how much is left.</summary>
+    private readonly record struct RecordedUploads(nint Next, long Left);
+
+    /// <summary>Bytes copied to the device so far.</summary>
+    public long UploadedBytes => Interlocked.Read(ref uploadedBytes);
+
+    /// <summary>Copies to the device. The source may be reused on return; the copy runs in the stream. While recording, the graph keeps the bytes.</summary>
+    /// <exception cref="CudaException">While recording: more than was announced.</exception>
     public void Upload(nint destination, ReadOnlySpan<byte> source)
     {
         EnterOrThrow();
-        RefuseWhileCapturing("Upload");
+        if (IsCapturing)
+        {
+            RecordUpload(destination, source);
+            return;
+        }
+        Interlocked.Add(ref uploadedBytes, source.Length);
         staging.Upload(destination, source);
+    }
+
+    private void RecordUpload(nint destination, ReadOnlySpan<byte> source)
+    {
+        (nint next, long left) = recordedUploads;
+        if (source.Length > left)
+            throw new CudaException($"the work that is being recorded uploads more than when it ran before: {source.Length:N0} bytes, {left:N0} are left; record it anew where its shapes change",
+                CudaResult.CaptureUnsupported, "Upload");
+        source.CopyTo(new Span<byte>((void*)next, source.Length));
+        Call(Driver.MemcpyHtoDAsync(destination, (void*)next, (nuint)source.Length, Stream.Handle), "cuMemcpyHtoDAsync");
+        recordedUploads = new RecordedUploads(next + source.Length, left - source.Length);
     }
 
     /// <summary>Waits for all that is in the stream, then copies from the device.</summary>

@@ -121,12 +121,17 @@ public sealed unsafe partial class CudaContext : IDisposable
     }
 
     /// <summary>Records what an action puts into the stream, without running it, as one graph.</summary>
-    /// <param name="record">Launches, copies and fills; it can neither allocate nor wait, so run it once before.</param>
+    /// <param name="record">Launches, copies, fills and uploads; it can neither allocate nor wait, so run it once before.</param>
+    /// <param name="uploadBytes">What it uploads, at most: the graph keeps these bytes and copies them at each launch. <see cref="UploadedBytes"/> tells.</param>
     /// <exception cref="CudaException">The action did something a graph cannot hold.</exception>
-    public CudaGraph Capture(Action record)
+    public CudaGraph Capture(Action record, long uploadBytes = 0)
     {
         const int ThreadLocal = 1;
         EnterOrThrow();
+        void* kept = null;
+        if (uploadBytes > 0)
+            Call(Driver.MemAllocHost(&kept, (nuint)uploadBytes), "cuMemAllocHost", detail: $" for {uploadBytes:N0} bytes");
+        recordedUploads = new RecordedUploads((nint)kept, uploadBytes);
         Call(Driver.StreamBeginCapture(Stream.Handle, ThreadLocal), "cuStreamBeginCapture");
         IsCapturing = true;
         long before = recorded;
@@ -136,12 +141,16 @@ public sealed unsafe partial class CudaContext : IDisposable
             record();
             IsCapturing = false;
             Call(Driver.StreamEndCapture(Stream.Handle, &graph), "cuStreamEndCapture");
-            return new(this, graph, recorded - before);
+            var made = new CudaGraph(this, graph, recorded - before, (nint)kept);
+            kept = null;
+            return made;
         }
         finally
         {
             if (IsCapturing)
                 _ = Driver.StreamEndCapture(Stream.Handle, &graph);
+            if (kept != null)
+                _ = Driver.MemFreeHost(kept);
             IsCapturing = false;
             if (graph != 0)
                 _ = Driver.GraphDestroy(graph);

@@ -6,11 +6,17 @@ namespace JepaEngine.Cuda;
 public sealed unsafe class CudaGraph : IDisposable
 {
     private readonly CudaContext context;
+    private readonly nint uploads;
     private nint executable;
 
-    internal CudaGraph(CudaContext context, nint graph, long kernels)
+    /// <param name="context">Its context.</param>
+    /// <param name="graph">What was recorded; still the caller's.</param>
+    /// <param name="kernels">Kernels in it.</param>
+    /// <param name="uploads">Pinned memory of the host that its copies read, or 0; from now on the graph's.</param>
+    internal CudaGraph(CudaContext context, nint graph, long kernels, nint uploads)
     {
         this.context = context;
+        this.uploads = uploads;
         Kernels = kernels;
         nuint nodes;
         context.Call(context.Driver.GraphGetNodes(graph, null, &nodes), "cuGraphGetNodes");
@@ -39,7 +45,15 @@ public sealed unsafe class CudaGraph : IDisposable
     public void Dispose()
     {
         if (executable != 0 && context.Enter())
+        {
             _ = context.Driver.GraphExecDestroy(executable);
+            if (uploads != 0)
+            {
+                // Its copies may be under way.
+                _ = context.Driver.StreamSynchronize(context.Stream.Handle);
+                _ = context.Driver.MemFreeHost((void*)uploads);
+            }
+        }
         executable = 0;
     }
 }

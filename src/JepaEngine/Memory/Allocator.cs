@@ -24,8 +24,9 @@ public sealed class Allocator
     private const int ClassesPerDoubling = 8;
 
     private readonly Lock gate = new();
-    private readonly Dictionary<long, Stack<Storage>> free = [];
+    private readonly BlockPool shared = new();
     private readonly HashSet<TensorScope> holders = [];
+    private BlockPool? recording;
     private long inUse, peak, cached;
     private int blocks;
 
@@ -50,10 +51,7 @@ public sealed class Allocator
         long capacity = SizeClass(bytes);
         lock (gate)
         {
-            if (free.TryGetValue(capacity, out Stack<Storage>? stack) && stack.TryPop(out Storage? storage))
-                cached -= capacity;
-            else
-                storage = new Storage(Allocate(capacity), capacity);
+            Storage storage = Take(capacity);
             storage.Version++;
             inUse += capacity;
             peak = Math.Max(peak, inUse);
@@ -71,9 +69,38 @@ public sealed class Allocator
             inUse -= storage.Capacity;
             cached += storage.Capacity;
             blocks--;
-            if (!free.TryGetValue(storage.Capacity, out Stack<Storage>? stack))
-                free.Add(storage.Capacity, stack = new Stack<Storage>());
-            stack.Push(storage);
+            (storage.Pool ?? shared).Put(storage);
+        }
+    }
+
+    /// <summary>From now on blocks come from a pool of their own, which cached blocks enter as they are needed; those that return to it stay.</summary>
+    /// <exception cref="InvalidOperationException">Something is being recorded already.</exception>
+    internal BlockPool StartRecording()
+    {
+        lock (gate)
+        {
+            if (recording is not null)
+                throw new InvalidOperationException("something is being recorded on this device already; record one after the other");
+            return recording = new BlockPool();
+        }
+    }
+
+    /// <summary>Ends what <see cref="StartRecording"/> began; the pool keeps its blocks.</summary>
+    internal void EndRecording()
+    {
+        lock (gate)
+            recording = null;
+    }
+
+    /// <summary>Everybody may have a recording's blocks again.</summary>
+    internal void Release(BlockPool pool)
+    {
+        lock (gate)
+        {
+            foreach (Storage storage in pool.Members)
+                storage.Pool = null;
+            foreach (Storage storage in pool.Drain())
+                shared.Put(storage);
         }
     }
 
@@ -101,16 +128,16 @@ public sealed class Allocator
             holders.Remove(scope);
     }
 
-    /// <summary>Gives the cached blocks back to the system.</summary>
+    /// <summary>Gives the cached blocks back to the system, but for those that a recording works on.</summary>
     public void Trim()
     {
         lock (gate)
         {
-            foreach (Stack<Storage> stack in free.Values)
-                foreach (Storage storage in stack)
-                    source.Free(storage.Pointer);
-            free.Clear();
-            cached = 0;
+            foreach (Storage storage in shared.Drain())
+            {
+                source.Free(storage.Pointer);
+                cached -= storage.Capacity;
+            }
         }
     }
 
@@ -119,6 +146,25 @@ public sealed class Allocator
     {
         lock (gate)
             return new MemoryReport(inUse, peak, cached, blocks);
+    }
+
+    private Storage Take(long capacity)
+    {
+        if (recording is not null && recording.TryTake(capacity, out Storage storage))
+        {
+            cached -= capacity;
+            return storage;
+        }
+        if (shared.TryTake(capacity, out storage))
+            cached -= capacity;
+        else
+            storage = new Storage(Allocate(capacity), capacity);
+        if (recording is not null)
+        {
+            storage.Pool = recording;
+            recording.Members.Add(storage);
+        }
+        return storage;
     }
 
     /// <summary>A new block; where there is none, once more without the blocks that are cached.</summary>

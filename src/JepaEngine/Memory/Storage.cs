@@ -23,6 +23,9 @@ public sealed unsafe class Storage
     /// <summary>How often the block has been rented or returned; even while it is free.</summary>
     public int Version { get; internal set; }
 
+    /// <summary>Who has it while it is free: a recording that uses it, or null for all.</summary>
+    internal BlockPool? Pool { get; set; }
+
     /// <summary>The block as elements.</summary>
     internal T* As<T>() where T : unmanaged => (T*)Pointer;
 }

@@ -15,7 +15,7 @@ internal sealed unsafe partial class CudaBackend
     [StructLayout(LayoutKind.Sequential)]
     private struct RandomArgs
     {
-        public nint X, Dst;
+        public nint X, Dst, Replay;
         public long Count;
         public ulong Seed, Stream;
         public double Shift, Scale;
@@ -37,6 +37,7 @@ internal sealed unsafe partial class CudaBackend
             return;
         args.Dst = dst.Address;
         args.Count = dst.Count;
+        args.Replay = ReplayCounter;
         args.Seed = key.Seed;
         args.Stream = key.Stream;
         args.Pack = (args.X | args.Dst) % (Draws * dst.DType.Size()) == 0 ? Draws : 1;

@@ -18,6 +18,9 @@ internal sealed unsafe partial class CudaBackend(CudaContext context) : Backend
     /// <summary>The driver's side.</summary>
     public CudaContext Context => context;
 
+    /// <summary>While a <see cref="Capture"/> is recorded: the address of the number of its replay, by which random numbers differ; else 0.</summary>
+    public nint ReplayCounter { get; set; }
+
     /// <inheritdoc/>
     public override string Description => $"{context.Info.Name}, sm_{context.Info.ComputeCapability.Major}{context.Info.ComputeCapability.Minor}, "
         + $"{context.Info.Multiprocessors} multiprocessors";

@@ -1,0 +1,93 @@
+using JepaEngine.Backends.Cuda;
+using JepaEngine.Cuda;
+using JepaEngine.Memory;
+using JepaEngine.Primitives;
+
+namespace JepaEngine.Backends;
+
+/// <summary>
+/// Work on a GPU that is recorded once and then replayed as a whole: a CUDA graph, one launch instead of thousands. A replay does the same to the same
+/// memory: new inputs are copied into tensors that were there before, results out of such tensors. What the host computes and uploads meanwhile is
+/// recorded as it was. Random numbers differ from replay to replay: in the r-th a key k draws as k.Child(r) does in the work itself. One thread at a time
+/// may use a GPU while something is recorded on it. On the processor there is nothing to record, and a replay is the work itself, keys and all.
+/// </summary>
+public sealed class Capture : IDisposable
+{
+    private readonly Device device;
+    private readonly Action work;
+    private readonly Allocator allocator;
+    private readonly CudaBackend? backend;
+    private readonly BlockPool? pool;
+    private readonly CudaGraph? graph;
+    private readonly Storage? counter;
+
+    /// <summary>Runs work once, and records it.</summary>
+    /// <param name="device">Where it runs.</param>
+    /// <param name="work">It reads nothing back, and takes as much memory whenever it runs.</param>
+    /// <exception cref="CudaException">The work did what a graph cannot hold: it read a tensor back, or took memory that it did not take before.</exception>
+    public Capture(Device device, Action work)
+    {
+        this.device = device;
+        this.work = work;
+        allocator = Allocator.For(device);
+        backend = Backend.For(device) as CudaBackend;
+        if (backend is null)
+        {
+            work();
+            return;
+        }
+        counter = allocator.Rent(sizeof(ulong));
+        long before = backend.Context.UploadedBytes;
+        work();
+        long uploads = backend.Context.UploadedBytes - before;
+        pool = allocator.StartRecording();
+        backend.ReplayCounter = counter.Pointer;
+        try
+        {
+            graph = backend.Context.Capture(work, uploads);
+        }
+        catch
+        {
+            allocator.Release(pool);
+            allocator.Return(counter);
+            throw;
+        }
+        finally
+        {
+            backend.ReplayCounter = 0;
+            allocator.EndRecording();
+        }
+    }
+
+    /// <summary>How often it has been replayed.</summary>
+    public ulong Replays { get; private set; }
+
+    /// <summary>Kernels of a replay; 0 on the processor.</summary>
+    public long Kernels => graph?.Kernels ?? 0;
+
+    /// <summary>Does the work once more; returns before a GPU has done it.</summary>
+    public void Replay()
+    {
+        Replays++;
+        if (backend is null)
+        {
+            work();
+            return;
+        }
+        backend.Upload<ulong>([Replays], new Operand(counter!, DType.I64, new Layout([])));
+        graph!.Launch();
+    }
+
+    /// <summary>Gives the recording and its memory back.</summary>
+    public void Dispose()
+    {
+        if (graph is null)
+            return;
+        graph.Dispose();
+        allocator.Release(pool!);
+        allocator.Return(counter!);
+    }
+
+    /// <inheritdoc/>
+    public override string ToString() => $"{Kernels} kernels on {device}, replayed {Replays} times";
+}

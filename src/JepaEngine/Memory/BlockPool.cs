@@ -1,0 +1,33 @@
+namespace JepaEngine.Memory;
+
+/// <summary>Free blocks by their size. A recording has one of its own: what it replays works on these blocks, so nobody else may have them.</summary>
+internal sealed class BlockPool
+{
+    private readonly Dictionary<long, Stack<Storage>> free = [];
+
+    /// <summary>All blocks that belong to it, free or rented; kept for a recording only.</summary>
+    public List<Storage> Members { get; } = [];
+
+    public bool TryTake(long capacity, out Storage storage)
+    {
+        if (free.TryGetValue(capacity, out Stack<Storage>? stack) && stack.TryPop(out storage!))
+            return true;
+        storage = null!;
+        return false;
+    }
+
+    public void Put(Storage storage)
+    {
+        if (!free.TryGetValue(storage.Capacity, out Stack<Storage>? stack))
+            free.Add(storage.Capacity, stack = new Stack<Storage>());
+        stack.Push(storage);
+    }
+
+    /// <summary>Takes all free blocks.</summary>
+    public IEnumerable<Storage> Drain()
+    {
+        Storage[] all = [.. free.Values.SelectMany(stack => stack)];
+        free.Clear();
+        return all;
+    }
+}
