@@ -45,6 +45,7 @@ double tanh(double), erf(double), fabs(double), fmin(double, double), fmax(doubl
 DEVICE float rsqrtf(float x) { return 1 / sqrtf(x); }
 DEVICE double rsqrt(double x) { return 1 / sqrt(x); }
 DEVICE void sincosf(float x, float* sine, float* cosine) { *sine = sinf(x), *cosine = cosf(x); }
+DEVICE void sincospif(float x, float* sine, float* cosine) { *sine = (float)sin(3.14159265358979324 * x), *cosine = (float)cos(3.14159265358979324 * x); }
 DEVICE void sincos(double x, double* sine, double* cosine) { *sine = sin(x), *cosine = cos(x); }
 
 // The arguments are copied into the thread's own frame: they cannot change, and the optimiser sees that.

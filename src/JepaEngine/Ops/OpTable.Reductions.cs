@@ -23,6 +23,10 @@ public static partial class OpTable
         Sample("all of many", [Normal("x", [130, 777])], x => reduce(x[0], [], false)),
         Sample("first of many", [Normal("x", [1000, 131])], x => reduce(x[0], [0], false)),
         Sample("last of many", [Normal("x", [1000, 131])], x => reduce(x[0], [1], false)),
+        Sample("first of many wide", [Normal("x", [700, 264])], x => reduce(x[0], [0], false)),
+        Sample("first and last of many", [Normal("x", [40, 3, 50])], x => reduce(x[0], [0, 2], false)),
+        Sample("middle of wide", [Normal("x", [3, 70, 40])], x => reduce(x[0], [1], true)),
+        Sample("every second", [Normal("x", [3, 4, 5, 2, 3, 2])], x => reduce(x[0], [0, 2, 4], false)),
         Sample("last", [Normal("x", [7, 33])], x => reduce(x[0], [-1], false)),
         Sample("first", [Normal("x", [7, 33])], x => reduce(x[0], [0], true)),
         Sample("middle", [Normal("x", [3, 17, 5])], x => reduce(x[0], [1], false)),
@@ -40,5 +44,6 @@ public static partial class OpTable
         Sample("large", [Normal("prediction", [2, 65, 1024]), Normal("target", [2, 65, 1024])], x => loss(x[0], x[1])),
         Sample("gapped", [Normal("prediction", [7, 33]).Gapped(), Normal("target", [7, 33]).Gapped()], x => loss(x[0], x[1])),
         Sample("transposed", [Normal("prediction", [7, 33]).Transposed(), Normal("target", [7, 33])], x => loss(x[0], x[1])),
+        Sample("slices of wide rows", [Normal("prediction", [5, 640]), Normal("target", [5, 528])], x => loss(x[0].Slice(1, 16, 528), x[1])),
     ]);
 }

@@ -14,6 +14,9 @@ public static partial class OpTable
             LayerNorm("narrow", Normal("x", [9, 2]), 1e-12),
             LayerNorm("three dimensions", Normal("x", [2, 65, 48]), 1e-6),
             LayerNorm("large", Normal("x", [261, 384]), 1e-6),
+            LayerNorm("wide", Normal("x", [14, 1408]), 1e-6),
+            LayerNorm("very wide", Normal("x", [13, 2312]), 1e-6),
+            LayerNorm("very wide and odd", Normal("x", [9, 2051]), 1e-6),
             LayerNorm("gapped", Normal("x", [7, 33]).Gapped(), 1e-5),
             LayerNorm("transposed", Normal("x", [7, 33]).Transposed(), 1e-5),
             Sample("without weight", [Normal("x", [2, 5, 40])], x => x[0].LayerNorm(null, null, 1e-6)),
@@ -27,6 +30,9 @@ public static partial class OpTable
             AdaLayerNorm("one row", Normal("x", [1, 192]), Normal("shift", [1, 192]), Normal("scale", [1, 192])),
             AdaLayerNorm("no rows", Normal("x", [0, 16]), Normal("shift", [0, 16]), Normal("scale", [0, 16])),
             AdaLayerNorm("large", Normal("x", [2, 131, 400]), Normal("shift", [2, 131, 400]), Normal("scale", [2, 131, 400])),
+            AdaLayerNorm("wide", Normal("x", [3, 1408]), Normal("shift", [3, 1408]), Normal("scale", [3, 1408])),
+            AdaLayerNorm("very wide", Normal("x", [3, 2312]), Normal("shift", [3, 2312]), Normal("scale", [3, 2312])),
+            AdaLayerNorm("very wide and odd", Normal("x", [3, 2051]), Normal("shift", [3, 2051]), Normal("scale", [3, 2051])),
             AdaLayerNorm("gapped", Normal("x", [7, 33]).Gapped(), Normal("shift", [7, 33]).Gapped(), Normal("scale", [7, 33]).Gapped()),
             Sample("slices of one modulation", [Normal("x", [7, 16]), Normal("modulation", [7, 48])],
                 x => x[0].AdaLayerNorm(x[1].Slice(1, 0, 16), x[1].Slice(1, 16, 16), 1e-6)),
@@ -75,6 +81,7 @@ public static partial class OpTable
             SigReg("many samples", [1, 257, 16], 17),
             SigReg("large", [2, 128, 64], 256),
             Sample("five knots", [Normal("z", [2, 33, 24]), Normal("directions", [9, 24]).Statistic()], x => x[0].SigReg(x[1], knots: 5)),
+            Sample("forty knots", [Normal("z", [2, 33, 24]), Normal("directions", [9, 24]).Constant()], x => x[0].SigReg(x[1], knots: 40)),
         ]);
     }
 
