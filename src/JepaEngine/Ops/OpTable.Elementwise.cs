@@ -73,6 +73,8 @@ public static partial class OpTable
             Sample("a column", [Normal("a", [7, 33]), draw("b", [7, 1])], x => op(x[0], x[1])),
             Sample("a row on the left", [Normal("a", [33]), draw("b", [7, 33])], x => op(x[0], x[1])),
             Sample("both stretched", [Normal("a", [4, 1, 9]), draw("b", [5, 1])], x => op(x[0], x[1])),
+            Sample("a wide row", [Normal("a", [5, 64]), draw("b", [64])], x => op(x[0], x[1])),
+            Sample("a column beside wide rows", [Normal("a", [5, 64]), draw("b", [5, 1])], x => op(x[0], x[1])),
             Sample("a scalar", [Normal("a", [2, 3, 5]), draw("b", [])], x => op(x[0], x[1])),
             Sample("no elements", [Normal("a", [0, 4]), draw("b", [4])], x => op(x[0], x[1])),
             Sample("transposed", [Normal("a", [7, 33]).Transposed(), draw("b", [7, 33])], x => op(x[0], x[1])),

@@ -76,6 +76,8 @@ public static partial class OpTable
             PatchEmbed("patch of 1", Normal("pixels", [2, 2, 3, 5]), [4, 2, 1, 1]),
             PatchEmbed("no pictures", Normal("pixels", [0, 3, 8, 8]), [4, 3, 4, 4]),
             PatchEmbed("large", Normal("pixels", [2, 3, 84, 84]), [49, 3, 14, 14]),
+            PatchEmbed("many patches", Normal("pixels", [1, 2, 40, 40]), [10, 2, 2, 2]),
+            PatchEmbed("wide", Normal("pixels", [2, 1, 8, 8]), [200, 1, 4, 4]),
             PatchEmbed("gapped", Normal("pixels", [2, 3, 8, 12]).Gapped(), [10, 3, 4, 4]),
             Sample("bytes",
                 [new OpInput("pixels", [2, 3, 8, 12], OpInputKind.Pixels), Normal("weight", [10, 3, 4, 4]), Normal("bias", [10])],

@@ -50,6 +50,11 @@ public static partial class OpTable
             Sample("transposed", [Normal("x", [37, 65]).Transposed()], x => x[0].Contiguous()),
             Sample("gapped", [Normal("x", [37, 65]).Gapped()], x => x[0].Contiguous()),
             Sample("permuted", [Normal("x", [2, 3, 4, 5])], x => x[0].Permute(0, 2, 1, 3).Contiguous()),
+            Sample("heads outside", [Normal("x", [2, 5, 3, 24])], x => x[0].Transpose(1, 2).Contiguous()),
+            Sample("matrices transposed", [Normal("x", [2, 40, 3, 35])], x => x[0].Permute(0, 2, 3, 1).Contiguous()),
+            Sample("bytes", [new OpInput("x", [37, 65], OpInputKind.Pixels)], x => x[0].Transpose(0, 1).Contiguous()),
+            Sample("ids", [Ids("x", [37, 65], 1000)], x => x[0].To(DType.I64).Transpose(0, 1).Contiguous()),
+            Sample("repeated", [Normal("x", [3, 1])], x => x[0].Broadcast([3, 40]).Contiguous()),
             Sample("large", [Normal("x", [301, 370]).Transposed()], x => x[0].Contiguous()),
         ]);
 
@@ -74,6 +79,7 @@ public static partial class OpTable
             Sample("U8", [Positive("x", [7, 33]).Constant()], x => x[0].To(DType.U8)),
             Sample("large", [Normal("x", [130, 777]).Constant()], x => x[0].To(DType.BF16)),
             Sample("gapped", [Normal("x", [7, 33]).Gapped().Constant()], x => x[0].To(DType.BF16)),
+            Sample("a part of wide rows", [Normal("x", [5, 64]).Constant()], x => x[0].Slice(1, 16, 32).To(DType.F16)),
             Sample("from bytes", [new OpInput("x", [7, 33], OpInputKind.Pixels)], x => x[0].To(x[0].Device.Compute)),
             Sample("from ids", [Ids("x", [7, 33], 1000)], x => x[0].To(x[0].Device.Compute)),
         ]);
