@@ -1,13 +1,13 @@
 // Runs a launch: blocks in order, the threads of a block in turn. A thread that waits gives its place to the next that can run.
-#include <cstring>
-#include <vector>
+#include <utility>
 
-#include "runtime.h"
+#include "order.h"
 
 namespace simulator {
 
 Fiber fibers[MAX_THREADS];
 Fiber* current;
+u64 frame_low;
 Launch launch;
 Index3 block_index;
 
@@ -15,11 +15,20 @@ static Fiber* ready[MAX_THREADS];  // a ring
 static u32 ready_first, ready_count, alive;
 static void* main_stack_pointer;
 static bool abandoned;
+enum Schedule { IN_ORDER, RANDOM, LAZY };
+static int schedule;
+static u64 random_state;
 
 void make_ready(Fiber* fiber) { ready[(ready_first + ready_count++) % MAX_THREADS] = fiber; }
 
+static u32 random(u32 below) {
+  random_state = random_state * 6364136223846793005ull + 1442695040888963407ull;
+  return (u32)((random_state >> 33) * below >> 31);
+}
+
 static Fiber* next_ready() {
   if (ready_count == 0) return nullptr;
+  if (schedule != IN_ORDER) std::swap(ready[ready_first], ready[(ready_first + random(ready_count)) % MAX_THREADS]);
   Fiber* fiber = ready[ready_first];
   ready_first = (ready_first + 1) % MAX_THREADS;
   ready_count--;
@@ -28,14 +37,20 @@ static Fiber* next_ready() {
 
 static void fiber_main();
 
+static void continue_as(Fiber* fiber) {
+  current = fiber;
+  frame_low = (u64)fiber->stack;
+  become(fiber->thread);
+}
+
 // Continues `fiber`, or the launch itself when there is none.
 static void go_to(Fiber* fiber, void** save) {
-  current = fiber;
   if (fiber == nullptr) return sim_switch(save, main_stack_pointer);
   if (fiber->stack == nullptr) {
     fiber->stack = take_stack();
     fiber->stack_pointer = first_frame(fiber->stack, fiber->thread, fiber_main);
   }
+  continue_as(fiber);
   sim_switch(save, fiber->stack_pointer);
 }
 
@@ -51,7 +66,7 @@ static void fiber_main() {
     if (next != nullptr && next->stack == nullptr) {
       next->stack = self->stack;
       self->stack = nullptr;
-      current = next;
+      continue_as(next);
       continue;
     }
     give_stack(self->stack);
@@ -67,6 +82,12 @@ void suspend() {
   if (next != self) go_to(next, &self->stack_pointer);
 }
 
+void give_way() {
+  if (schedule == IN_ORDER || random(2) == 0) return;
+  make_ready(current);
+  suspend();
+}
+
 void abandon_launch() {
   abandoned = true;
   void* dead;
@@ -74,9 +95,11 @@ void abandon_launch() {
   __builtin_unreachable();
 }
 
-static void run_block() {
+static void run_block(u32 block_number) {
+  begin_block_order(block_number);
   begin_collectives();
   begin_copies();
+  poison_shared();
   ready_first = ready_count = 0;
   alive = launch.threads;
   for (u32 t = 0; t < launch.threads; t++) {
@@ -85,7 +108,11 @@ static void run_block() {
     make_ready(&fibers[t]);
   }
   go_to(next_ready(), &main_stack_pointer);
-  if (alive > 0 && !abandoned) end_collectives();
+  if (alive > 0 && !abandoned) {
+    abandoned = true;
+    current = nullptr;
+    report_deadlock();
+  }
   for (u32 t = 0; t < launch.threads; t++)
     if (fibers[t].stack != nullptr) give_stack(fibers[t].stack);
 }
@@ -94,17 +121,31 @@ void run_launch(const Launch& what) {
   launch = what;
   abandoned = false;
   begin_findings();
+  begin_launch_order();
+  set_shared(launch.shared_bytes);
+  u32 block_number = 0;
   for (u32 z = 0; z < launch.grid.z && !abandoned; z++)
     for (u32 y = 0; y < launch.grid.y && !abandoned; y++)
       for (u32 x = 0; x < launch.grid.x && !abandoned; x++) {
         block_index = {x, y, z};
-        run_block();
+        run_block(block_number++);
       }
   current = nullptr;
 }
 
+std::string block_name(u32 number) {
+  std::string name = std::to_string(number % launch.grid.x);
+  if (launch.grid.y > 1 || launch.grid.z > 1) name += "," + std::to_string(number / launch.grid.x % launch.grid.y) + "," + std::to_string(number / launch.grid.x / launch.grid.y);
+  return name;
+}
+
+bool copies_are_lazy() { return schedule == LAZY; }
+
 // 0: threads run in order. 1: in an order drawn from the seed. 2: that, and asynchronous copies land only when they are waited for.
-EXPORT void simSchedule(int, u64) {}
+EXPORT void simSchedule(int mode, u64 seed) {
+  schedule = mode;
+  random_state = seed;
+}
 
 EXPORT Index3 sim_thread() { return {current->thread, 0, 0}; }
 EXPORT Index3 sim_block() { return block_index; }

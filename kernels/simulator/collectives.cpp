@@ -2,9 +2,8 @@
 // a thread that has ended takes part in nothing any more.
 #include <bit>
 #include <cstring>
-#include <vector>
 
-#include "runtime.h"
+#include "access.h"
 
 namespace simulator {
 
@@ -26,6 +25,7 @@ struct Warp {
 };
 struct Barrier {
   u32 waiting, wanted;
+  const void* site;
   u16 threads[MAX_THREADS];
 };
 
@@ -43,6 +43,8 @@ void begin_collectives() {
 
 static void finish_meeting(Warp& warp, u32 first_thread);
 
+static bool same_line(const void* a, const void* b) { return a == b || source_of(a) == source_of(b); }
+
 static void wait_at(const void* site, const char* what) {
   current->site = site;
   current->waits_for = what;
@@ -54,19 +56,26 @@ static void meet(u32 kind, const void* site) {
   Warp& warp = warps[warp_of(current)];
   u32 bit = 1u << lane_of(current);
   if (warp.arrived == 0) warp.kind = kind, warp.site = site, warp.present[warp.generation & 1] = 0;
-  if (warp.kind != kind) {
-    report(FAULT_LAUNCH, std::string("the lanes of a warp part: this one is at ") + MEETING_NAMES[kind] + ", others are at " + MEETING_NAMES[warp.kind] +
-           " (" + source_of(warp.site) + "); every lane must come to the same instruction", site);
+  if (warp.kind != kind || (kind != SYNC_WARP && !same_line(warp.site, site))) {
+    report(FAULT_LAUNCH, std::string("this lane comes to ") + MEETING_NAMES[kind] + " while others of its warp are at " + MEETING_NAMES[warp.kind] +
+           " (" + source_of(warp.site) + "): bring all 32 lanes to the same instruction", site);
     abandon_launch();
   }
   warp.arrived |= bit;
   if (warp.arrived == warp.alive) finish_meeting(warp, current->thread & ~(LANES - 1));
-  else wait_at(site, MEETING_NAMES[kind]);
+  else return wait_at(site, MEETING_NAMES[kind]);
+  give_way();
 }
 
-static void load_matrices(Warp& warp, Slot* slots) {
+// Rows are read as if each by the lane that names it.
+static void load_matrices(Warp& warp, u32 first_thread, Slot* slots) {
   int matrices = warp.detail & 255;
   bool transposed = warp.detail >> 8;
+  for (int i = 0; i < matrices * 8; i++) {
+    become(first_thread + (u32)i);
+    check_shared(slots[i].value, 16, READ, warp.site, "ldmatrix");
+  }
+  become(current->thread);
   for (u32 lane = 0; lane < LANES; lane++) {
     for (int m = 0; m < matrices; m++) {
       u16 pair[2];
@@ -106,7 +115,8 @@ static void finish_meeting(Warp& warp, u32 first_thread) {
     report(FAULT_LAUNCH, std::string("a warp comes to ") + MEETING_NAMES[warp.kind] + " without the lanes that have ended; it takes all 32", warp.site);
     abandon_launch();
   }
-  if (warp.kind == LDMATRIX) load_matrices(warp, slots);
+  if (warp.kind == SYNC_WARP) join_warp(first_thread, warp.arrived);
+  if (warp.kind == LDMATRIX) load_matrices(warp, first_thread, slots);
   if (warp.kind == MMA) multiply_matrices(slots);
   warp.present[warp.generation & 1] = warp.arrived;
   warp.generation++;
@@ -118,16 +128,25 @@ static void finish_meeting(Warp& warp, u32 first_thread) {
 // Barriers of a block -----------------------------------------------------------------------------------------------------------------------
 
 static void open(Barrier& barrier) {
+  if (&barrier == barriers) join_block();
+  else join_threads(barrier.threads, barrier.waiting);
   for (u32 i = 0; i < barrier.waiting; i++)
     if (&fibers[barrier.threads[i]] != current) make_ready(&fibers[barrier.threads[i]]);
   barrier.waiting = 0;
 }
 
 static void come_to(Barrier& barrier, u32 wanted, const void* site, const char* what) {
+  if (barrier.waiting == 0) barrier.site = site;
+  else if (&barrier == barriers && !same_line(barrier.site, site)) {
+    report(FAULT_LAUNCH, std::string("this thread comes to sync_block while others are at the one in ") + source_of(barrier.site) +
+           ": bring all threads of the block to the same barrier, or use sync_named", site);
+    abandon_launch();
+  }
   barrier.threads[barrier.waiting++] = (u16)current->thread;
   barrier.wanted = wanted;
   if (barrier.waiting == wanted) open(barrier);
-  else wait_at(site, what);
+  else return wait_at(site, what);
+  give_way();
 }
 
 void thread_ended(Fiber* fiber) {
@@ -138,19 +157,20 @@ void thread_ended(Fiber* fiber) {
   if (barriers[0].waiting > 0 && barriers[0].waiting == alive) open(barriers[0]);
 }
 
-// No thread can go on although some have not ended: says where each warp waits.
-void end_collectives() {
-  std::string text = "the block waits for ever:";
+// No thread can go on although some have not ended: says where they wait.
+void report_deadlock() {
+  std::string places;
   const void* first = nullptr;
+  u32 waiting = 0;
   for (u32 t = 0; t < launch.threads; t++) {
     Fiber& fiber = fibers[t];
     if (fiber.finished) continue;
-    if (first == nullptr) first = fiber.site;
+    if (waiting++ == 0) first = fiber.site;
     bool again = lane_of(&fiber) > 0 && !fibers[t - 1].finished && fibers[t - 1].site == fiber.site;
-    if (!again) text += " thread " + std::to_string(t) + " and on at " + fiber.waits_for + " (" + source_of(fiber.site) + ");";
+    if (!again) places += (places.empty() ? "thread " : "; thread ") + std::to_string(t) + " and on at " + fiber.waits_for + " (" + source_of(fiber.site) + ")";
   }
-  current = nullptr;
-  report(FAULT_LAUNCH, text + " bring all threads to the same barrier", first);
+  report(FAULT_LAUNCH, std::to_string(waiting) + " of " + std::to_string(launch.threads) + " threads wait for ever" + (waiting < launch.threads ? ", the others have ended: " : ": ") + places +
+         ": bring all threads to the same barrier", first);
 }
 
 #define SITE __builtin_return_address(0)
@@ -206,14 +226,6 @@ EXPORT F32x4 sim_mma(F32x4 c, U32x4 a, u64 b) {
   slot.a = a, slot.c = c, slot.value = b;
   meet(MMA, SITE);
   return slot.c;
-}
-
-EXPORT void sim_fence_device() {}
-
-EXPORT u32 sim_atomic(u32* p, u32 value, u32 kind) {
-  u32 old = *p;
-  *p = kind == 0 ? old + value : old > value ? old : value;
-  return old;
 }
 
 }  // namespace simulator

@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "driver.h"
+#include "shadow.h"
 
 namespace simulator {
 
@@ -102,17 +103,23 @@ EXPORT int cuLaunchKernelEx(const LaunchConfig* config, Function* function, void
   return run(function, config->grid, config->block, config->shared_bytes, config->stream, params);
 }
 
+static bool is_device(u64 address) { return address - (u64)arena < ARENA_BYTES; }
+
 int perform(const Work& work) {
   switch (work.kind) {
     case Work::COPY:
       memmove((void*)work.destination, (const void*)work.source, work.bytes);
+      if (is_device(work.destination) && is_device(work.source)) mark_copied(work.destination - (u64)arena, work.source - (u64)arena, work.bytes);
+      else if (is_device(work.destination)) mark_written(work.destination - (u64)arena, work.bytes);
       copied_bytes += work.bytes;
       return SUCCESS;
     case Work::FILL8:
       memset((void*)work.destination, (int)work.value, work.bytes);
+      mark_written(work.destination - (u64)arena, work.bytes);
       return SUCCESS;
     case Work::FILL32:
       for (u64 i = 0; i < work.bytes; i += 4) memcpy((u8*)work.destination + i, &work.value, 4);
+      mark_written(work.destination - (u64)arena, work.bytes);
       return SUCCESS;
     default:
       launches++;

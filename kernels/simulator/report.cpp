@@ -5,9 +5,9 @@
 #include <cstdio>
 #include <cstring>
 #include <map>
-#include <mutex>
+#include <set>
 
-#include "runtime.h"
+#include "order.h"
 
 namespace simulator {
 
@@ -17,11 +17,14 @@ static std::string pending;
 static int pending_count, launch_count;
 static Fault launch_fault;
 static std::map<const void*, std::string> sources;
+static std::set<std::pair<const void*, const void*>> named;
 
 void begin_findings() {
   launch_count = 0;
   launch_fault = {};
+  named.clear();
 }
+bool first_time(const void* site, const void* other) { return named.insert({site, other}).second; }
 int findings_of_launch() { return launch_count > 0 ? launch_fault : 0; }
 
 static std::string run(const std::string& command) {
@@ -68,11 +71,15 @@ void add_to_report(const std::string& line) {
 
 void forget_sources() { sources.clear(); }
 
+bool is_constant_of(const void* site, const void* address) {
+  Dl_info ours, its;
+  return dladdr(site, &ours) != 0 && dladdr(address, &its) != 0 && ours.dli_fbase == its.dli_fbase;
+}
+
 void report(Fault fault, const std::string& text, const void* site) {
   if (launch_count == 0) launch_fault = fault;
-  std::string line = std::string(launch.name) + ", block " + std::to_string(block_index.x);
-  if (launch.grid.y > 1 || launch.grid.z > 1) line += "," + std::to_string(block_index.y) + "," + std::to_string(block_index.z);
-  if (current != nullptr) line += ", thread " + std::to_string(current->thread);
+  std::string line = std::string(launch.name) + ", block " + block_name((block_index.z * launch.grid.y + block_index.y) * launch.grid.x + block_index.x);
+  if (current != nullptr) line += ", thread " + std::to_string(now.thread);
   line += ", " + source_of(site) + ": " + text;
   launch_count++;
   add_to_report(line);
