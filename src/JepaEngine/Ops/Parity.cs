@@ -29,8 +29,8 @@ public sealed record ParityResult(string Operation, string Sample, string Output
 
 /// <summary>
 /// Compares a device with the double-precision oracle: outputs, gradients, and what an operation leaves in its inputs. The error of
-/// each tensor may be twice that of a straightforward implementation at the same precision (<see cref="Device.ReferenceF32"/>, rounded once where
-/// the device stores bf16), plus a small floor.
+/// each tensor may be twice that of a straightforward implementation at the same precision
+/// (<see cref="Device.Straightforward"/>), plus a small floor.
 /// </summary>
 public static class Parity
 {
@@ -42,12 +42,11 @@ public static class Parity
     public static IReadOnlyList<ParityResult> Check(OpCase op, OpSample sample, Device device)
     {
         DType precision = device.Compute;
-        List<Output> exact = Run(sample, Device.Reference, precision), plain = Run(sample, Device.ReferenceF32, precision);
+        List<Output> exact = Run(sample, Device.Reference, precision), plain = Run(sample, device.Straightforward, precision);
         List<Output> actual = Run(sample, device, precision);
         return [.. exact.Select((output, i) =>
         {
-            Output straightforward = actual[i].DType == DType.BF16 ? Rounded(plain[i]) : plain[i];
-            double allowed = 2 * Compare(output, straightforward, double.PositiveInfinity).Error + op.Floor;
+            double allowed = 2 * Compare(output, plain[i], double.PositiveInfinity).Error + op.Floor;
             (double error, long bad) = Compare(output, actual[i], allowed);
             return new ParityResult(op.Name, sample.Name, output.Name, output.Shape, actual[i].DType, error, allowed, bad);
         })];
@@ -90,9 +89,6 @@ public static class Parity
     }
 
     private static Output Read(string name, Tensor tensor) => new(name, tensor.Shape, tensor.DType, tensor.ToArray<double>());
-
-    /// <summary>As a bf16 tier stores it: the straightforward implementation there rounds what it computed in f32.</summary>
-    private static Output Rounded(Output output) => output with { Values = [.. output.Values.Select(value => (double)(float)(BFloat16)(float)value)] };
 
     private static (double Error, long Bad) Compare(Output exact, Output actual, double allowed)
     {

@@ -44,7 +44,7 @@ public readonly record struct Device(DeviceKind Kind, DType Compute, CpuIsa Isa 
     /// <summary>The double-precision oracle.</summary>
     public static Device Reference => new(DeviceKind.Reference, DType.F64);
 
-    /// <summary>As <see cref="Reference"/> but in f32: the straightforward implementation whose rounding error parity is measured by.</summary>
+    /// <summary>As <see cref="Reference"/> but in f32.</summary>
     public static Device ReferenceF32 => new(DeviceKind.Reference, DType.F32);
 
     /// <summary>A GPU in the f32 tier: true f32, no TF32.</summary>
@@ -53,7 +53,7 @@ public readonly record struct Device(DeviceKind Kind, DType Compute, CpuIsa Isa 
     /// <summary>The simulated GPU in the f32 tier: the same launches and kernels as <see cref="Cuda"/>, on the processor, checked and slow.</summary>
     public static Device Simulator => new(DeviceKind.Simulator, DType.F32);
 
-    /// <summary>On a GPU: the bf16 tier. Tensors are bf16, sums f32; statistics, losses and the optimiser's numbers stay f32.</summary>
+    /// <summary>On a GPU, and as its straightforward implementation: the bf16 tier. Tensors are bf16, sums f32; statistics, losses and the optimiser's numbers stay f32.</summary>
     public Device InBFloat16 => this with { Compute = DType.BF16 };
 
     /// <summary>What statistics, losses and the optimiser's numbers are kept in: the compute dtype, but never less than f32.</summary>
@@ -61,6 +61,9 @@ public readonly record struct Device(DeviceKind Kind, DType Compute, CpuIsa Isa 
 
     /// <summary>Whether its memory is the processor's own, which pointers of the host reach.</summary>
     public bool IsHost => Kind is DeviceKind.Cpu or DeviceKind.Reference;
+
+    /// <summary>The straightforward implementation for what this device computes in: plain loops, whose rounding error parity is measured by.</summary>
+    public Device Straightforward => new(DeviceKind.Reference, Compute);
 
     /// <summary>As <c>cpu</c>, <c>reference (F64)</c>, <c>cuda:0</c> or <c>cuda:0:bf16</c>.</summary>
     public override string ToString() => Kind switch
