@@ -59,7 +59,7 @@ public sealed class Trainer : IDisposable
         memory = new TensorScope(model.Device, "trainer");
         foreach ((_, Parameter parameter) in model.Parameters())
             if (!parameter.Trainable)
-                statistics.Add((parameter.Value, memory.Empty(parameter.Shape)));
+                statistics.Add((parameter.Value, memory.Empty(parameter.Shape, parameter.Value.DType)));
     }
 
     /// <summary>Steps done.</summary>
