@@ -78,26 +78,30 @@ static void race_write(Cell& cell, u64 offset, const void* site) {
   cell = {now.epoch, distance_of(site), 0, 0, 0, 0, 0, 0};
 }
 
-// Some bytes of a word: from now on each has a cell of its own, until a whole write makes them one again.
-static void split(Cell& cell, u64 word) {
-  for (u32 b = 0; b < 4; b++) byte_cells[word * 4 + b] = cell;
-  cell.flags |= SPLIT;
-}
-
-[[gnu::noinline]] static void race_bytes(u64 word, u32 mask, Access access, const void* site) {
+// Some bytes of a word: from now on each half or byte has a cell of its own, until a whole write makes them one again.
+[[gnu::noinline]] static void race_part(u64 word, u32 mask, Access access, const void* site) {
   Cell& cell = cells[word];
-  if (!(cell.flags & SPLIT)) split(cell, word);
-  for (u32 b = 0; b < 4; b++)
+  Cell* parts = byte_cells + word * 4;
+  bool halves = !(cell.flags & BYTES) && (mask == 3 || mask == 12 || mask == 15);
+  if (!(cell.flags & (HALVES | BYTES))) {
+    parts[0] = parts[2] = cell;
+    cell.flags |= HALVES;
+  }
+  if (!halves && cell.flags & HALVES) {
+    parts[1] = parts[0], parts[3] = parts[2];
+    cell.flags ^= HALVES | BYTES;
+  }
+  for (u32 b = 0; b < 4; b += halves ? 2 : 1)
     if (mask >> b & 1) {
-      if (access == READ) race_read(byte_cells[word * 4 + b], word * 4 + b, site);
-      else race_write(byte_cells[word * 4 + b], word * 4 + b, site);
+      if (access == READ) race_read(parts[b], word * 4 + b, site);
+      else race_write(parts[b], word * 4 + b, site);
     }
-  if (access == WRITE && mask == 15) cell = byte_cells[word * 4];
+  if (access == WRITE && mask == 15) cell = parts[0];
 }
 
 static inline void race_word(u64 word, u32 mask, Access access, const void* site) {
   Cell& cell = cells[word];
-  if (mask != 15 || cell.flags & SPLIT) return race_bytes(word, mask, access, site);
+  if (mask != 15 || cell.flags & (HALVES | BYTES)) return race_part(word, mask, access, site);
   if (access == READ) race_read(cell, word * 4, site);
   else race_write(cell, word * 4, site);
 }
@@ -163,7 +167,7 @@ void check_atomic(u64 address, const void* site) {
   if (checks != CHECK_ALL) return;
   Cell& cell = cells[word];
   bool shared = offset < SHARED_WINDOW;
-  if (cell.flags & SPLIT) race_bytes(word, 15, WRITE, site);
+  if (cell.flags & (HALVES | BYTES)) race_part(word, 15, WRITE, site);
   atomic_at(offset);
   if (!(cell.flags & ATOMIC) && !ordered(cell.write, shared)) race(offset, WRITE, site, cell.write, "wrote", cell.write_site);
   if (cell.read != 0 && !ordered(cell.read, shared)) race(offset, WRITE, site, cell.read, "read", cell.read_site);

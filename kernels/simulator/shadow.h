@@ -26,8 +26,9 @@ struct Cell {
   u32 flags;
 };
 enum CellFlags : u32 {
-  SPLIT = 1,   // its bytes were touched one by one: what counts are their four cells
-  ATOMIC = 2,  // the last write was an atomic one
+  HALVES = 1,  // its halves were touched one by one: what counts is the cell of each half's first byte
+  BYTES = 2,   // its bytes were: what counts are their four cells
+  ATOMIC = 4,  // the last write was an atomic one
 };
 struct Reader { Epoch read; u32 site, next; };
 
