@@ -7,7 +7,7 @@
 // Called by CudaBackend.BatchNorm. Statistics are float: eight rows at a time by two passes over registers, then joined with their counts (Chan, Golub and
 // LeVeque 1979), so that no mean cancels. Every block of a second kernel joins the splits of its columns again, in the same order. Memory bounds it:
 // 3 s bytes an element of s bytes forward, which reads x twice, 5 s for the gradient; the aim is 80 % of the bandwidth.
-// Registers on sm_80, float and bf16: REGISTERS
+// Registers on sm_90, float/bf16: partials 42/42, forward 64/61, inference 54/54, gradient's partials 64/58, gradient 107/100.
 #include "reduce.cuh"
 
 constexpr int BLOCK = 256, WARPS = BLOCK / 32, CHUNK = 8;

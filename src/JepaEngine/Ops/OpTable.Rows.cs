@@ -84,7 +84,7 @@ public static partial class OpTable
             SigReg("many samples", [1, 257, 16], 17),
             SigReg("large", [2, 128, 64], 256),
             Sample("five knots", [Normal("z", [2, 33, 24]), Normal("directions", [9, 24]).Statistic()], x => x[0].SigReg(x[1], knots: 5)),
-            Sample("forty knots", [Normal("z", [2, 33, 24]), Normal("directions", [9, 24]).Constant()], x => x[0].SigReg(x[1], knots: 40)),
+            Sample("forty knots", [Normal("z", [2, 33, 24]), Normal("directions", [9, 24]).Statistic()], x => x[0].SigReg(x[1], knots: 40)),
         ]);
     }
 

@@ -20,7 +20,7 @@ internal sealed unsafe partial class CudaBackend
             Dst = to.Address, DstStride = to.Stride, Mean = mean.Address, Rstd = rstd.Address,
             Rows = from.Count, Columns = from.Width, Base = 1, Eps = (float)eps,
         };
-        (Kernel kernel, int rows, _) = AdaLayerNormForward.For(from.Width, from.Packs && shifts.Packs && scales.Packs && to.Packs);
+        (Kernel kernel, int rows, _) = AdaLayerNormForward.For(x.DType, from.Width, from.Packs && shifts.Packs && scales.Packs && to.Packs);
         Launch(kernel, x.DType, new Grid(CeilDiv(from.Count, rows)), args, 4 * x.Count * x.DType.Size());
     }
 
@@ -35,10 +35,11 @@ internal sealed unsafe partial class CudaBackend
         {
             X = from.Address, XStride = from.Stride, Weight = scales.Address, WeightStride = scales.Stride, Dy = upstream.Address, DyStride = upstream.Stride,
             Dx = to.Address, DxStride = to.Stride, Dweight = toScale.Address, DweightStride = toScale.Stride,
-            Dbias = toShift.Address, DbiasStride = toShift.Stride, Mean = mean.Address, Rstd = rstd.Address, Rows = from.Count, Columns = from.Width, Base = 1, Accumulate = accumulate ? 1 : 0,
+            Dbias = toShift.Address, DbiasStride = toShift.Stride, Mean = mean.Address, Rstd = rstd.Address,
+            Rows = from.Count, Columns = from.Width, Base = 1, Accumulate = accumulate ? 1 : 0,
         };
         bool packs = from.Packs && scales.Packs && upstream.Packs && to.Packs && toShift.Packs && toScale.Packs;
-        (Kernel kernel, int rows, _) = AdaLayerNormGradient.For(from.Width, packs);
+        (Kernel kernel, int rows, _) = AdaLayerNormGradient.For(x.DType, from.Width, packs);
         Launch(kernel, x.DType, new Grid(CeilDiv(from.Count, rows)), args, (accumulate ? 7 : 6) * x.Count * x.DType.Size());
     }
 }

@@ -10,8 +10,8 @@ internal sealed unsafe partial class CudaBackend
     private static readonly RowKernels LayerNormGradient = new("layer_norm_grad");
 
     /// <summary>
-    /// A kernel of layernorm.cu in the variants for rows in packs of at most 256 elements (narrow) or 1024 (middle), a warp a row; for longer ones (wide), a block a
-    /// row; and for rows that do not lie in packs (any).
+    /// A kernel of layernorm.cu in its variants: a warp a row of at most 256 elements (narrow) or 1024 (middle), a block a longer one (wide), all in packs;
+    /// and a block a row of what does not lie in packs (any).
     /// </summary>
     private sealed class RowKernels(string name)
     {
@@ -22,10 +22,10 @@ internal sealed unsafe partial class CudaBackend
         private readonly Kernel any = new("layernorm", $"{name}_any", BlockThreads, BlockSums);
 
         /// <summary>The kernel, how many rows its block has at a time, and how many blocks of the gradient a multiprocessor has registers for.</summary>
-        public (Kernel Kernel, int Rows, int Resident) For(int width, bool packs) => (packs, width) switch
+        public (Kernel Kernel, int Rows, int Resident) For(DType real, int width, bool packs) => (packs, width) switch
         {
             (true, <= 256) => (narrow, WarpThreads / 32, 8),
-            (true, <= 1024) => (middle, WarpThreads / 32, 3),
+            (true, <= 1024) => (middle, WarpThreads / 32, real == DType.BF16 ? 3 : 2),
             (true, _) => (wide, 1, 3),
             _ => (any, 1, 2),
         };
@@ -67,7 +67,7 @@ internal sealed unsafe partial class CudaBackend
             (args.Weight, args.Bias, args.Base) = (w.Address, b.Address, 0);
             packs &= new Rows(w).Packs && new Rows(b).Packs;
         }
-        (Kernel kernel, int rows, _) = LayerNormForward.For(from.Width, packs);
+        (Kernel kernel, int rows, _) = LayerNormForward.For(x.DType, from.Width, packs);
         Launch(kernel, x.DType, new Grid(CeilDiv(from.Count, rows)), args, 2 * x.Count * x.DType.Size());
     }
 
@@ -96,7 +96,7 @@ internal sealed unsafe partial class CudaBackend
             (args.Weight, args.Base) = (w.Address, 0);
             packs &= new Rows(w).Packs;
         }
-        (Kernel kernel, int rows, int resident) = LayerNormGradient.For(from.Width, packs);
+        (Kernel kernel, int rows, int resident) = LayerNormGradient.For(x.DType, from.Width, packs);
         long blocks = Math.Min(CeilDiv(from.Count, rows), (long)resident * Multiprocessors), bytes = (accumulate ? 4 : 3) * x.Count * x.DType.Size();
         if (dweight is not { } dw || dbias is not { } db)
         {

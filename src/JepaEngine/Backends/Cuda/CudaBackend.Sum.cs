@@ -109,7 +109,7 @@ internal sealed unsafe partial class CudaBackend
             Launch(SumAny, x.DType, new Grid(dst.Count), args, (x.Count + dst.Count) * x.DType.Size());
     }
 
-    /// <summary>dst (scalar) = scale · the sum of neighbouring elements, or of their squares: each thread adds a few packs, in no more blocks than run at once.</summary>
+    /// <summary>dst (scalar) = scale · the sum of neighbouring elements, or of their squares, by no more blocks than run at once.</summary>
     private void AddAll(in Kernel kernel, in Kernel finish, in Operand x, double scale, in Operand dst)
     {
         int most = WideBytes / x.DType.Size();
@@ -151,7 +151,7 @@ internal sealed unsafe partial class CudaBackend
         SumPartials(partials.Pointer, splits, args.Columns, dst, null, axes.Scale);
     }
 
-    /// <summary>Rows of a split where <paramref name="tiles"/> blocks walk the columns side by side: with all splits about four blocks a multiprocessor.</summary>
+    /// <summary>Rows of a split where <paramref name="tiles"/> blocks walk the columns side by side, for about four blocks a multiprocessor in all.</summary>
     private long RowsOfSplit(long rows, long tiles, out int splits)
     {
         long most = Math.Clamp(CeilDiv(4L * Multiprocessors, tiles), 1, CeilDiv(rows, SplitRows)), rowsOfSplit = CeilDiv(rows, most);
