@@ -3,6 +3,7 @@
 // the numbers: rows are counted, given room, and listed by their number in any order (integer atomics), and who sums a list sorts it first, so that
 // the sum's order is that of the rows whatever the order in which the list was made.
 #include "reduce.cuh"
+#include "sort.cuh"
 
 struct EmbeddingArgs {
   const REAL* table;
@@ -74,23 +75,6 @@ DEVICE void list_kernel(const EmbeddingGradArgs& a) {
 // reading all ids, MOST rows that match at a time: at most R / MOST blocks do that.
 constexpr int SUMMERS = 128, MOST = 1024;
 
-// Bitonic; what is beyond count is larger than everything.
-DEVICE void sort(u32* list, int count) {
-  int length = 1;
-  while (length < count) length *= 2;
-  for (int i = count + threadIdx.x; i < length; i += SUMMERS) list[i] = ~0u;
-  for (int size = 2; size <= length; size *= 2)
-    for (int step = size / 2; step > 0; step /= 2) {
-      sync_block();
-      for (int k = threadIdx.x; k < length / 2; k += SUMMERS) {
-        int i = 2 * k - (k & (step - 1)), j = i + step;
-        u32 x = list[i], y = list[j];
-        if ((x > y) == ((i & size) == 0)) list[i] = y, list[j] = x;
-      }
-    }
-  sync_block();
-}
-
 template <int N> DEVICE void add_rows(const EmbeddingGradArgs& a, const u32* list, int count, int column, float (&sum)[N]) {
   const REAL* dy = a.dy + column;
 #pragma unroll 4
@@ -110,8 +94,9 @@ template <int N> DEVICE void store_sum(const EmbeddingGradArgs& a, int column, c
 
 template <int N> DEVICE void sum_short(const EmbeddingGradArgs& a, u32* list, int count) {
   u32 first = a.ends[blockIdx.x] - count;
-  for (int i = threadIdx.x; i < count; i += SUMMERS) list[i] = a.listed[first + i];
-  sort(list, count);
+  int length = sort_length(count);
+  for (int i = threadIdx.x; i < length; i += SUMMERS) list[i] = i < count ? a.listed[first + i] : ~0u;
+  block_sort<SUMMERS>(list, length);
   for (int column = threadIdx.x * N; column < a.width; column += SUMMERS * N) {
     float sum[N] = {};
     add_rows(a, list, count, column, sum);
@@ -162,4 +147,5 @@ KERNEL(embedding_forward, 256, EmbeddingArgs, gather_kernel)
 KERNEL(embedding_count, 256, EmbeddingGradArgs, count_kernel)
 KERNEL(embedding_reserve, 256, EmbeddingGradArgs, reserve_kernel)
 KERNEL(embedding_list, 256, EmbeddingGradArgs, list_kernel)
-KERNEL(embedding_gradient, SUMMERS, EmbeddingGradArgs, sum_kernel)
+// Twelve blocks of 128 leave 40 registers; asked for nothing, ptxas aims at 32 and spills.
+KERNEL_RESIDENT(embedding_gradient, SUMMERS, 12, EmbeddingGradArgs, sum_kernel)
