@@ -58,18 +58,22 @@ template <class T, bool LEFT_ALONG_K, bool RIGHT_ALONG_K> DEVICE void product_mm
   constexpr int steps = T::K / 16, down = T::WARP_M / 16, across = T::WARP_N / 16;
   constexpr int left_chunks = (LEFT_ALONG_K ? T::K : T::M) / 8, right_chunks = (RIGHT_ALONG_K ? T::K : T::N) / 8;
   const Place at = place<T::M, T::N>(g);
-  const bf16* a = g.a + at.batch * g.a_batch;
-  const bf16* b = g.b + at.batch * g.b_batch;
   const u32 shared = shared_address(shared_memory());
   const u32 warp_m = warp_id() / (T::N / T::WARP_N) * T::WARP_M, warp_n = warp_id() % (T::N / T::WARP_N) * T::WARP_N;
 
-  auto fill = [&](int stage, int tile) {
-    const u32 left = shared + stage * T::stage_bytes, right = left + T::left_bytes;
-    const i32 k = at.begin + tile * T::K;
-    if constexpr (LEFT_ALONG_K) copy_tile<T::M, left_chunks, T::threads>(left, a + at.m * g.a_row + k, g.a_row, g.m - at.m, at.end - k);
-    else copy_tile<T::K, left_chunks, T::threads>(left, a + k * g.a_column + at.m, g.a_column, at.end - k, g.m - at.m);
-    if constexpr (RIGHT_ALONG_K) copy_tile<T::N, right_chunks, T::threads>(right, b + at.n * g.b_column + k, g.b_column, g.n - at.n, at.end - k);
-    else copy_tile<T::K, right_chunks, T::threads>(right, b + k * g.b_row + at.n, g.b_row, at.end - k, g.n - at.n);
+  const i64 left_stride = LEFT_ALONG_K ? g.a_row : g.a_column, right_stride = RIGHT_ALONG_K ? g.b_column : g.b_row;
+  const bf16* left_next = g.a + at.batch * g.a_batch + at.m * g.a_row + at.begin * g.a_column;
+  const bf16* right_next = g.b + at.batch * g.b_batch + at.n * g.b_column + at.begin * g.b_row;
+  i32 depth = at.end - at.begin;  // not yet copied
+  auto fill = [&](int stage) {
+    const u32 to = shared + stage * T::stage_bytes;
+    if constexpr (LEFT_ALONG_K) copy_tile<T::M, left_chunks, T::threads>(to, left_next, left_stride, g.m - at.m, depth);
+    else copy_tile<T::K, left_chunks, T::threads>(to, left_next, left_stride, depth, g.m - at.m);
+    if constexpr (RIGHT_ALONG_K) copy_tile<T::N, right_chunks, T::threads>(to + T::left_bytes, right_next, right_stride, g.n - at.n, depth);
+    else copy_tile<T::K, right_chunks, T::threads>(to + T::left_bytes, right_next, right_stride, depth, g.n - at.n);
+    left_next += LEFT_ALONG_K ? T::K : T::K * left_stride;
+    right_next += RIGHT_ALONG_K ? T::K : T::K * right_stride;
+    depth -= T::K;
   };
 
   u32 left[2][down][4], right[2][across][4];
@@ -83,9 +87,9 @@ template <class T, bool LEFT_ALONG_K, bool RIGHT_ALONG_K> DEVICE void product_mm
   };
 
   const int tiles = ceil_div(at.end - at.begin, T::K);
-#pragma unroll
+#pragma unroll 1
   for (int i = 0; i < T::STAGES - 1; i++) {
-    if (i < tiles) fill(i, i);
+    if (depth > 0) fill(i);
     copy_async_commit();
   }
   copy_async_wait<T::STAGES - 2>();
@@ -102,7 +106,7 @@ template <class T, bool LEFT_ALONG_K, bool RIGHT_ALONG_K> DEVICE void product_mm
       }
       if (step < steps - 1 || tile + 1 < tiles) take((step + 1) % 2, read, (step + 1) % steps);
       if (step == 0) {
-        if (tile + T::STAGES - 1 < tiles) fill(write, tile + T::STAGES - 1);
+        if (depth > 0) fill(write);
         copy_async_commit();
         write = write == T::STAGES - 1 ? 0 : write + 1;
       }

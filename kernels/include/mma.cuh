@@ -16,30 +16,44 @@ template <int ROWS, int CHUNKS, int THREADS> DEVICE void copy_tile(u32 tile, con
   constexpr int together = THREADS / CHUNKS;
   const i32 row = threadIdx.x / CHUNKS, chunk = threadIdx.x % CHUNKS;
   if (THREADS % CHUNKS != 0 && row >= together) return;
-  const i32 held = 2 * larger(smaller(columns - 8 * chunk, 8), 0);
-  const bf16* p = from + row * stride + chunk * 8;
+  const bf16* p = from + (row * stride + chunk * 8);
+  const u32 first = tile + chunk_offset<CHUNKS>(row, chunk);
+  auto to = [&](int i) { return together % 8 == 0 ? first + i * CHUNKS * 16 : tile + chunk_offset<CHUNKS>(row + i, chunk); };
+  if (ROWS % together == 0 && rows >= ROWS && columns >= 8 * CHUNKS) {
+    // A copy of so many bytes costs ten instructions more than one of 16.
 #pragma unroll
-  for (int i = 0; i < ROWS; i += together, p += together * stride) {
-    if (ROWS % together != 0 && row + i >= ROWS) return;
-    const i32 bytes = row + i < rows ? held : 0;
-    copy_async16(tile + chunk_offset<CHUNKS>(row + i, chunk), bytes > 0 ? p : from, bytes);
+    for (int i = 0; i < ROWS; i += together, p += together * stride) copy_async16(to(i), p);
+  } else {
+    const i32 held = 2 * larger(smaller(columns - 8 * chunk, 8), 0);
+#pragma unroll
+    for (int i = 0; i < ROWS; i += together, p += together * stride) {
+      if (ROWS % together != 0 && row + i >= ROWS) return;
+      const i32 bytes = row + i < rows ? held : 0;
+      copy_async16(to(i), bytes > 0 ? p : from, bytes);
+    }
   }
+}
+
+// Bytes from a tile's start to what a lane names of a fragment: rows from a multiple of 8 on change no places, so that they are an offset
+// which the instruction adds.
+template <int CHUNKS> DEVICE u32 fragment_offset(u32 row, u32 lane_row, u32 chunk) {
+  return row * CHUNKS * 16 + chunk_offset<CHUNKS>(lane_row, chunk);
 }
 
 // The left operand of mma, rows m.. and columns k.. (multiples of 16), from a tile whose rows run along k (it lies as [m][k]) or, if not,
 // along m (as [k][m]).
 template <bool ALONG_K, int CHUNKS> DEVICE void load_left(u32 (&a)[4], u32 tile, u32 m, u32 k) {
   const u32 lane = lane_id();
-  if constexpr (ALONG_K) ldmatrix(a, tile + chunk_offset<CHUNKS>(m + lane % 16, k / 8 ^ lane / 16));
-  else ldmatrix_transposed(a, tile + chunk_offset<CHUNKS>(k + lane / 16 * 8 + lane % 8, m / 8 ^ lane / 8 % 2));
+  if constexpr (ALONG_K) ldmatrix(a, tile + fragment_offset<CHUNKS>(m, lane % 16, k / 8 ^ lane / 16));
+  else ldmatrix_transposed(a, tile + fragment_offset<CHUNKS>(k, lane / 16 * 8 + lane % 8, m / 8 ^ lane / 8 % 2));
 }
 
 // The right operands of two mma, rows k.. and columns n.. (multiples of 16): b[0], b[1] of the first eight columns and b[2], b[3] of the
 // second, from a tile whose rows run along k (it lies as [n][k]) or, if not, along n (as [k][n]).
 template <bool ALONG_K, int CHUNKS> DEVICE void load_right(u32 (&b)[4], u32 tile, u32 n, u32 k) {
   const u32 lane = lane_id();
-  if constexpr (ALONG_K) ldmatrix(b, tile + chunk_offset<CHUNKS>(n + lane / 16 * 8 + lane % 8, k / 8 ^ lane / 8 % 2));
-  else ldmatrix_transposed(b, tile + chunk_offset<CHUNKS>(k + lane % 16, n / 8 ^ lane / 16));
+  if constexpr (ALONG_K) ldmatrix(b, tile + fragment_offset<CHUNKS>(n, lane / 16 * 8 + lane % 8, k / 8 ^ lane / 8 % 2));
+  else ldmatrix_transposed(b, tile + fragment_offset<CHUNKS>(k, lane % 16, n / 8 ^ lane / 16));
 }
 
 // Of the sums c of mma this lane holds c[0], c[1] at (sum_row, sum_column) and the column after, c[2], c[3] eight rows below.
