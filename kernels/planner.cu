@@ -20,14 +20,6 @@ struct CemArgs {
   float min_std, bound;
 };
 
-// PhiloxKey.Child: two rounds of splitmix64.
-DEVICE PhiloxKey child(PhiloxKey key, u64 index) {
-  u64 x = key.stream + 0x9E3779B97F4A7C15ull * (index + 1);
-  x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9ull;
-  x = (x ^ (x >> 27)) * 0x94D049BB133111EBull;
-  return {key.seed, x ^ (x >> 31)};
-}
-
 // Four numbers a thread, which are one Philox block; a row of blocks a problem. Candidate 0 is the mean itself.
 DEVICE void sample(const CemArgs& a) {
   u32 problem = blockIdx.y, block = blockIdx.x * blockDim.x + threadIdx.x, size = a.count * a.length;
