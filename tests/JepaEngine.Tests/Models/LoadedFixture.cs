@@ -17,6 +17,7 @@ internal sealed class LoadedFixture : IDisposable
 
     public LoadedFixture(string name, Device device, LoadOptions? options = null, JepaConfig? probeOf = null)
     {
+        Gpus.Require(device);
         rule = new RuleFile(name);
         Scope = new TensorScope(device, name);
         string weights = Path.Combine(folder.Folder, "model.safetensors");
