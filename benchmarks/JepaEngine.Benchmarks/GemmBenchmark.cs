@@ -23,7 +23,7 @@ internal static class GemmBenchmark
     {
         var one = new CpuBackend(CpuIsa.Auto, 1);
         var two = new CpuBackend(CpuIsa.Auto, 2);
-        Console.WriteLine($"{one.Description}; copy {Peak.CopyGigabytes():0} GB/s");
+        Console.WriteLine($"{one.Description}; copy {CpuPeak.CopyGigabytes():0} GB/s");
         Console.WriteLine($"{"M x N x K",-20}{"",4}{"GFLOP/s",9}{"peak",8}{"% peak",8}{"2 threads",11}{"ratio",7}");
         foreach ((int m, int n, int k, string kind) in Cases)
         {

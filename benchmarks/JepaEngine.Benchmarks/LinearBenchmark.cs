@@ -20,7 +20,7 @@ internal static class LinearBenchmark
     {
         var one = new CpuBackend(CpuIsa.Auto, 1);
         var two = new CpuBackend(CpuIsa.Auto, 2);
-        Console.WriteLine($"{one.Description}; copy {Peak.CopyGigabytes():0} GB/s");
+        Console.WriteLine($"{one.Description}; copy {CpuPeak.CopyGigabytes():0} GB/s");
         Console.WriteLine($"{"tokens x inputs x outputs",-26}{"GFLOP/s",9}{"peak",8}{"% peak",8}{"2 threads",11}{"ratio",7}");
         foreach (int tokens in (int[])[256, 2048])
             foreach ((int inputs, int outputs) in Layers)

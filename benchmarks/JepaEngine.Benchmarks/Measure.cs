@@ -21,7 +21,7 @@ internal readonly record struct Measure(double Cpu, double Wall, double PeakGflo
         begin = Stopwatch.GetTimestamp();
         while (wall.Count < 10 || Stopwatch.GetElapsedTime(begin).TotalSeconds < seconds)
         {
-            peaks.Add(-Peak.Gflops());
+            peaks.Add(-CpuPeak.Gflops());
             TimeSpan before = Environment.CpuUsage.TotalTime;
             long start = Stopwatch.GetTimestamp();
             kernel();

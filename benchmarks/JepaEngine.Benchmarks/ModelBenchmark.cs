@@ -26,7 +26,7 @@ internal static class ModelBenchmark
     {
         Dictionary<(string Name, int Threads), double> peer = peerFile is null ? [] : PeerBenchmark.ReadPeer(peerFile);
         var lines = new List<string>();
-        double peak = Enumerable.Range(0, 200).Max(_ => Peak.Gflops());
+        double peak = Enumerable.Range(0, 200).Max(_ => CpuPeak.Gflops());
         Console.WriteLine($"FMA peak of one thread: {peak:0} GFLOP/s");
         Console.WriteLine("| encoder | GFLOP | JepaEngine | GFLOP/s | of 2 peaks | memory / plan | PyTorch | ratio |");
         Console.WriteLine("|---|--:|--:|--:|--:|--:|--:|--:|");

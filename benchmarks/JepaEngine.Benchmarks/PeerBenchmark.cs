@@ -170,7 +170,7 @@ internal static class PeerBenchmark
     public static string Machine() => new JsonObject
     {
         ["machine"] = Backend.For(Device.Cpu).Description,
-        ["fmaPeakGflopsOneThread"] = Enumerable.Range(0, 200).Max(_ => Peak.Gflops()),
+        ["fmaPeakGflopsOneThread"] = Enumerable.Range(0, 200).Max(_ => CpuPeak.Gflops()),
         ["runtime"] = System.Runtime.InteropServices.RuntimeInformation.FrameworkDescription,
         ["date"] = DateTime.UtcNow.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture),
     }.ToJsonString();

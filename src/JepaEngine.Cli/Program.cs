@@ -15,6 +15,7 @@ var root = new RootCommand("JepaEngine: trains, runs and plans with JEPA world m
     ConvertCommand.Create(),
     ReportCommand.Create(),
     ParityCommand.Create(),
+    BenchCommand.Create(),
     DoctorCommand.Create(),
 };
 return await CommandLine.RunAsync(root, args);

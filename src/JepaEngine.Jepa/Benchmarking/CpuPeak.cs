@@ -3,15 +3,36 @@ using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 
-namespace JepaEngine.Benchmarks;
+namespace JepaEngine.Jepa.Benchmarking;
 
 /// <summary>
 /// What this processor can do at best, measured in the process and the second in which a kernel is measured: on a shared or throttled
 /// machine only such a ratio means anything.
 /// </summary>
-internal static unsafe class Peak
+public static unsafe class CpuPeak
 {
-    private const int Steps = 20_000;
+    private const int Steps = 20_000, Turns = 20;
+
+    /// <summary>The fused multiply-adds of so many threads at once in GFLOP/s: of each thread its best turn, added.</summary>
+    public static double Gflops(int threads)
+    {
+        double[] best = new double[threads];
+        using var barrier = new Barrier(threads);
+        Thread[] others = [.. Enumerable.Range(1, threads - 1).Select(i => new Thread(() => Turn(i)) { IsBackground = true })];
+        foreach (Thread thread in others)
+            thread.Start();
+        Turn(0);
+        foreach (Thread thread in others)
+            thread.Join();
+        return best.Sum();
+
+        void Turn(int thread)
+        {
+            barrier.SignalAndWait();
+            for (int turn = 0; turn < Turns; turn++)
+                best[thread] = Math.Max(best[thread], Gflops());
+        }
+    }
 
     /// <summary>One thread's fused multiply-adds in GFLOP/s: 12 independent chains of the widest vectors, all in registers.</summary>
     public static double Gflops()

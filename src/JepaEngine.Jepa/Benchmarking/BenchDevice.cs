@@ -1,0 +1,129 @@
+using System.Diagnostics;
+using System.Globalization;
+using JepaEngine.Backends;
+using JepaEngine.Cuda;
+using JepaEngine.Memory;
+using JepaEngine.Ops;
+using JepaEngine.Primitives;
+using JepaEngine.Tensors;
+
+namespace JepaEngine.Jepa.Benchmarking;
+
+/// <summary>
+/// A device under measurement: its clock, what empties its caches, and what it can do at best. A GPU's time is what lies between two events of its own
+/// stream; a cold sample's events queue behind the copy that empties the caches, so that the host's launches are not part of it.
+/// </summary>
+internal sealed class BenchDevice : IDisposable
+{
+    private const long UsualCache = 32L << 20;
+    private const int Side = 4096;
+
+    private readonly Device device;
+    private readonly bool isCold;
+    private readonly CudaContext? context;
+    private readonly CudaEvent? start, stop;
+    private readonly TensorScope memory;
+    private readonly Tensor? from, to, matrix;
+
+    /// <param name="device">Which.</param>
+    /// <param name="isCold">Whether each sample finds its operands in memory instead of in caches.</param>
+    public BenchDevice(Device device, bool isCold)
+    {
+        this.device = device;
+        IsSimulated = device.Kind == DeviceKind.Simulator;
+        this.isCold = isCold && !IsSimulated;
+        memory = new TensorScope(device, "caches");
+        long cache = CacheBytes();
+        if (!device.IsHost)
+        {
+            context = CudaDevices.Context(device);
+            (start, stop) = (new CudaEvent(context), new CudaEvent(context));
+            cache = context.Info.L2Bytes;
+        }
+        if (IsSimulated)
+            return;
+        // Source and destination each fill the cache, with room to spare for a copy that does not keep what it writes.
+        int elements = (int)(2 * Math.Max(cache, UsualCache) / device.Compute.Size());
+        from = memory.RandomUniform([elements], new PhiloxKey(1));
+        to = memory.Empty([elements]);
+        if (context is not null)
+            matrix = memory.RandomUniform([Side, Side], new PhiloxKey(2), -1, 1);
+    }
+
+    /// <summary>Whether it is the simulator, whose times mean nothing.</summary>
+    public bool IsSimulated { get; }
+
+    /// <summary>The most operations a second met so far, in GFLOP/s; 0 in the simulator.</summary>
+    public double PeakGflops { get; private set; }
+
+    /// <summary>The most a copy moved, bytes read and written, in GB/s; 0 in the simulator.</summary>
+    public double PeakGigabytes { get; private set; }
+
+    /// <summary>What <see cref="PeakGflops"/> was met by.</summary>
+    public string PeakOf => device.IsHost ? "FMA in registers" : $"MatMul {Side}x{Side}x{Side}";
+
+    /// <summary>Kernels launched so far; null where there are none.</summary>
+    public long? Launches => context?.Launches;
+
+    /// <summary>One run of the work in milliseconds.</summary>
+    public double Time(BenchWork work)
+    {
+        work.Ready();
+        if (isCold)
+            Flush();
+        double milliseconds = Time(work.Run);
+        work.Done();
+        return milliseconds;
+    }
+
+    /// <summary>Meets the limits once more; the best of all counts.</summary>
+    public void MeasurePeaks()
+    {
+        if (IsSimulated)
+            return;
+        double bytes = 2.0 * from!.Shape.Count * from.DType.Size();
+        PeakGigabytes = Math.Max(PeakGigabytes, bytes / Time(Flush) * 1e-6);
+        PeakGflops = Math.Max(PeakGflops, matrix is null ? CpuPeak.Gflops(device.Threads) : 2.0 * Side * Side * Side / Time(Multiply) * 1e-6);
+    }
+
+    /// <summary>Gives the memory back.</summary>
+    public void Dispose()
+    {
+        start?.Dispose();
+        stop?.Dispose();
+        memory.Dispose();
+        Allocator.For(device).Trim();
+    }
+
+    private void Flush() => Backend.For(device).Copy(from!.Operand, to!.Operand);
+
+    private void Multiply()
+    {
+        using var scope = new TensorScope(device, "peak");
+        scope.Use(matrix!).MatMul(matrix!.Transpose(0, 1));
+    }
+
+    private double Time(Action run)
+    {
+        if (context is null)
+        {
+            long begin = Stopwatch.GetTimestamp();
+            run();
+            return Stopwatch.GetElapsedTime(begin).TotalMilliseconds;
+        }
+        start!.Record();
+        run();
+        stop!.Record();
+        stop.Synchronize();
+        return stop.MillisecondsSince(start);
+    }
+
+    /// <summary>The processor's last cache, where the system tells its size, as 32768K.</summary>
+    private static long CacheBytes()
+    {
+        const string Size = "/sys/devices/system/cpu/cpu0/cache/index3/size";
+        return File.Exists(Size) && long.TryParse(File.ReadAllText(Size).TrimEnd().TrimEnd('K'), NumberStyles.None, CultureInfo.InvariantCulture, out long kibibytes)
+            ? kibibytes << 10
+            : 0;
+    }
+}

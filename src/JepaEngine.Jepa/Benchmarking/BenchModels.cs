@@ -1,0 +1,161 @@
+using JepaEngine.Jepa.Data;
+using JepaEngine.Jepa.Models;
+using JepaEngine.Jepa.Planning;
+using JepaEngine.Jepa.Training;
+using JepaEngine.Memory;
+using JepaEngine.Ops;
+using JepaEngine.Primitives;
+using JepaEngine.Tensors;
+
+namespace JepaEngine.Jepa.Benchmarking;
+
+/// <summary>Models of published size with random weights: what is measured of them, through the API a user has.</summary>
+internal static class BenchModels
+{
+    /// <summary>Names that <c>--model</c> takes.</summary>
+    public static IReadOnlyList<string> Names { get; } = ["ijepa-vith", "vjepa2-vitl-16", "vjepa2-vitl-64", "lewm-train", "lewm-plan"];
+
+    /// <summary>The row of a model on a device.</summary>
+    public static BenchCase Of(string model, Device device)
+    {
+        // 128 windows of activations fit into a GPU's memory, 8 into a processor's.
+        int batch = device.IsHost ? 8 : 128;
+        return model switch
+        {
+            "ijepa-vith" => Encoder(model, IJepa.Huge14, 1, device),
+            "vjepa2-vitl-16" => Encoder(model, VJepa2.Large256, 16, device),
+            "vjepa2-vitl-64" => Encoder(model, VJepa2.Large256, 64, device),
+            "lewm-train" => new BenchCase($"{model} {batch}x4", "step", device, 0, () => new TrainWork(device, batch)),
+            "lewm-plan" => new BenchCase($"{model} 300x30x5", "plan", device, 0, () => new PlanWork(device)),
+            _ => throw new ArgumentException($"no model is called '{model}'; there are {string.Join(", ", Names)}", nameof(model)),
+        };
+    }
+
+    private static BenchCase Encoder(string name, JepaConfig config, int frames, Device device) =>
+        new(name, "encode", device, EncoderFlops(config, frames), () => new EncodeWork(device, config with { Predictor = null }, frames));
+
+    /// <summary>Products and attention, 2 operations a multiplication and addition.</summary>
+    private static double EncoderFlops(JepaConfig config, int frames)
+    {
+        VitSize size = config.Encoder;
+        double tokens = Math.Max(1, frames / config.Tubelet) * config.Grid * config.Grid;
+        double block = 8.0 * size.Width * size.Width + 4.0 * size.Width * size.Mlp + 4.0 * tokens * size.Width;
+        return tokens * (size.Depth * block + 6.0 * config.Tubelet * config.Patch * config.Patch * size.Width);
+    }
+}
+
+/// <summary>An encoder's forward pass over one picture or clip that lies on the device.</summary>
+internal sealed class EncodeWork : BenchWork
+{
+    private readonly JepaModel model;
+    private readonly Tensor pixels;
+
+    public EncodeWork(Device device, JepaConfig config, int frames) : base(device, "encode")
+    {
+        model = JepaModel.Create(config);
+        model.Allocate(device, seed: 1);
+        int side = config.ImageSize;
+        pixels = Memory.RandomNormal(config.IsPicture ? [1, 3, side, side] : [1, frames, 3, side, side], new PhiloxKey(2));
+    }
+
+    /// <inheritdoc/>
+    public override void Run()
+    {
+        using var scope = new TensorScope(Memory.Device, "run");
+        model.Encode(scope.Use(pixels));
+    }
+
+    /// <inheritdoc/>
+    public override void Dispose()
+    {
+        model.Dispose();
+        base.Dispose();
+    }
+}
+
+/// <summary>A training step of LeWorldModel, from the batch in the host's memory to the moved parameters.</summary>
+internal sealed class TrainWork : BenchWork
+{
+    private const int Episodes = 16, Steps = 20, ActionSize = 2;
+
+    private readonly string path = Path.Combine(Path.GetTempPath(), $"jepa-bench-{Guid.NewGuid():N}.jepa");
+    private readonly EpisodeFile episodes;
+    private readonly LeWorldModel model;
+    private readonly Trainer trainer;
+
+    public TrainWork(Device device, int batch) : base(device, "train")
+    {
+        LeWorldModelConfig config = LeWorldModelConfig.Published;
+        TrainOptions options = TrainOptions.Published with { Batch = batch };
+        WriteNoise(config.ImageSize);
+        episodes = EpisodeFile.Open(path);
+        model = new LeWorldModel(config);
+        model.Allocate(device, seed: 1);
+        trainer = new Trainer(model, new WindowSampler(episodes, null, options.Frames, options.FrameSkip), options);
+    }
+
+    /// <inheritdoc/>
+    public override void Run() => trainer.Advance();
+
+    /// <inheritdoc/>
+    public override void Dispose()
+    {
+        trainer.Dispose();
+        model.Dispose();
+        episodes.Dispose();
+        File.Delete(path);
+        base.Dispose();
+    }
+
+    /// <summary>Frames are stored, as those of a recorded data set: drawing them would be the environment's time.</summary>
+    private void WriteNoise(int size)
+    {
+        using var writer = new EpisodeFileWriter(path, new EpisodeFormat("noise", 1, ActionSize, size, size));
+        byte[] frames = new byte[(Steps + 1) * size * size * 3];
+        float[] actions = new float[Steps * ActionSize];
+        var random = new Random(1);
+        for (int episode = 0; episode < Episodes; episode++)
+        {
+            random.NextBytes(frames);
+            foreach (ref float action in actions.AsSpan())
+                action = 2 * random.NextSingle() - 1;
+            writer.Add(new float[Steps + 1], actions, frames);
+        }
+        writer.Complete();
+    }
+}
+
+/// <summary>A plan of LeWorldModel: both frames encoded, then the published search of 300 candidates, 30 iterations, 5 steps.</summary>
+internal sealed class PlanWork : BenchWork
+{
+    private readonly LeWorldModel model = new(LeWorldModelConfig.Published);
+    private readonly LatentPlanner planner;
+    private readonly byte[] frames;
+    private readonly float[] plan, cost = new float[1];
+    private ulong run;
+
+    public PlanWork(Device device) : base(device, "plan")
+    {
+        model.Allocate(device, seed: 1);
+        planner = new LatentPlanner(model, LatentPlannerOptions.Published);
+        frames = new byte[2 * model.Config.ImageSize * model.Config.ImageSize * 3];
+        new Random(1).NextBytes(frames);
+        plan = new float[planner.Options.Cem.Horizon * planner.Options.Cem.ActionSize];
+    }
+
+    /// <inheritdoc/>
+    public override void Run()
+    {
+        using var scope = new TensorScope(Memory.Device, "run");
+        Tensor both = planner.Encode(scope, frames);
+        Array.Clear(plan);
+        planner.Plan(both.Slice(0, 0, 1), both.Slice(0, 1, 1), [new PhiloxKey(run++)], plan, cost);
+    }
+
+    /// <inheritdoc/>
+    public override void Dispose()
+    {
+        model.Dispose();
+        base.Dispose();
+    }
+}

@@ -1,0 +1,187 @@
+using System.Diagnostics;
+using System.Globalization;
+using JepaEngine.Cuda;
+using JepaEngine.Memory;
+using JepaEngine.Primitives;
+
+namespace JepaEngine.Jepa.Benchmarking;
+
+/// <summary>How the rows are measured.</summary>
+/// <param name="IsCold">Whether each sample finds its operands in memory instead of in caches.</param>
+/// <param name="Budget">The time it may take in all, or null for a second of samples a row.</param>
+public sealed record BenchOptions(bool IsCold = true, TimeSpan? Budget = null);
+
+/// <summary>
+/// Measures rows in five rounds: each round visits every row, prepares its operands anew and takes a fifth of its samples, so that what the machine does to a row
+/// now and in a minute shows in its samples.
+/// </summary>
+public sealed class BenchRunner : IDisposable
+{
+    private const int Rounds = 5, MostSamples = 200, WarmUps = 30;
+
+    /// <summary>Milliseconds: a sample that takes longer is taken three times in all, and warmed up once.</summary>
+    private const double Long = 2000;
+
+    /// <summary>Milliseconds of warm-up and samples a visit, where nothing limits the run.</summary>
+    private const double Usual = 400;
+
+    private readonly Row[] rows;
+    private readonly BenchOptions options;
+    private readonly Dictionary<Device, BenchDevice> devices = [];
+
+    /// <summary>A runner over these rows.</summary>
+    public BenchRunner(IReadOnlyList<BenchCase> cases, BenchOptions options)
+    {
+        rows = [.. cases.Select(item => new Row(item))];
+        this.options = options;
+    }
+
+    /// <summary>The rows that could not be measured, and why: a kernel that fails or is missing, or memory that there is not.</summary>
+    public IEnumerable<(BenchCase Case, string Fault)> Faults => rows.Where(row => row.Fault is not null).Select(row => (row.Case, row.Fault!));
+
+    /// <summary>How often a row is visited.</summary>
+    public int Visits => Rounds * rows.Length;
+
+    /// <summary>Measures; a row with a fault is left out.</summary>
+    /// <param name="machine">Goes into every record.</param>
+    /// <param name="visited">Called with the number of visits done, from 0.</param>
+    /// <param name="cancellation">Ends the run between two visits.</param>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public IReadOnlyList<BenchRecord> Run(BenchMachine machine, Action<int> visited, CancellationToken cancellation = default)
+    {
+        string utc = DateTime.UtcNow.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
+        var clock = Stopwatch.StartNew();
+        for (int round = 0; round < Rounds; round++)
+        {
+            // A round takes as long as the one before it: where the time does not last for another, what there is counts.
+            if (options.Budget is { } budget && clock.Elapsed * (round + 1) > budget * Math.Max(1, round))
+                break;
+            for (int i = 0; i < rows.Length; i++)
+            {
+                cancellation.ThrowIfCancellationRequested();
+                try
+                {
+                    if (rows[i].Fault is null)
+                        Visit(rows[i], round);
+                }
+                catch (Exception error) when (error is CudaException or NotSupportedException or MemoryRefusedException)
+                {
+                    rows[i].Fault = error.Message;
+                }
+                visited(round * rows.Length + i);
+            }
+        }
+        visited(Visits - 1);
+        return [.. rows.Where(row => row.Fault is null).Select(row => Record(row, machine, utc))];
+    }
+
+    /// <summary>Gives the devices' memory back.</summary>
+    public void Dispose()
+    {
+        foreach (BenchDevice device in devices.Values)
+            device.Dispose();
+    }
+
+    private void Visit(Row row, int round)
+    {
+        BenchDevice device = DeviceOf(row);
+        if (device.IsSimulated && round > 0 || row.IsLong && round >= 3)
+            return;
+        var clock = Stopwatch.StartNew();
+        using BenchWork work = row.Case.Prepare();
+        device.MeasurePeaks();
+        if (round == 0)
+            WarmUp(row, device, work, clock);
+        else if (!row.IsLong)
+            device.Time(work);
+        for (int i = 0; i < row.Samples; i++)
+            row.Times.Add(device.Time(work));
+        row.Bytes = work.Bytes;
+    }
+
+    /// <summary>Past the first calls, which the runtime compiles slowly, but not for longer than the samples; then as many samples a round as there is time for.</summary>
+    private void WarmUp(Row row, BenchDevice device, BenchWork work, Stopwatch prepared)
+    {
+        double slot = options.Budget is { } budget ? Math.Max(0.1 * Usual, budget.TotalMilliseconds / Visits - prepared.Elapsed.TotalMilliseconds) : Usual;
+        var clock = Stopwatch.StartNew();
+        double last = device.Time(work);
+        for (int i = 1; i < WarmUps && clock.Elapsed.TotalMilliseconds < slot / 2; i++)
+            last = device.Time(work);
+        Count(row, device, work);
+        row.IsLong = last > Long;
+        if (device.IsSimulated || row.IsLong)
+        {
+            row.Samples = 1;
+            return;
+        }
+        // Emptying the caches is part of what a sample costs.
+        clock.Restart();
+        device.Time(work);
+        row.Samples = (int)Math.Clamp(slot / 2 / clock.Elapsed.TotalMilliseconds, 1, MostSamples);
+    }
+
+    /// <summary>What a call allocates and launches.</summary>
+    private static void Count(Row row, BenchDevice device, BenchWork work)
+    {
+        work.Ready();
+        long? launches = device.Launches;
+        long bytes = GC.GetAllocatedBytesForCurrentThread();
+        work.Run();
+        row.Allocated = GC.GetAllocatedBytesForCurrentThread() - bytes;
+        row.Launches = device.Launches - launches;
+        work.Done();
+    }
+
+    private BenchDevice DeviceOf(Row row)
+    {
+        if (!devices.TryGetValue(row.Case.Device, out BenchDevice? device))
+            devices.Add(row.Case.Device, device = new BenchDevice(row.Case.Device, options.IsCold));
+        return device;
+    }
+
+    private BenchRecord Record(Row row, BenchMachine machine, string utc)
+    {
+        BenchDevice device = DeviceOf(row);
+        Device where = row.Case.Device;
+        return new BenchRecord
+        {
+            Case = row.Case.Name,
+            Pass = row.Case.Pass,
+            Device = where.Kind switch { DeviceKind.Cpu => "cpu", DeviceKind.Simulator => "sim", _ => $"cuda:{where.Index}" },
+            DType = where.Compute.ToString(),
+            Threads = where.Threads,
+            Engine = "JepaEngine",
+            Cold = options.IsCold,
+            Samples = [.. row.Times],
+            Flops = row.Case.Flops,
+            Bytes = row.Bytes,
+            PeakGflops = device.PeakGflops,
+            PeakOf = device.IsSimulated ? null : device.PeakOf,
+            PeakGigabytes = device.PeakGigabytes,
+            Allocated = row.Allocated,
+            Launches = row.Launches,
+            Machine = machine,
+            Utc = utc,
+        };
+    }
+
+    /// <summary>A row and what has been measured of it.</summary>
+    private sealed class Row(BenchCase item)
+    {
+        public BenchCase Case { get; } = item;
+
+        public List<double> Times { get; } = [];
+
+        public string? Fault { get; set; }
+
+        public int Samples { get; set; }
+
+        public bool IsLong { get; set; }
+
+        public double Bytes { get; set; }
+
+        public long Allocated { get; set; }
+
+        public long? Launches { get; set; }
+    }
+}

@@ -1,0 +1,124 @@
+using JepaEngine.Autograd;
+using JepaEngine.Backends;
+using JepaEngine.Memory;
+using JepaEngine.Ops;
+using JepaEngine.Primitives;
+using JepaEngine.Tensors;
+
+namespace JepaEngine.Jepa.Benchmarking;
+
+/// <summary>Work that is timed again and again: its inputs lie in memory, and each run makes its result in a scope of its own.</summary>
+internal abstract class BenchWork(Device device, string name) : IDisposable
+{
+    /// <summary>Where inputs live.</summary>
+    protected TensorScope Memory { get; } = new(device, name);
+
+    /// <summary>Bytes a run has to move, known after the first one; 0 where nobody counts them.</summary>
+    public double Bytes { get; protected set; }
+
+    /// <summary>What has to be done before a run and is not timed.</summary>
+    public virtual void Ready()
+    {
+    }
+
+    /// <summary>The work.</summary>
+    public abstract void Run();
+
+    /// <summary>What has to be done after a run and is not timed.</summary>
+    public virtual void Done()
+    {
+    }
+
+    /// <summary>Gives the memory back to the system, so that the next round meets other pages.</summary>
+    public virtual void Dispose()
+    {
+        Memory.Dispose();
+        Allocator.For(device).Trim();
+    }
+
+    /// <summary>An input with random numbers, drawn on the device.</summary>
+    protected Tensor Draw(OpInput input, ulong stream)
+    {
+        var key = new PhiloxKey(20251108, stream);
+        DType dtype = input.IsStatistic ? device.Statistics : device.Compute;
+        switch (input.Kind)
+        {
+            case OpInputKind.Ids or OpInputKind.Pixels:
+                return input.Place(Memory, input.Draw(key));
+            case OpInputKind.Positive:
+                Tensor positive = Memory.Empty(input.Shape, dtype);
+                Backend.For(device).RandomUniform(positive.Operand, key, 0.5, 1.5);
+                return positive;
+            default:
+                bool isTransposed = input.Layout == OpInputLayout.Transposed;
+                Shape shape = isTransposed ? input.Shape.With(-1, input.Shape[^2]).With(-2, input.Shape[^1]) : input.Shape;
+                Tensor normal = Memory.RandomNormal(shape, key, dtype: dtype);
+                return isTransposed ? normal.Transpose(-1, -2) : normal;
+        }
+    }
+}
+
+/// <summary>An operation, without a tape.</summary>
+internal sealed class ForwardWork : BenchWork
+{
+    private readonly OpSample sample;
+    private readonly Tensor[] inputs, used;
+    private readonly double moves;
+
+    /// <param name="device">Where it runs.</param>
+    /// <param name="sample">The call.</param>
+    /// <param name="moves">The bytes it has to move; 0 for every input read once and the result written once.</param>
+    public ForwardWork(Device device, OpSample sample, double moves) : base(device, sample.Name)
+    {
+        this.sample = sample;
+        this.moves = moves;
+        inputs = [.. sample.Inputs.Select((input, i) => Draw(input, (ulong)i))];
+        used = new Tensor[inputs.Length];
+    }
+
+    /// <inheritdoc/>
+    public override void Run()
+    {
+        using var scope = new TensorScope(Memory.Device, "run");
+        for (int i = 0; i < used.Length; i++)
+            used[i] = scope.Use(inputs[i]);
+        Tensor result = sample.Call(scope, used);
+        if (Bytes == 0)
+            Bytes = moves > 0 ? moves : OpCase.Bytes(inputs, result);
+    }
+}
+
+/// <summary>The gradients of an operation; the call before them is not timed.</summary>
+internal sealed class BackwardWork : BenchWork
+{
+    private readonly OpSample sample;
+    private readonly Tensor[] leaves;
+    private Tensor? output, gradient;
+    private Tape? tape;
+
+    public BackwardWork(Device device, OpSample sample) : base(device, sample.Name)
+    {
+        this.sample = sample;
+        leaves = [.. sample.Inputs.Select((input, i) => Draw(input, (ulong)i))];
+        for (int i = 0; i < leaves.Length; i++)
+            leaves[i].RequiresGrad = sample.Inputs[i].HasGrad;
+    }
+
+    /// <inheritdoc/>
+    public override void Ready()
+    {
+        tape = new Tape(Memory.Device, "run");
+        output = sample.Call(tape, [.. leaves.Select(tape.Use)]);
+        if (gradient is not null)
+            return;
+        gradient = Memory.RandomNormal(output.Shape, new PhiloxKey(2), dtype: output.DType);
+        // Inputs and the result's gradient are read, the inputs' gradients written.
+        Bytes = OpCase.Bytes(leaves, gradient) + leaves.Where(leaf => leaf.RequiresGrad).Sum(leaf => (double)leaf.Shape.Count * leaf.DType.Size());
+    }
+
+    /// <inheritdoc/>
+    public override void Run() => tape!.Backward(output!, gradient!);
+
+    /// <inheritdoc/>
+    public override void Done() => tape!.Dispose();
+}
