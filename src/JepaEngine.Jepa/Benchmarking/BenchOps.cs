@@ -1,4 +1,6 @@
+using System.Collections.Concurrent;
 using JepaEngine.Backends;
+using JepaEngine.Memory;
 using JepaEngine.Ops;
 using JepaEngine.Primitives;
 using JepaEngine.Tensors;
@@ -94,21 +96,32 @@ internal static class BenchOps
     private static OpSample AdamW(BenchSize size, bool averaged)
     {
         Shape all = [size.Parameters];
+        // An optimiser holds these; they live as long as the process.
+        var held = new ConcurrentDictionary<Device, (Tensor Step, Tensor SquaredNorm)>();
         // Parameters, gradient, moments, average, and what a bf16 model reads: parameters and average rounded.
         OpSample sample = Own($"{size.Parameters}{(averaged ? " with average" : "")}", [all, all, all, all, all, all, all], (_, x) =>
         {
             bool hasMaster = x[1].DType != x[0].DType;
+            (Tensor step, Tensor squaredNorm) = held.GetOrAdd(x[0].Device, StepOn);
             Backend.For(x[0].Device).AdamW(
-                new AdamWArena((hasMaster ? x[5] : x[0]).Operand, x[1].Operand, x[2].Operand, x[3].Operand)
+                new AdamWArena((hasMaster ? x[5] : x[0]).Operand, x[1].Operand, x[2].Operand, x[3].Operand, squaredNorm.Operand)
                 {
                     Master = hasMaster ? x[0].Operand : null,
                     Average = averaged ? x[4].Operand : null,
                     AverageCopy = averaged && hasMaster ? x[6].Operand : null,
                 },
-                new AdamWStep(1e-4, 0.9, 0.999, 1e-8, 1e-3, 10, 1, 0.996));
+                step.Operand);
             return x[0];
         }).With(0, 2, 3, 4);
         return sample with { Inputs = [.. sample.Inputs.Select((input, i) => i == 3 ? input with { Kind = OpInputKind.Positive } : input)] };
+    }
+
+    private static (Tensor Step, Tensor SquaredNorm) StepOn(Device device)
+    {
+        var scope = new TensorScope(device, "a step's numbers");
+        Tensor step = scope.Empty([AdamWStep.Length], DType.F64);
+        Backend.For(device).Upload<AdamWStep>([AdamWStep.Of(10, 1e-4, 0.9, 0.999, 1e-8, 1e-3, averageDecay: 0.996)], step.Operand);
+        return (step, scope.Full([], 1, DType.F64));
     }
 
     /// <summary>Parameters and moments read and written, gradients read, the average read and written, copies written.</summary>
