@@ -22,7 +22,7 @@ static std::string who(Epoch epoch) {
 }
 
 [[gnu::noinline, gnu::cold]] static void race(u64 offset, Access access, const void* site, Epoch other, const char* did, u32 other_site) {
-  bool shared = offset < SHARED_WINDOW, pending = is_pending(other), foreign = !(other & COPY) && other < now.block_first;
+  bool pending = is_pending(other), foreign = !(other & COPY) && other < now.block_first;
   const void* other_place = other & COPY ? copy_site(other) : site_at(other_site);
   if (!first_time(site, other_place)) return;
   std::string text = (access == READ ? "reads " : "writes ") + place_of((u64)arena + offset) + ", which ";
@@ -30,7 +30,8 @@ static std::string who(Epoch epoch) {
                        (thread_of(other) == now.thread ? " first" : " there, then a barrier");
   else if (other & COPY) text += who(other) + " has copied there (" + source_of(other_place) + ") with nothing between: a barrier after its copy_async_wait";
   else text += who(other) + " " + did + " (" + source_of(other_place) + ") with nothing between: " +
-               (foreign ? "blocks have no order; a second launch, or fence_device and an atomic, makes one" : shared ? "sync_block" : "sync_block, or one thread for both");
+               (foreign ? "blocks have no order; a second launch, or fence_device and an atomic, makes one"
+             : thread_of(other) / LANES == now.thread / LANES ? "sync_warp, or sync_block if other warps share it" : "sync_block");
   report(FAULT_LAUNCH, text, site);
 }
 

@@ -13,8 +13,10 @@ namespace simulator {
 
 constexpr int MAX_FINDINGS = 8;  // of one launch; what follows the first few is mostly their consequence
 
-static std::string pending;
-static int pending_count, launch_count;
+// A launch runs on the thread that asks for it, and so does the question what was found.
+static thread_local std::string pending;
+static thread_local int pending_count;
+static int launch_count;
 static Fault launch_fault;
 static std::map<const void*, std::string> sources;
 static std::set<std::pair<const void*, const void*>> named;

@@ -7,22 +7,22 @@ struct Args { const float* x; float* y; u32* counter; i32 n; };
 template <bool RIGHT> DEVICE void exchange(const Args& a) {
   float* s = (float*)shared_memory();
   int t = threadIdx.x;
-  s[t] = a.x[t];
+  s[t] = a.x[t];  // OTHER race
   if constexpr (RIGHT) sync_block();
   a.y[t] = s[t ^ 33];  // FAULT race
 }
 KERNEL(race, 64, Args, exchange<false>)
 KERNEL(race_right, 64, Args, exchange<true>)
 
-// All read, then one writes: the last reader alone does not tell.
+// All read, then one writes, whose own reading came last: the last reader alone does not tell.
 template <bool RIGHT> DEVICE void overwrite(const Args& a) {
   float* s = (float*)shared_memory();
   int t = threadIdx.x;
   if (t == 0) s[0] = a.x[0];
   sync_block();
-  a.y[t] = s[0];
+  a.y[t] = s[0];  // OTHER overwrite
   if constexpr (RIGHT) sync_block();
-  if (t == 63) s[0] = 1;  // FAULT overwrite
+  if (t == 62) s[0] = 1;  // FAULT overwrite
 }
 KERNEL(overwrite_read, 64, Args, overwrite<false>)
 KERNEL(overwrite_read_right, 64, Args, overwrite<true>)
@@ -31,7 +31,7 @@ KERNEL(overwrite_read_right, 64, Args, overwrite<true>)
 template <bool RIGHT> DEVICE void within_warp(const Args& a) {
   float* s = (float*)shared_memory();
   int t = threadIdx.x;
-  s[t] = a.x[t];
+  s[t] = a.x[t];  // OTHER warp
   if constexpr (RIGHT) sync_warp();
   else shuffle_xor(0, 1);
   a.y[t] = s[t ^ 1];  // FAULT warp
@@ -63,7 +63,7 @@ KERNEL(uninitialised_right, 64, Args, first_read<true>)
 // Half of the threads come to another barrier.
 template <bool RIGHT> DEVICE void part(const Args& a) {
   int t = threadIdx.x;
-  if (RIGHT || t % 2 == 0) sync_block();
+  if (RIGHT || t % 2 == 0) sync_block();  // OTHER barrier
   a.y[t] = 1;
   sync_block();  // FAULT barrier
 }
@@ -84,7 +84,7 @@ template <bool RIGHT> DEVICE void half_shuffles(const Args& a) {
   int t = threadIdx.x;
   float v = a.x[t];
   if (RIGHT || t % 32 < 16) v = shuffle_xor(v, 1);  // FAULT lanes
-  sync_block();
+  sync_block();  // OTHER lanes
   a.y[t] = v;
 }
 KERNEL(lanes, 64, Args, half_shuffles<false>)
@@ -94,7 +94,7 @@ KERNEL(lanes_right, 64, Args, half_shuffles<true>)
 template <bool RIGHT> DEVICE void copied(const Args& a) {
   float* s = (float*)shared_memory();
   int t = threadIdx.x;
-  copy_async4(shared_address(s + t), a.x + t);
+  copy_async4(shared_address(s + t), a.x + t);  // OTHER copy
   copy_async_commit();
   if constexpr (RIGHT) copy_async_wait<0>();
   a.y[t] = s[t];  // FAULT copy
@@ -106,7 +106,7 @@ KERNEL(copy_right, 64, Args, copied<true>)
 template <bool RIGHT> DEVICE void copied_by_neighbour(const Args& a) {
   float* s = (float*)shared_memory();
   int t = threadIdx.x;
-  copy_async4(shared_address(s + t), a.x + t);
+  copy_async4(shared_address(s + t), a.x + t);  // OTHER neighbour
   copy_async_commit();
   if constexpr (RIGHT) copy_async_wait<0>();
   sync_block();
@@ -137,7 +137,7 @@ template <bool RIGHT> DEVICE void last_block(const Args& a) {
   u32* last = (u32*)shared_memory();
   int t = threadIdx.x;
   if (t == 0) {
-    a.y[1 + blockIdx.x] = a.x[blockIdx.x];
+    a.y[1 + blockIdx.x] = a.x[blockIdx.x];  // OTHER last block
     if constexpr (RIGHT) fence_device();
     *last = atomic_add(a.counter, 1) + 1 == gridDim.x;
   }
