@@ -24,7 +24,7 @@ internal sealed record GemmTile(int M, int N, int K, int Resident, double Rate, 
     /// <summary>product_fma, both tiers. The instruction gives 128 a clock (64 on sm_80).</summary>
     public static IReadOnlyList<GemmTile> Fma { get; } =
     [
-        InFloats(128, 128, threads: 256, resident: 1, rate: 110),
+        InFloats(128, 128, threads: 256, resident: 2, rate: 110),
         InFloats(64, 64, threads: 128, resident: 4, rate: 80),
     ];
 
@@ -33,7 +33,7 @@ internal sealed record GemmTile(int M, int N, int K, int Resident, double Rate, 
             select new Kernel("gemm", $"gemm_{form.ToLowerInvariant()}_{m}x{n}", threads, stages * (m + n) * k * sizeof(ushort))]);
 
     // Two steps; rows of shared memory are 4 floats longer.
-    private static GemmTile InFloats(int m, int n, int threads, int resident, double rate, int k = 16) =>
+    private static GemmTile InFloats(int m, int n, int threads, int resident, double rate, int k = 8) =>
         new(m, n, k, resident, rate, [new Kernel("gemm", $"gemm_fma_{m}x{n}", threads, 2 * k * (m + n + 8) * sizeof(float))]);
 }
 
