@@ -46,6 +46,13 @@ public sealed partial class KernelFiles
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
     public string Read(string path) => read(path) ?? throw new FileNotFoundException($"kernels ({Description}) hold no {path}", path);
 
+    /// <summary>The same files as they are now, whatever becomes of them.</summary>
+    internal KernelFiles Snapshot()
+    {
+        Dictionary<string, string> texts = Names().Where(IsSource).ToDictionary(name => name, Read);
+        return new(Description, path => texts.GetValueOrDefault(path), () => texts.Keys);
+    }
+
     /// <summary>
     /// A file and all it includes from certain folders, as (the name it is included by, text), the file itself first. What is included but lies in none of
     /// them is left out: it is the compiler's own, or under a condition that does not hold.
@@ -71,6 +78,8 @@ public sealed partial class KernelFiles
             hash.AppendData(Encoding.UTF8.GetBytes($"{name}\0{text}\0"));
         return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
+
+    private static bool IsSource(string name) => Path.GetExtension(name) is ".cu" or ".cuh" or ".h" or ".cpp";
 
     private static string? ReadResource(string path)
     {

@@ -7,7 +7,7 @@ public sealed unsafe partial class CudaContext
 {
     private readonly KernelCache compiler;
     private readonly ConcurrentDictionary<(KernelSource Source, string Entry), CudaFunction> functions = new();
-    private readonly Dictionary<KernelSource, nint> modules = [];
+    private readonly Dictionary<KernelSource, (nint Handle, string Hash)> modules = [];
     private readonly List<nint> replaced = [];
     private readonly Lock loading = new();
     private long launches, recorded;
@@ -28,9 +28,9 @@ public sealed unsafe partial class CudaContext
             if (functions.TryGetValue((source, entry), out known))
                 return known;
             EnterOrThrow();
-            if (!modules.TryGetValue(source, out nint module))
-                modules[source] = module = Load(source, compiler.Compile(source, Files));
-            (nint kernel, int bytes) = Find(module, source, entry);
+            if (!modules.TryGetValue(source, out (nint Handle, string Hash) module))
+                modules[source] = module = Load(source, Files);
+            (nint kernel, int bytes) = Find(module.Handle, source, entry);
             return functions[(source, entry)] = new(source, entry, kernel, bytes);
         }
     }
@@ -68,15 +68,21 @@ public sealed unsafe partial class CudaContext
 
     internal void CountLaunch() => Interlocked.Increment(ref launches);
 
-    /// <summary>What was compiled and loaded so far.</summary>
-    internal IReadOnlyList<KernelSource> LoadedSources
+    /// <summary>What was compiled and loaded so far, and <see cref="HashOf"/> of it.</summary>
+    internal IReadOnlyList<(KernelSource Source, string Hash)> LoadedSources
     {
         get
         {
             lock (loading)
-                return [.. modules.Keys];
+                return [.. modules.Select(module => (module.Key, module.Value.Hash))];
         }
     }
+
+    /// <summary>SHA-256 of all that a kernel file is compiled from.</summary>
+    internal string HashOf(KernelSource source, KernelFiles files) => files.Hash(source.Path, compiler.IncludeFolders);
+
+    /// <summary>Compiles a file, or finds it in the cache.</summary>
+    internal CompiledKernel Compile(KernelSource source) => compiler.Compile(source, Files);
 
     /// <summary>A second context on the same device that shares nothing with this one and takes its kernels from elsewhere: where edited ones are tried.</summary>
     internal CudaContext WithFiles(KernelFiles files) => new(Driver, Ordinal, null, 0, files, _ => compiler);
@@ -88,27 +94,27 @@ public sealed unsafe partial class CudaContext
         lock (loading)
         {
             EnterOrThrow();
-            var made = new Dictionary<KernelSource, nint>();
+            var made = new Dictionary<KernelSource, (nint Handle, string Hash)>();
             var found = new List<(CudaFunction Function, nint Handle, int Bytes)>();
             try
             {
                 foreach (KernelSource source in sources)
-                    made[source] = Load(source, compiler.Compile(source, files));
+                    made[source] = Load(source, files);
                 foreach (CudaFunction function in functions.Values.Where(function => made.ContainsKey(function.Source)))
                 {
-                    (nint kernel, int bytes) = Find(made[function.Source], function.Source, function.Entry);
+                    (nint kernel, int bytes) = Find(made[function.Source].Handle, function.Source, function.Entry);
                     found.Add((function, kernel, bytes));
                 }
             }
             catch
             {
-                foreach (nint module in made.Values)
+                foreach ((nint module, _) in made.Values)
                     _ = Driver.ModuleUnload(module);
                 throw;
             }
-            foreach ((KernelSource source, nint module) in made)
+            foreach ((KernelSource source, (nint Handle, string Hash) module) in made)
             {
-                replaced.Add(modules[source]); // launches of it may be under way: unloaded at the end
+                replaced.Add(modules[source].Handle); // launches of it may be under way: unloaded at the end
                 modules[source] = module;
             }
             foreach ((CudaFunction function, nint kernel, int bytes) in found)
@@ -117,12 +123,13 @@ public sealed unsafe partial class CudaContext
         }
     }
 
-    private nint Load(KernelSource source, CompiledKernel compiled)
+    private (nint Handle, string Hash) Load(KernelSource source, KernelFiles files)
     {
+        string hash = HashOf(source, files);
         nint module;
-        fixed (byte* image = compiled.Image)
+        fixed (byte* image = compiler.Compile(source, files).Image)
             Call(Driver.ModuleLoadData(&module, image), "cuModuleLoadData", source.ToString());
-        return module;
+        return (module, hash);
     }
 
     private (nint Kernel, int ArgumentBytes) Find(nint module, KernelSource source, string entry)
@@ -152,7 +159,7 @@ public sealed unsafe partial class CudaContext
 
     private void UnloadKernels()
     {
-        foreach (nint module in replaced.Concat(modules.Values))
+        foreach (nint module in replaced.Concat(modules.Values.Select(module => module.Handle)))
             _ = Driver.ModuleUnload(module);
         modules.Clear();
         functions.Clear();

@@ -126,7 +126,7 @@ public sealed class CudaContextTests : IDisposable
     public void WhatACaptureCannotHoldIsRefusedWithTheMend()
     {
         nint pointer = Context.Allocate(8);
-        Action[] refused = [() => Context.Allocate(8), () => Context.Upload(pointer, new byte[8]), () => Context.Download(pointer, new byte[8]), Context.Synchronize];
+        Action[] refused = [() => Context.Allocate(8), () => Context.Download(pointer, new byte[8]), Context.Synchronize];
         foreach (Action action in refused)
         {
             CudaException fault = Assert.Throws<CudaException>(() => Context.Capture(action));
@@ -134,6 +134,23 @@ public sealed class CudaContextTests : IDisposable
             Assert.Contains("run the same work once before", fault.Message, StringComparison.Ordinal);
             Context.Synchronize(); // the stream runs again
         }
+        Context.Free(pointer);
+    }
+
+    [Fact]
+    public void AGraphKeepsTheBytesOfItsUploads()
+    {
+        nint pointer = Context.Allocate(8);
+        float[] source = [7, 8];
+        using (CudaGraph graph = Context.Capture(() => Context.Upload(pointer, MemoryMarshal.AsBytes(source.AsSpan())), uploadBytes: 8))
+        {
+            source.AsSpan().Clear();
+            Context.Upload(pointer, new byte[8]);
+            graph.Launch();
+            Assert.Equal([7f, 8f], Floats(pointer));
+        }
+        CudaException fault = Assert.Throws<CudaException>(() => Context.Capture(() => Context.Upload(pointer, new byte[8]), uploadBytes: 7));
+        Assert.Contains("8 bytes, 7 are left", fault.Message, StringComparison.Ordinal);
         Context.Free(pointer);
     }
 
