@@ -52,10 +52,3 @@ internal unsafe struct LaunchConfig
     public LaunchAttribute* Attributes;
     public uint AttributeCount;
 }
-
-/// <summary>CUtensorMap: 128 bytes that only the driver and the hardware read, aligned to 64 where a kernel takes them.</summary>
-[StructLayout(LayoutKind.Sequential, Size = 128)]
-internal struct TensorMap
-{
-    private long first;
-}
