@@ -36,7 +36,7 @@ public sealed class BenchCase
         OpSample sample = entry.Sample(size);
         string name = $"{entry.Op} {sample.Name}";
         double flops = OpTable.Find(entry.Op).Flops(sample.Shapes), moves = entry.Moves?.Invoke(size, device) ?? 0;
-        yield return new BenchCase(name, entry.Pass, device, flops, () => new ForwardWork(device, sample, moves));
+        yield return new BenchCase(name, entry.Pass, device, flops, () => entry.Work(device, sample, moves));
         if (entry.Backward > 0)
             yield return new BenchCase(name, "backward", device, entry.Backward * flops, () => new BackwardWork(device, sample));
     }

@@ -39,6 +39,9 @@ internal sealed record BenchOp(string Op, Func<BenchSize, OpSample> Sample)
     /// <summary>Bytes the call has to move, where that is not every input read once and the result written once.</summary>
     public Func<BenchSize, Device, double>? Moves { get; init; }
 
+    /// <summary>Makes the work for a device, a sample and the bytes it moves, where it is more than the sample's call.</summary>
+    public Func<Device, OpSample, double, BenchWork> Work { get; init; } = static (device, sample, moves) => new ForwardWork(device, sample, moves);
+
     /// <summary>Whether its size follows from the tokens.</summary>
     public bool HasTokens { get; init; } = true;
 

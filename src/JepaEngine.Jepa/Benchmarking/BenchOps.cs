@@ -1,6 +1,4 @@
-using System.Collections.Concurrent;
 using JepaEngine.Backends;
-using JepaEngine.Memory;
 using JepaEngine.Ops;
 using JepaEngine.Primitives;
 using JepaEngine.Tensors;
@@ -63,8 +61,7 @@ internal static class BenchOps
         new("RandomUniform", s => Own(Label(Rows(s)), [], (scope, _) => scope.RandomUniform(Rows(s), new PhiloxKey(1)))),
         new("RandomDirections", s => Own("1024x192", [], (scope, _) => scope.RandomDirections(1024, 192, new PhiloxKey(1)))) { HasTokens = false },
         new("SumOfSquares", s => Plain("SumOfSquares", s, [s.Parameters])) { HasTokens = false },
-        new("AdamW", s => AdamW(s, averaged: false)) { Pass = "step", HasTokens = false, Moves = (s, device) => AdamWBytes(s, device, averaged: false) },
-        new("AdamW", s => AdamW(s, averaged: true)) { Pass = "step", HasTokens = false, Moves = (s, device) => AdamWBytes(s, device, averaged: true) },
+        AdamW(averaged: false), AdamW(averaged: true),
         new("Ema", s => Plain("Ema", s, [s.Parameters], [s.Parameters])) { Pass = "step", HasTokens = false },
     ];
 
@@ -93,36 +90,13 @@ internal static class BenchOps
 
     private static double Bytes(Shape shape, Device device) => (double)shape.Count * device.Compute.Size();
 
-    private static OpSample AdamW(BenchSize size, bool averaged)
+    private static BenchOp AdamW(bool averaged) => new("AdamW", s => AdamWWork.Sample(s.Parameters, averaged))
     {
-        Shape all = [size.Parameters];
-        // An optimiser holds these; they live as long as the process.
-        var held = new ConcurrentDictionary<Device, (Tensor Step, Tensor SquaredNorm)>();
-        // Parameters, gradient, moments, average, and what a bf16 model reads: parameters and average rounded.
-        OpSample sample = Own($"{size.Parameters}{(averaged ? " with average" : "")}", [all, all, all, all, all, all, all], (_, x) =>
-        {
-            bool hasMaster = x[1].DType != x[0].DType;
-            (Tensor step, Tensor squaredNorm) = held.GetOrAdd(x[0].Device, StepOn);
-            Backend.For(x[0].Device).AdamW(
-                new AdamWArena((hasMaster ? x[5] : x[0]).Operand, x[1].Operand, x[2].Operand, x[3].Operand, squaredNorm.Operand)
-                {
-                    Master = hasMaster ? x[0].Operand : null,
-                    Average = averaged ? x[4].Operand : null,
-                    AverageCopy = averaged && hasMaster ? x[6].Operand : null,
-                },
-                step.Operand);
-            return x[0];
-        }).With(0, 2, 3, 4);
-        return sample with { Inputs = [.. sample.Inputs.Select((input, i) => i == 3 ? input with { Kind = OpInputKind.Positive } : input)] };
-    }
-
-    private static (Tensor Step, Tensor SquaredNorm) StepOn(Device device)
-    {
-        var scope = new TensorScope(device, "a step's numbers");
-        Tensor step = scope.Empty([AdamWStep.Length], DType.F64);
-        Backend.For(device).Upload<AdamWStep>([AdamWStep.Of(10, 1e-4, 0.9, 0.999, 1e-8, 1e-3, averageDecay: 0.996)], step.Operand);
-        return (step, scope.Full([], 1, DType.F64));
-    }
+        Pass = "step",
+        HasTokens = false,
+        Moves = (s, device) => AdamWBytes(s, device, averaged),
+        Work = (device, sample, moves) => new AdamWWork(device, sample, moves, averaged),
+    };
 
     /// <summary>Parameters and moments read and written, gradients read, the average read and written, copies written.</summary>
     private static double AdamWBytes(BenchSize size, Device device, bool averaged)
@@ -132,6 +106,6 @@ internal static class BenchOps
     }
 
     /// <summary>With these inputs in the dtype of statistics.</summary>
-    private static OpSample With(this OpSample sample, params int[] statistics) =>
+    internal static OpSample With(this OpSample sample, params int[] statistics) =>
         sample with { Inputs = [.. sample.Inputs.Select((input, i) => input with { IsStatistic = statistics.Contains(i), HasGrad = input.HasGrad && !statistics.Contains(i) })] };
 }

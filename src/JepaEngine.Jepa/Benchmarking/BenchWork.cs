@@ -59,10 +59,10 @@ internal abstract class BenchWork(Device device, string name) : IDisposable
 }
 
 /// <summary>An operation, without a tape.</summary>
-internal sealed class ForwardWork : BenchWork
+internal class ForwardWork : BenchWork
 {
     private readonly OpSample sample;
-    private readonly Tensor[] inputs, used;
+    private readonly Tensor[] used;
     private readonly double moves;
 
     /// <param name="device">Where it runs.</param>
@@ -72,19 +72,61 @@ internal sealed class ForwardWork : BenchWork
     {
         this.sample = sample;
         this.moves = moves;
-        inputs = [.. sample.Inputs.Select((input, i) => Draw(input, (ulong)i))];
-        used = new Tensor[inputs.Length];
+        Inputs = [.. sample.Inputs.Select((input, i) => Draw(input, (ulong)i))];
+        used = new Tensor[Inputs.Length];
     }
+
+    /// <summary>What it is called with.</summary>
+    protected Tensor[] Inputs { get; }
 
     /// <inheritdoc/>
     public override void Run()
     {
         using var scope = new TensorScope(Memory.Device, "run");
         for (int i = 0; i < used.Length; i++)
-            used[i] = scope.Use(inputs[i]);
-        Tensor result = sample.Call(scope, used);
+            used[i] = scope.Use(Inputs[i]);
+        Tensor result = Call(scope, used);
         if (Bytes == 0)
-            Bytes = moves > 0 ? moves : OpCase.Bytes(inputs, result);
+            Bytes = moves > 0 ? moves : OpCase.Bytes(Inputs, result);
+    }
+
+    /// <summary>The call.</summary>
+    protected virtual Tensor Call(TensorScope scope, Tensor[] inputs) => sample.Call(scope, inputs);
+}
+
+/// <summary>An optimiser's step, whose numbers lie on the device already.</summary>
+internal sealed class AdamWWork : ForwardWork
+{
+    private readonly AdamWArena arena;
+    private readonly Operand step;
+
+    public AdamWWork(Device device, OpSample sample, double moves, bool averaged) : base(device, sample, moves)
+    {
+        bool hasMaster = device.Compute != device.Statistics;
+        Operand[] x = [.. Inputs.Select(input => input.Operand)];
+        arena = new AdamWArena(hasMaster ? x[5] : x[0], x[1], x[2], x[3], Memory.Full([], 4, DType.F64).Operand)
+        {
+            Master = hasMaster ? x[0] : null,
+            Average = averaged ? x[4] : null,
+            AverageCopy = averaged && hasMaster ? x[6] : null,
+        };
+        step = Memory.Empty([AdamWStep.Length], DType.F64).Operand;
+        Backend.For(device).Upload<AdamWStep>([AdamWStep.Of(10, 1e-4, 0.9, 0.999, 1e-8, 1e-3, clipNorm: 1, averageDecay: 0.996)], step);
+    }
+
+    /// <summary>Parameters, gradient, moments, their average, and what a bf16 model reads: both rounded.</summary>
+    public static OpSample Sample(int parameters, bool averaged)
+    {
+        Shape all = [parameters];
+        OpSample sample = BenchOp.Own($"{parameters}{(averaged ? " with average" : "")}", [all, all, all, all, all, all, all], (_, x) => x[0]).With(0, 2, 3, 4);
+        return sample with { Inputs = [.. sample.Inputs.Select((input, i) => i == 3 ? input with { Kind = OpInputKind.Positive } : input)] };
+    }
+
+    /// <inheritdoc/>
+    protected override Tensor Call(TensorScope scope, Tensor[] inputs)
+    {
+        Backend.For(Memory.Device).AdamW(arena, step);
+        return inputs[0];
     }
 }
 
