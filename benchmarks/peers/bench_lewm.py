@@ -39,11 +39,12 @@ def training_step(config, batch, slices, weight, rate):
 def cem_plan(model, pixels, goal, candidates=300, iterations=30, horizon=5, elites=30):
     """The published planner: the cost is the last step's, the answer the mean; candidate 0 is the mean, the std unbiased."""
     emb, goal = model.encode(torch.cat((pixels, goal)))
-    mean, std = torch.zeros(horizon, model.config.action), torch.ones(horizon, model.config.action)
+    mean = torch.zeros(horizon, model.config.action, device=emb.device)
+    std = torch.ones_like(mean)
     for _ in range(iterations):
-        actions = mean + std * torch.randn(candidates, *mean.shape)
+        actions = mean + std * torch.randn(candidates, *mean.shape, device=emb.device)
         actions[0] = mean
-        predicted = model.rollout(emb.expand(candidates, 1, -1), model.action_encoder(actions))
+        predicted = model.rollout(emb.expand(candidates, 1, -1), model.action_encoder(actions.to(emb.dtype)))
         best = actions[(predicted[:, -1] - goal).square().sum(-1).topk(elites, largest=False).indices]
         mean, std = best.mean(0), best.std(0)
     return mean

@@ -267,7 +267,7 @@ def sigreg(z, directions, knots=17):
 
 def epps_pulley(u, knots=17):
     """u [T, N, K] -> scalar"""
-    t = torch.linspace(0, 3, knots, dtype=u.dtype)
+    t = torch.linspace(0, 3, knots, dtype=u.dtype, device=u.device)
     phi = torch.exp(-t * t / 2)
     w = torch.full_like(t, 2 * 3 / (knots - 1))
     w[[0, -1]] /= 2
@@ -276,8 +276,8 @@ def epps_pulley(u, knots=17):
     return u.shape[-2] * (error @ (phi * w)).mean()
 
 
-def random_directions(dim, slices):
-    return F.normalize(torch.randn(dim, slices), dim=0)
+def random_directions(dim, slices, device=None):
+    return F.normalize(torch.randn(dim, slices, device=device), dim=0)
 
 
 def transformers_names(encoder):
