@@ -40,6 +40,13 @@ EXPORT int cuMemFreeAsync(u64 pointer, Stream*) {
   ENTER_SYNCHRONISING("cuMemFreeAsync");
   return end_allocation(pointer);
 }
+// What the driver cannot know: that an allocator above it uses the first `bytes` of a block anew, or, when they are 0, has the block back.
+EXPORT int simLend(u64 pointer, size_t bytes, size_t capacity) {
+  ENTER("simLend");
+  if (bytes > capacity || pointer % 4 != 0 || !is_allocated(pointer, capacity)) return INVALID_VALUE;
+  lend(pointer, bytes, capacity);
+  return SUCCESS;
+}
 EXPORT int cuMemAllocHost_v2(void** pointer, size_t bytes) {
   ENTER_SYNCHRONISING("cuMemAllocHost_v2");
   if (bytes == 0) return INVALID_VALUE;

@@ -15,6 +15,7 @@ constexpr int POISON = 0xff;  // NaN in every format
 u8* arena;
 static std::map<u64, u64> allocations, holes;  // by offset in the arena: bytes
 static std::deque<std::pair<u64, u64>> resting;  // freed, and not used again for a while: who still reads there is found out
+static std::map<u64, u64> lent;  // of blocks that a caching allocator keeps: the bytes in use
 static u64 in_use, resting_bytes, shared_bytes;
 
 bool reserve_arena() {
@@ -46,6 +47,15 @@ u64 allocate(u64 bytes) {
   return (u64)arena + offset;
 }
 
+// A caching allocator uses the first bytes of a block of its own anew, or, with 0 bytes, keeps the block for later.
+void lend(u64 address, u64 bytes, u64 capacity) {
+  u64 offset = address - (u64)arena;
+  mark_free(offset, capacity);
+  memset(arena + offset, POISON, capacity);
+  mark_allocated(offset, bytes);
+  lent[offset] = bytes;
+}
+
 static void become_hole(u64 offset, u64 bytes) {
   auto after = holes.lower_bound(offset);
   if (after != holes.end() && after->first == offset + bytes) {
@@ -62,6 +72,7 @@ bool release(u64 address) {
   if (at == allocations.end()) return false;
   auto [offset, bytes] = *at;
   allocations.erase(at);
+  lent.erase(lent.lower_bound(offset), lent.lower_bound(offset + bytes));
   in_use -= bytes;
   mark_free(offset, bytes);
   u64 first_page = (offset + PAGE - 1) / PAGE * PAGE, end_page = (offset + bytes) / PAGE * PAGE;
@@ -111,6 +122,12 @@ std::string place_of(u64 address) {
     return std::to_string(after->first - offset) + " bytes before an allocation of " + std::to_string(after->second);
   if (after == allocations.begin() || offset - std::prev(after)->first >= padded(std::prev(after)->second)) return "memory that has been freed or never was allocated";
   --after;
+  auto block = lent.upper_bound(offset);
+  if (block != lent.begin() && std::prev(block)->first >= after->first) {
+    --block;
+    if (block->second == 0) return "a block that has been given back";
+    return "byte " + std::to_string(offset - block->first) + " of a block of " + std::to_string(block->second);
+  }
   return "byte " + std::to_string(offset - after->first) + " of an allocation of " + std::to_string(after->second);
 }
 

@@ -78,6 +78,7 @@ u64 allocate(u64 bytes);
 bool release(u64 address);
 u64 allocated_bytes();
 bool is_allocated(u64 address, u64 bytes);
+void lend(u64 address, u64 bytes, u64 capacity);
 void set_shared(u32 bytes);          // what the blocks of a launch are given
 void poison_shared();                // as a new block finds it
 std::string place_of(u64 address);   // "shared byte 40", "byte 400 of an allocation of 400 bytes"

@@ -61,10 +61,11 @@ internal sealed unsafe class CudaDriver
     public readonly delegate* unmanaged<nint, nuint, nuint*, nuint*, CudaResult> FuncGetParamInfo;
     public readonly delegate* unmanaged<TensorMap*, int, uint, nint, ulong*, ulong*, uint*, uint*, int, int, int, int, CudaResult> TensorMapEncodeTiled;
 
-    // The simulator's own: findings as text, the order threads run in, a call that shall fail.
+    // The simulator's own: findings as text, the order threads run in, a call that shall fail, a cached block's use.
     public readonly delegate* unmanaged<byte*, int, int> SimReport;
     public readonly delegate* unmanaged<int, ulong, void> SimSchedule;
     public readonly delegate* unmanaged<byte*, int, CudaResult, void> SimFail;
+    public readonly delegate* unmanaged<nint, nuint, nuint, CudaResult> SimLend;
 
     public CudaDriver(NativeFile file)
     {
@@ -127,6 +128,7 @@ internal sealed unsafe class CudaDriver
         SimReport = (delegate* unmanaged<byte*, int, int>)file.TryExport("simReport");
         SimSchedule = (delegate* unmanaged<int, ulong, void>)file.TryExport("simSchedule");
         SimFail = (delegate* unmanaged<byte*, int, CudaResult, void>)file.TryExport("simFail");
+        SimLend = (delegate* unmanaged<nint, nuint, nuint, CudaResult>)file.TryExport("simLend");
     }
 
     /// <summary>The library behind the table.</summary>

@@ -47,6 +47,21 @@ public sealed unsafe class MemoryTests(SimulatedKernels simulator) : IClassFixtu
         simulator.Context.Free(filled);
     }
 
+    [Fact]
+    public void A_cached_block_is_as_long_as_its_use_and_holds_nothing_of_the_last()
+    {
+        nint block = simulator.Upload(new byte[64]);
+        simulator.Context.Lend(block, 10, 64);
+        Assert.Contains("reads byte 9 of a block of 10, which nothing has written", Fault(block, "read_byte", 9), StringComparison.Ordinal);
+        Assert.Contains("reads 1 byte at byte 10 of a block of 10", Fault(block, "read_byte", 10), StringComparison.Ordinal);
+        simulator.Context.Lend(block, 0, 64);
+        Assert.Contains("reads 1 byte at a block that has been given back", Fault(block, "read_byte"), StringComparison.Ordinal);
+        simulator.Context.Lend(block, 64, 64);
+        simulator.Context.Fill(block, 0, 64);
+        Launch("read_byte", block, 63);
+        simulator.Context.Free(block);
+    }
+
     public void Dispose() => simulator.Context.Free(y);
 
     private string Fault(nint x, string kernel = "read_first", int n = 0) => Assert.Throws<CudaException>(() => Launch(kernel, x, n)).Message;
