@@ -52,6 +52,7 @@ public sealed class Allocator
         lock (gate)
         {
             Storage storage = Take(capacity);
+            source.Lend(storage, storage.Pool is null ? bytes : capacity);
             storage.Version++;
             inUse += capacity;
             peak = Math.Max(peak, inUse);
@@ -66,6 +67,8 @@ public sealed class Allocator
         lock (gate)
         {
             storage.Version++;
+            if (storage.Pool is null)
+                source.Lend(storage, 0);
             inUse -= storage.Capacity;
             cached += storage.Capacity;
             blocks--;

@@ -12,6 +12,11 @@ internal abstract class MemorySource
     /// <summary>Gives a block back.</summary>
     public abstract void Free(nint pointer);
 
+    /// <summary>Is told that the first bytes of a block are used anew, or, with 0 bytes, that the block is kept for later.</summary>
+    public virtual void Lend(Storage storage, long bytes)
+    {
+    }
+
     /// <summary>What a refusal adds, beginning with a comma: as ", 12 of 139 GiB free on the device".</summary>
     public virtual string Describe() => "";
 }
@@ -58,6 +63,9 @@ internal sealed class CudaMemory(CudaContext context) : MemorySource
 
     /// <inheritdoc/>
     public override void Free(nint pointer) => context.Free(pointer);
+
+    /// <inheritdoc/>
+    public override void Lend(Storage storage, long bytes) => context.Lend(storage.Pointer, bytes, storage.Capacity);
 
     /// <inheritdoc/>
     public override string Describe() => $", {context.MemoryInfo.Free >> 20} of {context.MemoryInfo.Total >> 20} MiB free on {context.Info.Name}";
