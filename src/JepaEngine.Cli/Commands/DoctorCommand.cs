@@ -25,8 +25,8 @@ internal static class DoctorCommand
     {
         string? ffmpeg = new Ffmpeg().Version();
         double free = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 1e9;
-        var facts = new (string Name, string Value, string? Mend)[]
-        {
+        (string Name, string Value, string? Mend)[] facts =
+        [
             ("processor", Machine.Processor(), null),
             ("cores", Environment.ProcessorCount.ToString(), Environment.ProcessorCount == 1 ? "one core works; the demo then takes about twice as long" : null),
             ("SIMD", $"{CpuIsas.Best} (in use: {CpuIsas.FromEnvironment()})",
@@ -40,8 +40,8 @@ internal static class DoctorCommand
             ("ffmpeg", ffmpeg ?? "not found",
                 ffmpeg is null ? $"PNG is read without it, all other pictures and video are not: install ffmpeg 5.1 or later, or name it in {Ffmpeg.Variable}" : null),
             ("device", Backend.For(Device.Cpu).Description, null),
-            ("GPU", "not supported by this version", "nothing to mend: everything runs on the processor"),
-        };
+            .. GpuFacts.All(),
+        ];
         foreach ((string name, string value, string? mend) in facts)
         {
             output.Line($"{name,-10} {value}");

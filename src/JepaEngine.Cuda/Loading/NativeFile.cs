@@ -42,12 +42,13 @@ internal sealed class NativeFile
         return file;
     }
 
-    /// <summary>The address of a function; 0, and a note in <see cref="Missing"/>, where there is none.</summary>
+    /// <summary>The address of a function; 0, and a note in <see cref="Missing"/>, where the library has none.</summary>
     public nint Export(string symbol)
     {
         if (TryExport(symbol) is not 0 and nint address)
             return address;
-        missing.Add(symbol);
+        if (Path is not null)
+            missing.Add(symbol);
         return 0;
     }
 

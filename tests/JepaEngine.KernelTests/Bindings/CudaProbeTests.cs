@@ -17,6 +17,7 @@ public sealed class CudaProbeTests : IDisposable
         Assert.Contains(CudaLibraries.NvrtcVariable, probe.NvrtcFault, StringComparison.Ordinal);
         Assert.Contains($"CUDA driver: {folder.Path}: holds no ", probe.ToString(), StringComparison.Ordinal);
         Assert.Contains($"NVRTC: {folder.Path}: holds no ", probe.ToString(), StringComparison.Ordinal);
+        Assert.DoesNotContain("cuInit", probe.ToString(), StringComparison.Ordinal); // nothing was there to lack it
     }
 
     [Fact]
