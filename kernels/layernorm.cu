@@ -6,8 +6,8 @@
 //
 // A row belongs to a warp where it lies in 16-byte packs and has at most 256 or 1024 elements (a lane holds 8 or 32), to a block of 256 threads else. Of more
 // than the 2048 elements that such a block holds, it reads all again from the cache.
-// Registers on sm_90, float/bf16: forward 256 32/30, 1024 64/40, wide 40/39, any 74/64; gradient 64/64, 198/168, 77/77, 96/94;
-// AdaLN 41/30, 120/69, 48/50, 124/124; gradient 56/44, 161/125, 64/64, 88/86.
+// Registers on sm_90, float/bf16: forward 256 32/30, 1024 62/40, wide 46/46, any 74/64; gradient 64/64, 198/168, 70/75, 96/94;
+// AdaLN 41/31, 120/69, 50/50, 124/124; gradient 56/46, 164/121, 64/66, 88/86.
 #include "reduce.cuh"
 
 template <int THREADS> constexpr int rows_a_block = THREADS == 32 ? 4 : 1;  // of THREADS threads each
@@ -112,7 +112,7 @@ template <bool ADA, int THREADS, int HOLD, int N> DEVICE void normalize(const La
 #pragma unroll
     for (int j = 0; j < N; j++)
       x[i][j] = from_float<REAL>(fmaf((to_float(x[i][j]) - mean) * rstd, a.base + to_float(scale[i][j]), to_float(shift[i][j])));
-    *(Pack<REAL, N>*)(a.dst + row * a.dst_stride + column) = x[i];
+    store(a.dst + row * a.dst_stride + column, x[i]);
   });
   if (threadIdx.x % THREADS == 0) {
     a.mean[row] = mean;
@@ -165,10 +165,10 @@ template <bool ADA, int THREADS, int HOLD, int N> DEVICE void gradient(const Lay
           dbias[i * N + j] += upstream;
         }
       }
-      *(Pack<REAL, N>*)(dx + column) = to;
+      store(dx + column, to);
       if constexpr (ADA) {
-        *(Pack<REAL, N>*)(a.dweight + row * a.dweight_stride + column) = dscale;
-        *(Pack<REAL, N>*)(a.dbias + row * a.dbias_stride + column) = d[i];
+        store(a.dweight + row * a.dweight_stride + column, dscale);
+        store(a.dbias + row * a.dbias_stride + column, d[i]);
       }
     });
   }
@@ -194,7 +194,7 @@ template <bool ADA, int THREADS, int HOLD, int N> DEVICE void gradient(const Lay
 
 KERNEL(layer_norm_256, 128, LayerNormArgs, normalize<false, 32, 8, wide<REAL>>)
 KERNEL(layer_norm_1024, 128, LayerNormArgs, normalize<false, 32, 32, wide<REAL>>)
-KERNEL(layer_norm_wide, 256, LayerNormArgs, normalize<false, 256, 8, wide<REAL>>)
+KERNEL_RESIDENT(layer_norm_wide, 256, 5, LayerNormArgs, normalize<false, 256, 8, wide<REAL>>)
 KERNEL(layer_norm_any, 256, LayerNormArgs, normalize<false, 256, 8, 1>)
 
 KERNEL(layer_norm_grad_256, 128, LayerNormGradArgs, gradient<false, 32, 8, wide<REAL>>)

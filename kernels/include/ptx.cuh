@@ -84,6 +84,13 @@ DEVICE void copy_async_commit() { asm volatile("cp.async.commit_group;" ::: "mem
 // Waits until at most N of this thread's groups are under way. Other threads' copies need a barrier as well.
 template <int N> DEVICE void copy_async_wait() { asm volatile("cp.async.wait_group %0;" ::"n"(N) : "memory"); }
 
+// Memory ------------------------------------------------------------------------------------------------------------------------------
+
+// 16 bytes in one access, aligned to 16.
+DEVICE void store16(void* p, u32 a, u32 b, u32 c, u32 d) {
+  asm volatile("st.global.v4.b32 [%0], {%1,%2,%3,%4};" ::"l"(__cvta_generic_to_global(p)), "r"(a), "r"(b), "r"(c), "r"(d) : "memory");
+}
+
 // Numbers -----------------------------------------------------------------------------------------------------------------------------
 
 DEVICE float as_float(u32 bits) { return __uint_as_float(bits); }
@@ -122,3 +129,11 @@ template <class T> DEVICE T from_float(float x);
 template <> DEVICE float from_float<float>(float x) { return x; }
 template <> DEVICE bf16 from_float<bf16>(float x) { return {(u16)pack_bf16(x, 0)}; }
 template <> DEVICE f16 from_float<f16>(float x) { return {round_f16(x)}; }
+
+// Stores a pack in one access; an assignment of 16 bytes may become several, since the compiler loses sight of the alignment.
+template <class T, int N> DEVICE void store(T* p, const Pack<T, N>& v) { *(Pack<T, N>*)p = v; }
+template <> DEVICE void store(float* p, const Pack<float, 4>& v) { store16(p, as_bits(v[0]), as_bits(v[1]), as_bits(v[2]), as_bits(v[3])); }
+template <> DEVICE void store(bf16* p, const Pack<bf16, 8>& v) {
+  auto pair = [&](int i) { return (u32)v[i].bits | (u32)v[i + 1].bits << 16; };
+  store16(p, pair(0), pair(2), pair(4), pair(6));
+}

@@ -111,6 +111,8 @@ DEVICE void copy_async4(u32 shared, const void* global, u32 bytes = 4) { sim_cop
 DEVICE void copy_async_commit() { sim_copy_async_commit(); }
 template <int N> DEVICE void copy_async_wait() { sim_copy_async_wait(N); }
 
+DEVICE void store16(void* p, u32 a, u32 b, u32 c, u32 d) { *(U32x4*)p = U32x4{a, b, c, d}; }
+
 DEVICE float as_float(u32 bits) { return __builtin_bit_cast(float, bits); }
 DEVICE u32 as_bits(float value) { return __builtin_bit_cast(u32, value); }
 
