@@ -1,6 +1,8 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
 using JepaEngine.Backends;
+using JepaEngine.Cuda;
+using JepaEngine.Memory;
 using JepaEngine.Ops;
 using JepaEngine.Primitives;
 
@@ -13,13 +15,19 @@ internal static class ParityCommand
     {
         var device = DeviceOption.Create();
         var operation = new Option<string?>("--op") { Description = "Only this operation" };
+        var watch = new Option<string?>("--watch") { Description = "Folder of kernels like kernels/: runs what is edited there each time it is saved, until Ctrl-C" };
         var json = CommonOptions.Json();
         Command command = CommandLine.Verb("parity", "Checks a device's operations, forward and backward, against the double-precision oracle.",
-            "jepa parity --device sim --op LayerNorm", device, operation, json);
-        command.SetAction(parsed =>
+            "jepa parity --device sim --op LayerNorm --watch kernels", device, operation, watch, json);
+        command.SetAction(async (parsed, cancellation) =>
         {
             OpCase[] operations = parsed.GetValue(operation) is { } name ? [Find(name)] : [.. OpTable.All];
-            return Run(DeviceOption.Read(parsed, device), operations, new Output(parsed.GetValue(json)));
+            Device where = DeviceOption.Read(parsed, device);
+            var output = new Output(parsed.GetValue(json));
+            int code = Run(where, operations, output);
+            if (parsed.GetValue(watch) is { } folder)
+                await Watch(where, folder, operations, output, cancellation);
+            return code;
         });
         return command;
     }
@@ -47,6 +55,17 @@ internal static class ParityCommand
         }
         output.Line(failures == 0 ? $"{checks} tensors agree." : $"{failures} of {checks} tensors do not agree.");
         return failures == 0 ? ExitCode.Ok : ExitCode.CheckFailed;
+    }
+
+    /// <summary>Tries every edit; one that compiles and agrees takes the place of what is loaded.</summary>
+    private static async Task Watch(Device device, string folder, OpCase[] operations, Output output, CancellationToken cancellation)
+    {
+        if (device.IsHost)
+            throw new UsageException($"--watch is for kernels, and {device} runs none: name sim or cuda:N");
+        using var watch = new KernelWatch(CudaDevices.Context(device), folder, (context, _) => KernelTrial.Fault(context, device.Compute, operations), text => output.Line(text));
+        watch.Start();
+        output.Line($"Watching {folder}; Ctrl-C ends it.");
+        await Task.Delay(Timeout.Infinite, cancellation).ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
     }
 
     private static JsonObject Record(Device device, ParityResult result) => new()

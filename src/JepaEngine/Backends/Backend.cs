@@ -166,9 +166,12 @@ public abstract class Backend
         { Kind: DeviceKind.Reference, Compute: DType.F64 } => new ReferenceBackend<double>(),
         { Kind: DeviceKind.Reference, Compute: DType.F32 } => new ReferenceBackend<float>(),
         { Kind: DeviceKind.Reference, Compute: DType.BF16 } => new RoundedBackend(),
-        { Kind: DeviceKind.Cuda or DeviceKind.Simulator, Compute: DType.F32 or DType.BF16 } => new CudaBackend(CudaDevices.Context(device)),
+        { Kind: DeviceKind.Cuda or DeviceKind.Simulator, Compute: DType.F32 or DType.BF16 } => new CudaBackend(device),
         _ => throw new NotSupportedException($"there is no backend for {device} computing in {device.Compute}"),
     });
+
+    /// <summary>Forgets a device's backend.</summary>
+    internal static void Forget(Device device) => Backends.TryRemove(device, out _);
 
     /// <summary>What the backend is, for reports: as "cpu avx512, 2 threads".</summary>
     public abstract string Description { get; }

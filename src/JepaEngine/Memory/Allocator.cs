@@ -43,6 +43,13 @@ public sealed class Allocator
         ? Host
         : Gpus.GetOrAdd((device.Kind, device.Index), static (_, device) => new Allocator(new CudaMemory(CudaDevices.Context(device))), device);
 
+    /// <summary>Gives a GPU's cached memory back and forgets its allocator.</summary>
+    internal static void Forget(Device device)
+    {
+        if (Gpus.TryRemove((device.Kind, device.Index), out Allocator? allocator))
+            allocator.Trim();
+    }
+
     /// <summary>Rents a block of at least <paramref name="bytes"/> bytes; its content is arbitrary.</summary>
     /// <exception cref="MemoryRefusedException">The system has no such block; the message says how much is in use.</exception>
     internal Storage Rent(long bytes)

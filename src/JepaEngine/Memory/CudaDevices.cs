@@ -9,6 +9,8 @@ public static class CudaDevices
 {
     private static readonly ConcurrentDictionary<(DeviceKind, int), Lazy<CudaContext>> Contexts = new();
 
+    private static int lent;
+
     /// <summary>The context of a GPU; opened at first use. A failure is not remembered, so that a driver that comes later is found.</summary>
     /// <exception cref="CudaException">There is no such GPU, or no compiler for the simulator; the message lists what was looked for.</exception>
     public static CudaContext Context(Device device)
@@ -26,6 +28,17 @@ public static class CudaDevices
             throw;
         }
     }
+
+    /// <summary>A context as a device for a while: numbered from −1 down, as no other is.</summary>
+    internal static Device Lend(CudaContext context, DType compute)
+    {
+        Device device = Device.Cuda(Interlocked.Decrement(ref lent)) with { Compute = compute };
+        Contexts[(device.Kind, device.Index)] = new Lazy<CudaContext>(context);
+        return device;
+    }
+
+    /// <summary>Ends what <see cref="Lend"/> began.</summary>
+    internal static void Return(Device device) => Contexts.TryRemove((device.Kind, device.Index), out _);
 
     /// <summary>A host's own context and stream as a device of ours, before its first use.</summary>
     /// <exception cref="InvalidOperationException">The device is in use already.</exception>

@@ -1,0 +1,32 @@
+using JepaEngine.Backends;
+using JepaEngine.Cuda;
+using JepaEngine.Memory;
+using JepaEngine.Primitives;
+
+namespace JepaEngine.Ops;
+
+/// <summary>Edited kernels on trial: whether they still agree with the oracle, before they take the place of those in use.</summary>
+public static class KernelTrial
+{
+    /// <summary>Runs operations on a context of the kernels' own; what <see cref="KernelWatch"/> asks.</summary>
+    /// <param name="context">Holds the edited kernels.</param>
+    /// <param name="compute">The tier: F32 or BF16.</param>
+    /// <param name="operations">Those to try.</param>
+    /// <returns>The tensors that do not agree, or null where all do.</returns>
+    /// <exception cref="CudaException">A launch failed.</exception>
+    public static string? Fault(CudaContext context, DType compute, IEnumerable<OpCase> operations)
+    {
+        Device device = CudaDevices.Lend(context, compute);
+        try
+        {
+            string[] failed = [.. operations.SelectMany(op => Parity.Check(op, device)).Where(result => !result.Passed).Select(result => result.ToString())];
+            return failed.Length == 0 ? null : string.Join("; ", failed);
+        }
+        finally
+        {
+            Backend.Forget(device);
+            Allocator.Forget(device);
+            CudaDevices.Return(device);
+        }
+    }
+}
