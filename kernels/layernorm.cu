@@ -6,7 +6,7 @@
 //
 // A row belongs to a warp where it lies in 16-byte packs and has at most 256 or 1024 elements (a lane holds 8 or 32), to a block of 256 threads else. Of more
 // than the 2048 elements that such a block holds, it reads all again from the cache.
-// Registers on sm_90, float/bf16: forward 256 32/30, 1024 62/40, wide 46/46, any 74/64; gradient 64/64, 198/168, 70/75, 96/94;
+// Registers on sm_90, float/bf16: forward 256 32/30, 1024 62/40, wide 48/44, any 74/64; gradient 64/64, 198/168, 70/75, 96/94;
 // AdaLN 41/31, 120/69, 50/50, 124/124; gradient 56/46, 164/121, 64/66, 88/86.
 #include "reduce.cuh"
 
