@@ -50,10 +50,13 @@ static void add_reader(Cell& cell) {
   cell.earlier_reads = (u32)readers.size() - 1;
 }
 
+static inline bool write_ordered(const Cell& cell, u64 offset) {
+  return ordered(cell.write, offset < SHARED_WINDOW) || (cell.flags & ATOMIC && ordered_atomic(cell.write, offset & ~3ull));
+}
+
 static void race_read(Cell& cell, u64 offset, const void* site) {
-  bool shared = offset < SHARED_WINDOW;
   if (cell.write == now.epoch || cell.read == now.epoch) return;
-  if (!ordered(cell.write, shared) && !(cell.flags & ATOMIC && ordered_atomic(cell.write, offset & ~3ull))) race(offset, READ, site, cell.write, "wrote", cell.write_site);
+  if (!write_ordered(cell, offset)) race(offset, READ, site, cell.write, "wrote", cell.write_site);
   else if (cell.write & COPY) cell.write = settled(cell.write);
   if (cell.read >= now.floor) {
     if (thread_of(cell.read) != now.thread) add_reader(cell);
@@ -68,7 +71,7 @@ static void race_read(Cell& cell, u64 offset, const void* site) {
 static void race_write(Cell& cell, u64 offset, const void* site) {
   bool shared = offset < SHARED_WINDOW;
   if (cell.write == now.epoch && cell.read == 0 && cell.flags == 0) return;
-  if (!ordered(cell.write, shared) && !(cell.flags & ATOMIC && ordered_atomic(cell.write, offset & ~3ull))) race(offset, WRITE, site, cell.write, "wrote", cell.write_site);
+  if (!write_ordered(cell, offset)) race(offset, WRITE, site, cell.write, "wrote", cell.write_site);
   if (cell.read != 0) {
     if (!ordered(cell.read, shared)) race(offset, WRITE, site, cell.read, "read", cell.read_site);
     if (cell.read >= now.floor)

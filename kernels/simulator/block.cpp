@@ -135,8 +135,9 @@ void run_launch(const Launch& what) {
 
 std::string block_name(u32 number) {
   std::string name = std::to_string(number % launch.grid.x);
-  if (launch.grid.y > 1 || launch.grid.z > 1) name += "," + std::to_string(number / launch.grid.x % launch.grid.y) + "," + std::to_string(number / launch.grid.x / launch.grid.y);
-  return name;
+  if (launch.grid.y == 1 && launch.grid.z == 1) return name;
+  u32 row = number / launch.grid.x;
+  return name + "," + std::to_string(row % launch.grid.y) + "," + std::to_string(row / launch.grid.y);
 }
 
 bool copies_are_lazy() { return schedule == LAZY; }

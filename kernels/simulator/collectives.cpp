@@ -169,8 +169,9 @@ void report_deadlock() {
     bool again = lane_of(&fiber) > 0 && !fibers[t - 1].finished && fibers[t - 1].site == fiber.site;
     if (!again) places += (places.empty() ? "thread " : "; thread ") + std::to_string(t) + " and on at " + fiber.waits_for + " (" + source_of(fiber.site) + ")";
   }
-  report(FAULT_LAUNCH, std::to_string(waiting) + " of " + std::to_string(launch.threads) + " threads wait for ever" + (waiting < launch.threads ? ", the others have ended: " : ": ") + places +
-         ": bring all threads to the same barrier", first);
+  std::string count = std::to_string(waiting) + " of " + std::to_string(launch.threads) + " threads wait for ever";
+  if (waiting < launch.threads) count += ", the others have ended";
+  report(FAULT_LAUNCH, count + ": " + places + ": bring all threads to the same barrier", first);
 }
 
 #define SITE __builtin_return_address(0)
@@ -178,7 +179,8 @@ void report_deadlock() {
 EXPORT void sim_sync_block() { come_to(barriers[0], alive, SITE, "sync_block"); }
 EXPORT void sim_sync_named(int id, int threads) {
   if (id < 1 || id >= (int)NAMED_BARRIERS || threads % LANES != 0 || (barriers[id].waiting > 0 && barriers[id].wanted != (u32)threads)) {
-    report(FAULT_LAUNCH, "sync_named(" + std::to_string(id) + ", " + std::to_string(threads) + "): takes an id from 1 to 15 and one multiple of 32 threads", SITE);
+    std::string call = "sync_named(" + std::to_string(id) + ", " + std::to_string(threads) + ")";
+    report(FAULT_LAUNCH, call + ": takes an id from 1 to 15 and one multiple of 32 threads", SITE);
     abandon_launch();
   }
   come_to(barriers[id], (u32)threads, SITE, "sync_named");

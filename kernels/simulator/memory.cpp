@@ -116,11 +116,15 @@ std::string place_of(u64 address) {
     snprintf(text, sizeof text, "address 0x%llx, which is no device memory", address);
     return text;
   }
-  if (offset < SHARED_WINDOW) return "shared byte " + std::to_string(offset) + (offset < shared_bytes ? "" : " (the block has " + std::to_string(shared_bytes) + ")");
+  if (offset < SHARED_WINDOW) {
+    std::string text = "shared byte " + std::to_string(offset);
+    return offset < shared_bytes ? text : text + " (the block has " + std::to_string(shared_bytes) + ")";
+  }
   auto after = allocations.upper_bound(offset);
   if (after != allocations.end() && after->first - offset <= RED_ZONE / 2)
     return std::to_string(after->first - offset) + " bytes before an allocation of " + std::to_string(after->second);
-  if (after == allocations.begin() || offset - std::prev(after)->first >= padded(std::prev(after)->second)) return "memory that has been freed or never was allocated";
+  if (after == allocations.begin() || offset - std::prev(after)->first >= padded(std::prev(after)->second))
+    return "memory that has been freed or never was allocated";
   --after;
   auto block = lent.upper_bound(offset);
   if (block != lent.begin() && std::prev(block)->first >= after->first) {

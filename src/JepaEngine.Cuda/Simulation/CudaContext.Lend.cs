@@ -4,8 +4,9 @@ namespace JepaEngine.Cuda;
 public sealed unsafe partial class CudaContext
 {
     /// <summary>
-    /// Tells the simulator that the first bytes of an allocation, or of a part of it, begin a new use: they hold nothing yet, and what follows them belongs to nobody. So
-    /// kernels that read what a block's former user left, or run past a tensor's end into the rest of its block, are found. Nothing on a GPU.
+    /// Tells the simulator that the first bytes of an allocation, or of a part of it, begin a new use: they hold nothing yet, and what follows them
+    /// belongs to nobody. So kernels that read what a block's former user left, or run past a tensor's end into the rest of its block, are found.
+    /// Nothing on a GPU.
     /// </summary>
     /// <param name="pointer">The block.</param>
     /// <param name="bytes">The bytes in use; 0 when the block has come back.</param>

@@ -22,14 +22,18 @@ internal sealed class HostCompiler
     /// <summary>The first line it says of itself.</summary>
     public string Version { get; }
 
-    /// <summary>What the code may use of this processor: vectors make the matrix instructions faster, and a fused multiply-add is one instruction instead of a call. Same numbers.</summary>
+    /// <summary>
+    /// What the code may use of this processor: vectors make the matrix instructions faster, and a fused multiply-add is one instruction instead of a
+    /// call. Same numbers.
+    /// </summary>
     public static IReadOnlyList<string> Processor { get; } = Fma.IsSupported && Avx2.IsSupported ? ["-mavx2", "-mfma"] : [];
 
     /// <exception cref="CudaException">The simulator does not run here, or there is no compiler.</exception>
     public static HostCompiler Find()
     {
         if (!OperatingSystem.IsLinux() || RuntimeInformation.ProcessArchitecture != Architecture.X64)
-            throw new CudaException($"the CUDA simulator runs on Linux on x86-64, not on {RuntimeInformation.RuntimeIdentifier}: use such a machine, or a container of it");
+            throw new CudaException(
+                $"the CUDA simulator runs on Linux on x86-64, not on {RuntimeInformation.RuntimeIdentifier}: use such a machine, or a container of it");
         string[] candidates = Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } named ? [named] : ["g++", "c++"];
         foreach (string candidate in candidates)
             if (TryRun(candidate, ["--version"], out string output))

@@ -3,10 +3,14 @@ using System.Text;
 
 namespace JepaEngine.Cuda;
 
-/// <summary>The CUDA simulator: a library with the driver's interface, made of <c>kernels/simulator</c> by the system's C++ compiler when it is first needed.</summary>
+/// <summary>
+/// The CUDA simulator: a library with the driver's interface, made of <c>kernels/simulator</c> by the system's C++ compiler when it is first needed.
+/// </summary>
 internal static class Simulator
 {
-    private static readonly string[] Options = ["-std=c++20", "-O2", "-g1", "-fPIC", "-shared", "-fvisibility=hidden", "-fno-exceptions", "-ffp-contract=off", .. HostCompiler.Processor];
+    private static readonly string[] Options =
+        ["-std=c++20", "-O2", "-g1", "-fPIC", "-shared", "-fvisibility=hidden", "-fno-exceptions", "-ffp-contract=off", .. HostCompiler.Processor];
+
     private static readonly Lock Building = new();
 
     /// <summary>The path of <c>libjepa_simulator.so</c>, which is built once for each state of its sources, its options and the compiler.</summary>
@@ -30,7 +34,7 @@ internal static class Simulator
     public static IKernelCompiler Compiler() => new SimulatorCompiler(HostCompiler.Find(), KernelFiles.Default);
 
     private static bool IsSource(string name) =>
-        name.StartsWith("simulator/", StringComparison.Ordinal) && (name.EndsWith(".cpp", StringComparison.Ordinal) || name.EndsWith(".h", StringComparison.Ordinal)) || name == "include/numeric.cuh";
+        name is "include/numeric.cuh" || (name.StartsWith("simulator/", StringComparison.Ordinal) && Path.GetExtension(name) is ".cpp" or ".h");
 
     private static string Hash(HostCompiler compiler, (string Name, string Text)[] sources)
     {

@@ -1,14 +1,17 @@
 namespace JepaEngine.Cuda;
 
-/// <summary>Compiles kernels for the simulator: the same files, by the system's C++ compiler, to a shared library whose every load and store calls the simulator.</summary>
+/// <summary>
+/// Compiles kernels for the simulator: the same files, by the system's C++ compiler, to a shared library whose every load and store calls the simulator.
+/// </summary>
 internal sealed class SimulatorCompiler : IKernelCompiler
 {
     // Hooks at loads and stores, and at addresses that do not fit their type; products and sums rounded one by one, as written; lines for reports.
     private static readonly string[] Options =
     [
-        "-std=c++17", "-O2", "-g1", "-fPIC", "-shared", "-nostdlib", "-fsanitize=thread", "-fsanitize=alignment", "--param", "tsan-instrument-func-entry-exit=0",
-        "-ffp-contract=off", "-fno-math-errno", "-fno-strict-aliasing", "-fno-exceptions", "-fno-optimize-sibling-calls", "-fno-tree-loop-distribute-patterns", "-fno-plt",
-        "-Wno-unknown-pragmas", "-DSIMULATOR", "-include", "language.h", .. HostCompiler.Processor,
+        "-std=c++17", "-O2", "-g1", "-fPIC", "-shared", "-nostdlib", "-fsanitize=thread", "-fsanitize=alignment",
+        "--param", "tsan-instrument-func-entry-exit=0", "-ffp-contract=off", "-fno-math-errno", "-fno-strict-aliasing", "-fno-exceptions",
+        "-fno-optimize-sibling-calls", "-fno-tree-loop-distribute-patterns", "-fno-plt", "-Wno-unknown-pragmas",
+        "-DSIMULATOR", "-include", "language.h", .. HostCompiler.Processor,
     ];
 
     private readonly HostCompiler compiler;
@@ -32,8 +35,11 @@ internal sealed class SimulatorCompiler : IKernelCompiler
         foreach ((string name, string text) in files.Closure(source.Path, IncludeFolders))
             folder.Write(name, text);
         string image = folder.File("kernels.so");
-        return compiler.Run([.. Options, .. source.Defines, "-I", folder.Path, "-o", image, "-x", "c++", folder.File(source.Path), "-x", "none", "-lm", "-lc"], out string log)
-            ? new(File.ReadAllBytes(image), log)
-            : throw new CudaException($"kernels/{source.Path} ({source}, {files.Description}) does not compile for the simulator:\n{log.Replace(folder.Path + "/", "").Trim()}", kernel: source.ToString());
+        string[] inputs = ["-I", folder.Path, "-x", "c++", folder.File(source.Path), "-x", "none", "-lm", "-lc"];
+        if (!compiler.Run([.. Options, .. source.Defines, "-o", image, .. inputs], out string log))
+            throw new CudaException(
+                $"kernels/{source.Path} ({source}, {files.Description}) does not compile for the simulator:\n{log.Replace(folder.Path + "/", "").Trim()}",
+                kernel: source.ToString());
+        return new(File.ReadAllBytes(image), log);
     }
 }

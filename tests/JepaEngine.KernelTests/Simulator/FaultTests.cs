@@ -2,7 +2,9 @@ using JepaEngine.Cuda;
 
 namespace JepaEngine.KernelTests.Simulator;
 
-/// <summary>Kernels/faults.cu: each planted fault is found, at its line, block and thread; each correct twin passes, however its threads are scheduled.</summary>
+/// <summary>
+/// Kernels/faults.cu: each planted fault is found, at its line, block and thread; each correct twin passes, however its threads are scheduled.
+/// </summary>
 [Collection(Alone.Name)]
 public sealed class FaultTests(SimulatedKernels simulator) : IClassFixture<SimulatedKernels>
 {
@@ -10,19 +12,37 @@ public sealed class FaultTests(SimulatedKernels simulator) : IClassFixture<Simul
     public static TheoryData<string, int, int, string, string, string> Faults => new()
     {
         { "race", 1, 719, "race", "block 0, thread 32", "reads shared byte 4, which thread 1 wrote (#) with nothing between: sync_block" },
-        { "overwrite_read", 1, 719, "overwrite", "block 0, thread 62", "writes shared byte 0, which thread 61 read (#) with nothing between: sync_warp, or sync_block" },
-        { "warp_race", 1, 719, "warp", "block 0, thread 31", "reads shared byte 120, which thread 30 wrote (#) with nothing between: sync_warp, or sync_block" },
+        {
+            "overwrite_read", 1, 719, "overwrite", "block 0, thread 62",
+            "writes shared byte 0, which thread 61 read (#) with nothing between: sync_warp, or sync_block"
+        },
+        {
+            "warp_race", 1, 719, "warp", "block 0, thread 31",
+            "reads shared byte 120, which thread 30 wrote (#) with nothing between: sync_warp, or sync_block"
+        },
         { "bounds", 1, 700, "bounds", "block 0, thread 63", "reads 4 bytes at byte 256 of an allocation of 256" },
         { "shared_bounds", 1, 700, "shared bounds", "block 0, thread 16", "writes 4 bytes at shared byte 1028 (the block has 1024)" },
         { "uninitialised", 1, 719, "uninitialised", "block 0, thread 5", "reads shared byte 20, which nothing has written" },
         { "divergent", 1, 719, "barrier", "block 0, thread 1", "this thread comes to sync_block while others are at the one in #" },
         { "deadlock", 1, 719, "deadlock", "block 0", "32 of 64 threads wait for ever, the others have ended: thread 0 and on at sync_named (@)" },
         { "lanes", 1, 719, "lanes", "block 0", "64 of 64 threads wait for ever: thread 0 and on at shuffle (@); thread 16 and on at sync_block (#)" },
-        { "copy", 1, 719, "copy", "block 0, thread 0", "reads shared byte 0, which a copy_async of thread 0 (#) is still writing: copy_async_wait for its group first" },
-        { "copy_neighbour", 1, 719, "neighbour", "block 0, thread 63", "which a copy_async of thread 30 (#) is still writing: copy_async_wait for its group there, then a barrier" },
+        {
+            "copy", 1, 719, "copy", "block 0, thread 0",
+            "reads shared byte 0, which a copy_async of thread 0 (#) is still writing: copy_async_wait for its group first"
+        },
+        {
+            "copy_neighbour", 1, 719, "neighbour", "block 0, thread 63",
+            "which a copy_async of thread 30 (#) is still writing: copy_async_wait for its group there, then a barrier"
+        },
         { "misaligned", 1, 716, "alignment", "block 0, thread 3", "takes an address that is a multiple of 16, not byte 4 of an allocation of 256" },
-        { "blocks", 4, 719, "blocks", "block 1, thread 0", "writes byte 0 of an allocation of 16640, which thread 0 of block 0 wrote (@) with nothing between: blocks have no order" },
-        { "unfenced", 4, 719, "last block", "block 3, thread 1", "reads byte 4 of an allocation of 16640, which thread 0 of block 0 wrote (#) with nothing between: blocks have no order" },
+        {
+            "blocks", 4, 719, "blocks", "block 1, thread 0",
+            "writes byte 0 of an allocation of 16640, which thread 0 of block 0 wrote (@) with nothing between: blocks have no order"
+        },
+        {
+            "unfenced", 4, 719, "last block", "block 3, thread 1",
+            "reads byte 4 of an allocation of 16640, which thread 0 of block 0 wrote (#) with nothing between: blocks have no order"
+        },
     };
 
     [Theory]
@@ -32,23 +52,26 @@ public sealed class FaultTests(SimulatedKernels simulator) : IClassFixture<Simul
         simulator.Schedule(0);
         string[] lines = File.ReadAllLines(SimulatedKernels.File("faults.cu"));
         string Line(string kind) => $"faults.cu:{1 + Array.FindIndex(lines, text => text.EndsWith($"// {kind} {mark}", StringComparison.Ordinal))}";
-        string expected = $"{kernel}, {where}, {Line("FAULT")}: ", detail = what.Replace("@", Line("FAULT"), StringComparison.Ordinal).Replace("#", Line("OTHER"), StringComparison.Ordinal);
+        string expected = $"{kernel}, {where}, {Line("FAULT")}: ";
+        string detail = what.Replace("@", Line("FAULT"), StringComparison.Ordinal).Replace("#", Line("OTHER"), StringComparison.Ordinal);
 
         var error = Assert.Throws<CudaException>(() => Run(kernel, blocks));
 
         Assert.Equal((CudaResult)result, error.Result);
-        Assert.True(error.Message.Split('\n').Any(text => text.StartsWith(expected, StringComparison.Ordinal) && text.Contains(detail, StringComparison.Ordinal)),
-            $"expected {expected}...{detail}, not {error.Message}");
+        bool Tells(string line) => line.StartsWith(expected, StringComparison.Ordinal) && line.Contains(detail, StringComparison.Ordinal);
+        Assert.True(error.Message.Split('\n').Any(Tells), $"expected {expected}...{detail}, not {error.Message}");
     }
 
-    public static TheoryData<string> Twins => new(File.ReadLines(SimulatedKernels.File("faults.cu"))
-        .Where(line => line.StartsWith("KERNEL(", StringComparison.Ordinal) && line.Contains("_right,", StringComparison.Ordinal)).Select(line => line[7..line.IndexOf(',', StringComparison.Ordinal)]));
+    public static TheoryData<string> Twins =>
+        new(from line in File.ReadLines(SimulatedKernels.File("faults.cu"))
+            where line.StartsWith("KERNEL(", StringComparison.Ordinal) && line.Contains("_right,", StringComparison.Ordinal)
+            select line[7..line.IndexOf(',', StringComparison.Ordinal)]);
 
     [Theory]
     [MemberData(nameof(Twins))]
     public void A_correct_kernel_is_not_reported_whatever_the_order_of_its_threads(string kernel)
     {
-        int blocks = kernel.StartsWith("blocks", StringComparison.Ordinal) || kernel.StartsWith("unfenced", StringComparison.Ordinal) || kernel.StartsWith("all_fence", StringComparison.Ordinal) ? 4 : 1;
+        int blocks = kernel is "blocks_right" or "unfenced_right" or "all_fence_right" ? 4 : 1;
         float[] expected = Run(kernel, blocks);
         for (int mode = 1; mode <= 2; mode++)
             for (ulong seed = 0; seed < 8; seed++)
