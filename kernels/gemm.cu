@@ -2,14 +2,14 @@
 // gradients (dx = dy · w, dw = dyᵀ · x) and every other product.
 //
 // Moves (M K + K N + M N) elements, each operand once a row (column) of tiles; 2 M N K operations. Bound by the matrix units where
-// M, N and K are more than some hundreds (H200, mma.sync: about 600 TFLOP/s bf16; FMA: 67 TFLOP/s f32), else by memory.
+// M, N and K are more than some hundreds (H200, on paper: 600 TFLOP/s bf16 by mma.sync, 67 f32), else by memory.
 //
 // product_mma (bf16): a block computes a tile of dst, each warp a part of it by mma.sync. Operands lie in shared memory as they do in
 // memory; STAGES steps along K are under way by cp.async; the fragments of the next 16 columns are read while those of the last are multiplied.
 // product_fma (both tiers): f32 multiply-adds, 8 x 8 (8 x 4) sums a thread, operands in shared memory as [k][m] and [k][n] whatever their
 // layout; the next step is on its way in registers meanwhile. In the bf16 tier it takes what product_mma does not: rows that do not begin
 // at multiples of 16 bytes, and both operands transposed, which no model asks for.
-// sm_80 to sm_90a, no spill: 248 to 255 registers (of 255) with 64 x 64 sums a warp, 152 to 160 with 64 x 32, 110 to 118 with 32 x 32; product_fma 128
+// sm_80 to sm_90a, no spill: 248 to 252 registers with 64 x 64 sums a warp, 150 to 164 with 64 x 32, 110 to 118 with 32 x 32; product_fma 128
 // (153 bf16) and 85 to 101. A step of 128 x 256 x 32 is 64 HMMA, 16 LDSM and 6 LDGSTS of some 170 instructions a warp. Speed: not yet measured.
 // Where there are fewer tiles than multiprocessors, K is cut in equal parts: blocks leave sums in `partials`, and reduce_partials adds them in order.
 #include "epilogue.cuh"
