@@ -82,6 +82,12 @@ public abstract class Module : IDisposable
         }
     }
 
+    /// <summary>
+    /// The elements a parameter takes in its slab: whole groups of 8, so that each begins at 16 bytes in bf16 too, as the widest loads of a GPU need. What is
+    /// between parameters is 0.
+    /// </summary>
+    internal static long Padded(long count) => (count + 7) / 8 * 8;
+
     /// <summary>Switches to training or evaluation, children included. A new model evaluates.</summary>
     public void Train(bool training = true)
     {
@@ -107,13 +113,16 @@ public abstract class Module : IDisposable
         ulong index = trainable ? 0UL : 1UL << 32;
         foreach (IGrouping<DType, Parameter> mine in Parameters().Select(p => p.Parameter).Where(p => p.Trainable == trainable).GroupBy(p => p.DTypeOn(Device)))
         {
-            Storage slab = memory!.Rent(mine.Sum(p => p.Shape.Count) * mine.Key.Size());
+            Storage slab = memory!.Rent(mine.Sum(p => Padded(p.Shape.Count)) * mine.Key.Size());
             long offset = 0;
             foreach (Parameter parameter in mine)
             {
                 parameter.Value = new Tensor(memory, slab, mine.Key, new Layout(parameter.Shape, offset)) { RequiresGrad = trainable };
                 parameter.Init.Fill(parameter.Value, key.Child(index++));
-                offset += parameter.Shape.Count;
+                long end = offset + parameter.Shape.Count;
+                offset += Padded(parameter.Shape.Count);
+                if (offset > end)
+                    parameter.Value.Backend.Fill(new Operand(slab, mine.Key, new Layout([checked((int)(offset - end))], end)), 0);
             }
         }
     }

@@ -39,12 +39,10 @@ public sealed class AdamW : IDisposable
         squaredNorm = memory.Empty([], DType.F64);
         if (values.DType != Moment1.DType)
             master = Copy(values);
-        long offset = 0;
         foreach (Tensor parameter in parameters)
         {
             parameter.Grad = null;
-            parameter.GradBuffer = new Tensor(memory, gradients.Storage, gradients.DType, new Layout(parameter.Shape, offset));
-            offset += parameter.Shape.Count;
+            parameter.GradBuffer = new Tensor(memory, gradients.Storage, gradients.DType, new Layout(parameter.Shape, parameter.Layout.Offset - values.Layout.Offset));
         }
     }
 
@@ -161,19 +159,20 @@ public sealed class AdamW : IDisposable
         memory.Dispose();
     }
 
-    /// <summary>The trained parameters of a module as one flat operand: they lie side by side in its slab.</summary>
+    /// <summary>The trained parameters of a module as one flat operand: they lie side by side in its slab, but for what pads them (0, and its gradient too).</summary>
     private static (List<Tensor> Parameters, Operand Values) Flat(Module module)
     {
         List<Tensor> trained = [.. module.Parameters().Where(p => p.Parameter.Trainable).Select(p => p.Parameter.Value)];
         if (trained.Count == 0)
             throw new ArgumentException($"{module.GetType().Name} has no trained parameters", nameof(module));
-        long first = trained[0].Layout.Offset, total = 0;
+        long first = trained[0].Layout.Offset, next = first;
         foreach (Tensor parameter in trained)
         {
-            if (parameter.Layout.Offset != first + total)
+            if (parameter.Layout.Offset != next)
                 throw new ArgumentException($"{module.GetType().Name} is part of a larger model; give AdamW the module that was allocated", nameof(module));
-            total += parameter.Shape.Count;
+            next += Module.Padded(parameter.Shape.Count);
         }
+        long total = trained[^1].Layout.Offset + trained[^1].Shape.Count - first;
         return (trained, trained[0].Operand with { Layout = new Layout([checked((int)total)], first) });
     }
 
