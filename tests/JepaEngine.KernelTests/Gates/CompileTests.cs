@@ -36,7 +36,7 @@ public sealed partial class CompileTests
         Assert.SkipUnless(kept[0] == made[0], $"the table is of another compiler: {kept[0]}; here: {made[0]}");
         string[] changes = [.. kept.Except(made).Select(line => $"- {line}"), .. made.Except(kept).Select(line => $"+ {line}")];
         Assert.True(changes.Length == 0, $"registers differ from kernels/resources.txt; if that is meant, run this test with JEPA_ACCEPT=1 and commit the table:\n"
-            + string.Join('\n', changes.Order(StringComparer.Ordinal).OrderBy(change => change[2..]).Take(200)));
+            + string.Join('\n', changes.OrderBy(change => change[2..], StringComparer.Ordinal).Take(200)));
     }
 
     [GeneratedRegex(@"\bC75\d\d\b")]
