@@ -143,6 +143,7 @@ public static partial class OpTable
             Rotary("one pair", Normal("x", [2, 3, 1, 2]), [1, 3, 2]),
             Rotary("no tokens", Normal("x", [2, 0, 2, 8]), [1, 0, 8]),
             Rotary("large", Normal("x", [2, 131, 4, 80]), [1, 131, 80]),
+            Rotary("aligned to an element only", Normal("x", [2, 33, 3, 24]) with { Layout = OpInputLayout.Shifted }, [2, 33, 24]),
             Rotary("gapped", Normal("x", [2, 5, 3, 24]).Gapped(), [2, 5, 24]),
             Rotary("transposed", Normal("x", [2, 5, 4, 8]).Transposed(), [1, 5, 8]),
             Sample("keys of packed projections", [Normal("qkv", [2, 6, 3 * 2 * 24]), .. Tables([1, 6, 24])],
