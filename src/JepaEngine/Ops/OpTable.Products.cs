@@ -118,6 +118,14 @@ public static partial class OpTable
             Attention("blocks of 5, fewer queries", [1, 7, 2, 32], [1, 15, 2, 32], causalBlock: 5),
             Attention("a block of more than all", [1, 5, 2, 24], [1, 6, 2, 24], causalBlock: int.MaxValue),
             Attention("large, blocks of 67", [1, 134, 1, 64], [1, 201, 1, 64], causalBlock: 67),
+            .. HeadWidths.Append(128).Select(width => Attention($"several tiles, head width {width}", [1, 37, 1, width], [1, 70, 1, width])),
+            Attention("several tiles, odd width", [2, 65, 1, 7], [2, 131, 1, 7]),
+            Attention("several tiles, causal, wide", [1, 71, 1, 104], [1, 80, 1, 104], causalBlock: 3),
+            Attention("many keys", [1, 18, 1, 32], [1, 323, 1, 32]),
+            Attention("many queries", [1, 323, 1, 32], [1, 18, 1, 32]),
+            Sample("several tiles, queries aligned to an element only",
+                [Normal("q", [1, 35, 2, 24]) with { Layout = OpInputLayout.Shifted }, Normal("k", [1, 67, 2, 24]), Normal("v", [1, 67, 2, 24])],
+                x => x[0].Attention(x[1], x[2])),
             Sample("gapped", [Normal("q", [2, 5, 2, 8]).Gapped(), Normal("k", [2, 6, 2, 8]).Gapped(), Normal("v", [2, 6, 2, 8]).Gapped()],
                 x => x[0].Attention(x[1], x[2])),
             Sample("heads outside", [Normal("q", [2, 3, 5, 8]), Normal("k", [2, 3, 6, 8]), Normal("v", [2, 3, 6, 8])],
@@ -134,6 +142,7 @@ public static partial class OpTable
             Sample("one token", [Normal("qkv", [2, 1, 3 * 2 * 8])], x => x[0].SelfAttention(2)),
             Sample("gapped", [Normal("qkv", [2, 6, 3 * 2 * 8]).Gapped()], x => x[0].SelfAttention(2)),
             Sample("transposed", [Normal("qkv", [2, 6, 3 * 2 * 8]).Transposed()], x => x[0].SelfAttention(2)),
+            Sample("several tiles", [Normal("qkv", [1, 67, 3 * 2 * 32])], x => x[0].SelfAttention(2, causalBlock: 1)),
         ]);
 
         yield return new OpCase("Rotary", PerElement(3),

@@ -1,0 +1,68 @@
+using System.Runtime.InteropServices;
+using JepaEngine.Memory;
+using JepaEngine.Primitives;
+
+namespace JepaEngine.Backends.Cuda;
+
+internal sealed unsafe partial class CudaBackend
+{
+    /// <summary>Head widths kernels are compiled for; others run in the next larger one, behind zeros.</summary>
+    private static readonly int[] HeadWidths = [24, 32, 64, 80, 88, 128];
+
+    private static readonly Kernel AttentionForward = new("attention", "attention_forward", Threads: 128);
+    private static readonly Kernel AttentionForwardShort = new("attention", "attention_forward_short", Threads: 32);
+
+    [StructLayout(LayoutKind.Sequential)]
+    private struct AttentionArgs
+    {
+        public Heads Q, K, V, Dst;
+        public nint Lse;
+        public int Heads, Queries, Keys, Width, CausalBlock;
+        public float Scale;
+    }
+
+    /// <inheritdoc/>
+    public override void Attention(in Operand q, in Operand k, in Operand v, double scale, int causalBlock, in Operand dst, in Operand lse)
+    {
+        if (q.Count == 0)
+            return;
+        DType real = q.DType;
+        int batch = q.Shape[0], queries = q.Shape[1], heads = q.Shape[2], width = CompiledWidth(q.Shape[3]);
+        bool few = queries <= Tiling.Short.Tile;
+        Tiling tiling = few ? Tiling.Short : AttentionTiling(real, width);
+        var args = new AttentionArgs
+        {
+            Q = new(q), K = new(k), V = new(v), Dst = new(dst), Lse = lse.Address,
+            Heads = heads, Queries = queries, Keys = k.Shape[1], Width = q.Shape[3], CausalBlock = causalBlock, Scale = (float)scale,
+        };
+        Kernel kernel = (few ? AttentionForwardShort : AttentionForward) with { Shared = tiling.Shared(1, real, width) };
+        Launch(kernel, real, new Grid(CeilDiv(queries, tiling.Tile) * batch * heads), args,
+            2 * (q.Count + k.Count) * real.Size() + lse.Count * sizeof(float), width);
+    }
+
+    /// <summary>As the end of kernels/attention.cu says.</summary>
+    private static Tiling AttentionTiling(DType real, int width) => real == DType.BF16
+        ? new(Warps: 4, Rows: 32, Columns: width <= 80 ? 64 : 32)
+        : new(Warps: 4, Rows: width <= 88 ? 16 : 8, Columns: 32);
+
+    /// <summary>How a kernel of attention is cut: a block's warps, the rows each of them has, and the columns of a step.</summary>
+    private readonly record struct Tiling(int Warps, int Rows, int Columns)
+    {
+        /// <summary>For 16 rows or fewer, of which most would be empty in a larger tile.</summary>
+        public static Tiling Short => new(1, 16, 16);
+
+        /// <summary>Rows of a block.</summary>
+        public int Tile => Warps * Rows;
+
+        /// <summary>Bytes of shared memory for so many tiles of a block's rows, two stages of two tiles of columns, and what lanes exchange.</summary>
+        public int Shared(int tiles, DType real, int width)
+        {
+            int stride = (width + 15) / 16 * 16 * real.Size() + 16;
+            return (tiles * Tile + 4 * Columns) * stride + (real == DType.BF16 ? 0 : Tile * (Columns + 4) * sizeof(float));
+        }
+    }
+
+    /// <summary>The compiled width that holds heads of this one.</summary>
+    private static int CompiledWidth(int width) => Array.Find(HeadWidths, compiled => compiled >= width) is > 0 and int found ? found
+        : throw new NotSupportedException($"Attention: heads {width} wide; a GPU's kernels hold {HeadWidths[^1]}: use more and narrower heads, or the CPU");
+}
