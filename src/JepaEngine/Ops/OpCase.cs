@@ -135,6 +135,12 @@ public sealed record OpCase(string Name, Func<Shape[], double> Flops, IReadOnlyL
     /// </summary>
     public double Floor { get; init; } = 1.0 / (1 << 22);
 
+    /// <summary>
+    /// What parity allows besides in bf16, relative to the largest number of the tensor: for operations whose fast form must round on the way what plain
+    /// loops keep in f32. 0 for most.
+    /// </summary>
+    public double RoundedFloor { get; init; }
+
     /// <summary>The methods and operators of <see cref="TensorOps"/> it covers; by default the one of its name.</summary>
     public IReadOnlyList<string> Members { get; init; } = [Name];
 

@@ -46,7 +46,8 @@ public static class Parity
         List<Output> actual = Run(sample, device, precision);
         return [.. exact.Select((output, i) =>
         {
-            double allowed = 2 * Compare(output, plain[i], double.PositiveInfinity).Error + op.Floor;
+            double allowed = 2 * Compare(output, plain[i], double.PositiveInfinity).Error + op.Floor
+                + (actual[i].DType == DType.BF16 ? op.RoundedFloor : 0);
             (double error, long bad) = Compare(output, actual[i], allowed);
             return new ParityResult(op.Name, sample.Name, output.Name, output.Shape, actual[i].DType, error, allowed, bad);
         })];
