@@ -26,6 +26,9 @@ public sealed class BenchCase
     /// <summary>Floating-point operations, analytic; 0 where nobody counts them.</summary>
     public double Flops { get; }
 
+    /// <summary>The matrix product it is, which the vendor's library does too.</summary>
+    internal MatrixProduct? Product { get; init; }
+
     /// <summary>Makes it ready to run, in memory of its own.</summary>
     internal BenchWork Prepare() => prepare();
 
@@ -36,7 +39,7 @@ public sealed class BenchCase
         OpSample sample = entry.Sample(size);
         string name = $"{entry.Op} {sample.Name}";
         double flops = OpTable.Find(entry.Op).Flops(sample.Shapes), moves = entry.Moves?.Invoke(size, device) ?? 0;
-        yield return new BenchCase(name, entry.Pass, device, flops, () => entry.Work(device, sample, moves));
+        yield return new BenchCase(name, entry.Pass, device, flops, () => entry.Work(device, sample, moves)) { Product = MatrixProduct.Of(entry.Op, sample.Shapes) };
         if (entry.Backward > 0)
             yield return new BenchCase(name, "backward", device, entry.Backward * flops, () => new BackwardWork(device, sample));
     }

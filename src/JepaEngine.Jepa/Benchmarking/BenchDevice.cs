@@ -3,7 +3,6 @@ using System.Globalization;
 using JepaEngine.Backends;
 using JepaEngine.Cuda;
 using JepaEngine.Memory;
-using JepaEngine.Ops;
 using JepaEngine.Primitives;
 using JepaEngine.Tensors;
 
@@ -23,7 +22,7 @@ internal sealed class BenchDevice : IDisposable
     private readonly CudaContext? context;
     private readonly CudaEvent? start, stop;
     private readonly TensorScope memory;
-    private readonly Tensor? from, to, matrix;
+    private readonly Tensor? from, to, matrix, product;
 
     /// <param name="device">Which.</param>
     /// <param name="isCold">Whether each sample finds its operands in memory instead of in caches.</param>
@@ -46,9 +45,15 @@ internal sealed class BenchDevice : IDisposable
         int elements = (int)(2 * Math.Max(cache, UsualCache) / device.Compute.Size());
         from = memory.RandomUniform([elements], new PhiloxKey(1));
         to = memory.Empty([elements]);
-        if (context is not null)
-            matrix = memory.RandomUniform([Side, Side], new PhiloxKey(2), -1, 1);
+        if (context is null)
+            return;
+        Vendor = CublasLt.TryOpen(context);
+        matrix = memory.RandomUniform([Side, Side], new PhiloxKey(2), -1, 1);
+        product = memory.Empty([Side, Side]);
     }
+
+    /// <summary>The vendor's matrix product, where it is installed.</summary>
+    public CublasLt? Vendor { get; }
 
     /// <summary>Whether it is the simulator, whose times mean nothing.</summary>
     public bool IsSimulated { get; }
@@ -60,7 +65,7 @@ internal sealed class BenchDevice : IDisposable
     public double PeakGigabytes { get; private set; }
 
     /// <summary>What <see cref="PeakGflops"/> was met by.</summary>
-    public string PeakOf => device.IsHost ? "FMA in registers" : $"MatMul {Side}x{Side}x{Side}";
+    public string PeakOf => device.IsHost ? "FMA in registers" : $"{(Vendor is null ? "own" : "cuBLASLt's")} product of {Side}x{Side}x{Side}";
 
     /// <summary>Kernels launched so far; null where there are none.</summary>
     public long? Launches => context?.Launches;
@@ -89,6 +94,7 @@ internal sealed class BenchDevice : IDisposable
     /// <summary>Gives the memory back.</summary>
     public void Dispose()
     {
+        Vendor?.Dispose();
         start?.Dispose();
         stop?.Dispose();
         memory.Dispose();
@@ -99,8 +105,10 @@ internal sealed class BenchDevice : IDisposable
 
     private void Multiply()
     {
-        using var scope = new TensorScope(device, "peak");
-        scope.Use(matrix!).MatMul(matrix!.Transpose(0, 1));
+        if (Vendor is null)
+            Backend.For(device).MatMul(matrix!.Operand, matrix.Operand, product!.Operand, default);
+        else
+            Vendor.Multiply(matrix!.Operand.Address, false, matrix.Operand.Address, false, product!.Operand.Address, Side, Side, Side, device.Compute == DType.BF16);
     }
 
     private double Time(Action run)

@@ -97,6 +97,19 @@ public sealed class BenchRunner : IDisposable
         for (int i = 0; i < row.Samples; i++)
             row.Times.Add(device.Time(work));
         row.Bytes = work.Bytes;
+        if (row.Case.Product is { } product && device.Vendor is { } vendor)
+            VisitVendor(row, device, new VendorWork(row.Case.Device, product, vendor));
+    }
+
+    /// <summary>As many samples of the vendor's, straight after: the ratio is of one moment.</summary>
+    private static void VisitVendor(Row row, BenchDevice device, VendorWork work)
+    {
+        using (work)
+        {
+            device.Time(work);
+            for (int i = 0; i < row.Samples; i++)
+                row.VendorTimes.Add(device.Time(work));
+        }
     }
 
     /// <summary>Past the first calls, which the runtime compiles slowly, but not for longer than the samples; then as many samples a round as there is time for.</summary>
@@ -160,10 +173,14 @@ public sealed class BenchRunner : IDisposable
             PeakGigabytes = device.PeakGigabytes,
             Allocated = row.Allocated,
             Launches = row.Launches,
+            References = row.VendorTimes.Count == 0 ? [] : [new BenchReference(VendorName(device.Vendor!), SampleStatistics.Quantile([.. row.VendorTimes], 0.5))],
             Machine = machine,
             Utc = utc,
         };
     }
+
+    /// <summary>As cuBLASLt 12.4.</summary>
+    private static string VendorName(CublasLt vendor) => string.Create(CultureInfo.InvariantCulture, $"cuBLASLt {vendor.Version / 10000}.{vendor.Version / 100 % 100}");
 
     /// <summary>A row and what has been measured of it.</summary>
     private sealed class Row(BenchCase item)
@@ -171,6 +188,8 @@ public sealed class BenchRunner : IDisposable
         public BenchCase Case { get; } = item;
 
         public List<double> Times { get; } = [];
+
+        public List<double> VendorTimes { get; } = [];
 
         public string? Fault { get; set; }
 

@@ -13,7 +13,7 @@ public sealed class SimulatedBenchTests
     {
         Device device = Gpus.Require(name);
         using var runner = new BenchRunner(new BenchGrid { Ops = ["LayerNorm", "AdamW"], Tokens = [16], Devices = [device] }.Cases(), new BenchOptions());
-        IReadOnlyList<BenchRecord> records = runner.Run(BenchMachine.Of("a processor", [device]), _ => { });
+        IReadOnlyList<BenchRecord> records = runner.Run(BenchMachine.Of("a processor", [device]), _ => { }, TestContext.Current.CancellationToken);
         Assert.Empty(runner.Faults);
         Assert.Equal(["LayerNorm 16x128", "LayerNorm 16x128", "AdamW 20000", "AdamW 20000 with average"], records.Select(record => record.Case));
         // Rows to rows and the parameters' gradients, which a second kernel adds up; one pass over the arena, whatever it holds.

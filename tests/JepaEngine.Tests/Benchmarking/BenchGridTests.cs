@@ -45,6 +45,17 @@ public sealed class BenchGridTests
         Assert.Equal(expected, grid.Cases().Select(item => (item.Name, item.Pass, Math.Round(1e-9 * item.Flops, 2))));
     }
 
+    /// <summary>What the vendor's library is asked for beside them: an error here would compare two different products.</summary>
+    [Fact]
+    public void AProductKnowsItsSizes()
+    {
+        var grid = new BenchGrid { Ops = ["MatMul", "Linear", "Gelu"], Tokens = [256], Devices = [Device.Cpu] };
+        MatrixProduct product = new(256, 1024, 1024, false), linear = new(256, 4096, 1024, true);
+        Assert.Equal(
+            [("forward", product), ("backward", null), ("forward", linear), ("backward", null), ("forward", linear), ("forward", null), ("backward", null)],
+            grid.Cases().Select(item => (item.Pass, item.Product)));
+    }
+
     [Theory]
     [InlineData("Reshape", "nothing to measure")]
     [InlineData("LayerNorn", "no operation is called 'LayerNorn'; there are MatMul")]

@@ -19,7 +19,7 @@ public sealed class BenchRunnerTests
         IReadOnlyList<BenchRecord> records;
         using (var runner = new BenchRunner(new BenchGrid { Ops = ["LayerNorm"], Tokens = [16], Devices = [Cpu] }.Cases(), new BenchOptions(Budget: TimeSpan.FromSeconds(2))))
         {
-            records = runner.Run(Machine, visits.Add);
+            records = runner.Run(Machine, visits.Add, TestContext.Current.CancellationToken);
             Assert.Empty(runner.Faults);
         }
         Assert.Equal(before, Allocator.For(Cpu).Report().InUse);
@@ -47,7 +47,7 @@ public sealed class BenchRunnerTests
         Device none = Device.Reference with { Compute = DType.BF16 };
         IReadOnlyList<BenchCase> cases = new BenchGrid { Ops = ["Relu"], Tokens = [16], Devices = [none, Cpu] }.Cases();
         using var runner = new BenchRunner(cases, new BenchOptions(Budget: TimeSpan.FromSeconds(1)));
-        Assert.Equal("cpu", Assert.Single(runner.Run(Machine, _ => { })).Device);
+        Assert.Equal("cpu", Assert.Single(runner.Run(Machine, _ => { }, TestContext.Current.CancellationToken)).Device);
         (BenchCase failed, string fault) = Assert.Single(runner.Faults);
         Assert.Equal(none, failed.Device);
         Assert.Contains("BF16", fault);
