@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Globalization;
-using JepaEngine.Backends.Cpu;
 using JepaEngine.Jepa.Benchmarking;
 using JepaEngine.Primitives;
 
@@ -91,7 +90,7 @@ internal static class BenchCommand
     /// <summary>Every named device in every dtype, and the processor with every number of threads.</summary>
     private static IEnumerable<Device> Devices(string names, string? dtypes, string? threads)
     {
-        int[] counts = Numbers("--threads", threads) ?? [CpuIsas.ThreadsFromEnvironment()];
+        int[] counts = Numbers("--threads", threads) ?? [0];
         foreach (string name in List(names) ?? [])
         {
             if (!Device.TryParse(name, out Device device))

@@ -1,3 +1,4 @@
+using JepaEngine.Backends.Cpu;
 using JepaEngine.Ops;
 using JepaEngine.Primitives;
 
@@ -15,7 +16,7 @@ public sealed record BenchGrid
     /// <summary>Rows of the operations' inputs.</summary>
     public IReadOnlyList<int> Tokens { get; init; } = [256, 2048];
 
-    /// <summary>Devices, with their dtype and threads.</summary>
+    /// <summary>Devices, with their dtype and threads; a processor without threads has what the engine would take.</summary>
     public IReadOnlyList<Device> Devices { get; init; } = [];
 
     /// <summary>Operations that something is measured of.</summary>
@@ -32,8 +33,10 @@ public sealed record BenchGrid
     public IReadOnlyList<BenchCase> Cases()
     {
         var cases = new List<BenchCase>();
-        foreach (Device device in Devices)
+        foreach (Device named in Devices)
         {
+            // Written down and measured by: "all" is another number on another machine.
+            Device device = named is { Kind: DeviceKind.Cpu, Threads: 0 } ? named with { Threads = CpuIsas.ThreadsFromEnvironment() } : named;
             foreach (string op in Ops)
                 cases.AddRange(Of(op, device));
             if (Models.Count > 0 && device.Kind == DeviceKind.Simulator)

@@ -1,3 +1,4 @@
+using JepaEngine.Backends.Cpu;
 using JepaEngine.Jepa.Benchmarking;
 using JepaEngine.Ops;
 using JepaEngine.Primitives;
@@ -61,6 +62,10 @@ public sealed class BenchGridTests
     [InlineData("LayerNorn", "no operation is called 'LayerNorn'; there are MatMul")]
     public void WhatCannotBeMeasuredIsSaid(string op, string message) =>
         Assert.Contains(message, Assert.Throws<ArgumentException>(() => new BenchGrid { Ops = [op], Devices = [Device.Cpu] }.Cases()).Message);
+
+    [Fact]
+    public void AllThreadsAreANumber() => Assert.Equal(
+        CpuIsas.ThreadsFromEnvironment(), new BenchGrid { Ops = ["Relu"], Tokens = [16], Devices = [Device.Cpu] }.Cases().Single().Device.Threads);
 
     [Fact]
     public void ModelsAreNotSimulated()

@@ -17,17 +17,17 @@ public sealed class BenchRunnerTests
         long before = Allocator.For(Cpu).Report().InUse;
         var visits = new List<int>();
         IReadOnlyList<BenchRecord> records;
-        using (var runner = new BenchRunner(new BenchGrid { Ops = ["LayerNorm"], Tokens = [16], Devices = [Cpu] }.Cases(), new BenchOptions(Budget: TimeSpan.FromSeconds(2))))
+        using (var runner = new BenchRunner(new BenchGrid { Ops = ["LayerNorm"], Tokens = [16], Devices = [Cpu] }.Cases(), new BenchOptions()))
         {
             records = runner.Run(Machine, visits.Add, TestContext.Current.CancellationToken);
             Assert.Empty(runner.Faults);
         }
         Assert.Equal(before, Allocator.For(Cpu).Report().InUse);
         Assert.Equal([("LayerNorm 16x1024", "forward"), ("LayerNorm 16x1024", "backward")], records.Select(record => (record.Case, record.Pass)));
-        Assert.Equal(9, visits.Max());
+        Assert.Equal([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9], visits);
         Assert.All(records, record =>
         {
-            Assert.True(record.Samples.Length >= 3 && record.Samples.All(sample => sample > 0));
+            Assert.True(record.Samples.Length >= 5 && record.Samples.Length % 5 == 0 && record.Samples.All(sample => sample > 0));
             Assert.InRange(record.PeakGflops, 0.1, 1e4);
             Assert.InRange(record.PeakGigabytes, 0.1, 1e4);
             // The call itself, not its 64 KB of operands, which no garbage collector sees.
@@ -43,8 +43,8 @@ public sealed class BenchRunnerTests
     [Fact]
     public void ARowThatCannotBeMeasuredDoesNotStopTheOthers()
     {
-        // A reference that computes in bf16 does not exist: the row's fault says so.
-        Device none = Device.Reference with { Compute = DType.BF16 };
+        // A processor computes in f32 only: the row's fault says so.
+        Device none = Cpu with { Compute = DType.BF16 };
         IReadOnlyList<BenchCase> cases = new BenchGrid { Ops = ["Relu"], Tokens = [16], Devices = [none, Cpu] }.Cases();
         using var runner = new BenchRunner(cases, new BenchOptions(Budget: TimeSpan.FromSeconds(1)));
         Assert.Equal("cpu", Assert.Single(runner.Run(Machine, _ => { }, TestContext.Current.CancellationToken)).Device);
