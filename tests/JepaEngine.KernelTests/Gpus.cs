@@ -1,33 +1,29 @@
 using JepaEngine.Cuda;
-using JepaEngine.Memory;
 using JepaEngine.Primitives;
 
 namespace JepaEngine.KernelTests;
 
-/// <summary>The GPUs that tests run on: the simulated one, and the first real one where there is one.</summary>
+/// <summary>The GPUs that tests run on.</summary>
 internal static class Gpus
 {
-    private static readonly Lazy<string?> SimulatorFault = new(() => Fault(Device.Simulator)), CudaFault = new(() => Fault(Device.Cuda()));
-
-    /// <summary>Skips the test, with the reason, where a device cannot be used.</summary>
-    public static Device Require(string name)
-    {
-        Assert.True(Device.TryParse(name, out Device device));
-        string? fault = device.Kind == DeviceKind.Simulator ? SimulatorFault.Value : CudaFault.Value;
-        Assert.SkipWhen(fault is not null, fault ?? "");
-        return device;
-    }
-
-    private static string? Fault(Device device)
+    private static readonly Lazy<string?> NoCompiler = new(() =>
     {
         try
         {
-            CudaDevices.Context(device);
+            HostCompiler.Find();
             return null;
         }
         catch (CudaException error)
         {
-            return error.Message.Split('\n')[0];
+            return error.Message;
         }
+    });
+
+    /// <summary>The device of a name. Skips the test, with the reason, where the simulator has no compiler; one that does not build fails.</summary>
+    public static Device Require(string name)
+    {
+        Assert.True(Device.TryParse(name, out Device device));
+        Assert.SkipWhen(device.Kind == DeviceKind.Simulator && NoCompiler.Value is not null, NoCompiler.Value ?? "");
+        return device;
     }
 }

@@ -18,6 +18,8 @@ public sealed class CommandTests : IDisposable
     [InlineData("plan")]
     [InlineData("report")]
     [InlineData("doctor")]
+    [InlineData("parity")]
+    [InlineData("bench")]
     [InlineData("inspect")]
     [InlineData("run")]
     [InlineData("encode")]

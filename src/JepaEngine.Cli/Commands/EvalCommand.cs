@@ -5,7 +5,6 @@ using JepaEngine.Jepa.Models;
 using JepaEngine.Jepa.Planning;
 using JepaEngine.Jepa.Reporting;
 using JepaEngine.Jepa.Training;
-using JepaEngine.Primitives;
 
 namespace JepaEngine.Cli.Commands;
 

@@ -4,6 +4,7 @@ using JepaEngine.Primitives;
 namespace JepaEngine.KernelTests;
 
 /// <summary>The benchmark's way through a GPU's events, counters and operands; the simulator's times mean nothing, what it counts does.</summary>
+[Collection(Alone.Name)]
 public sealed class SimulatedBenchTests
 {
     [Theory]
