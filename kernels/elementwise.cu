@@ -1,6 +1,7 @@
 // Functions of the elements of up to three operands, dst = f(a, b, c), on any layouts: UnaryOp and its gradient, BinaryOp, Affine, GatedAdd.
 // Called by CudaBackend.Unary, .Binary, .Affine, .GatedAdd. Each element is read and written once, so memory bounds it: (operands + 1) s bytes an
 // element of s bytes; 16 bytes an access where the layouts allow.
+#include "activation.cuh"
 #include "nest.cuh"
 
 struct ElementwiseArgs {
@@ -31,10 +32,6 @@ typedef const float (&One)[1];
 typedef const float (&Two)[2];
 typedef const float (&Three)[3];
 
-DEVICE float sigmoid(float x) { return 1 / (1 + expf(-x)); }
-// The normal distribution function. What cancels far below 0 is an error of 6e-8 of x, as everywhere.
-DEVICE float normal(float x) { return fmaf(0.5f, erff(x * 0.70710678118654752f), 0.5f); }
-
 DEVICE void unary_kernel(const ElementwiseArgs& a) {
   switch (a.op) {
     case 0: return map<1>(a.nest, [](One x) { return x[0] * normal(x[0]); });
@@ -50,8 +47,8 @@ DEVICE void unary_kernel(const ElementwiseArgs& a) {
 // x, dy.
 DEVICE void unary_gradient_kernel(const ElementwiseArgs& a) {
   switch (a.op) {
-    case 0: return map<2>(a.nest, [](Two x) { return x[1] * fmaf(x[0] * 0.39894228040143268f, expf(-0.5f * x[0] * x[0]), normal(x[0])); });
-    case 1: return map<2>(a.nest, [](Two x) { float s = sigmoid(x[0]); return x[1] * s * fmaf(x[0], 1 - s, 1); });
+    case 0: return map<2>(a.nest, [](Two x) { return x[1] * gelu_slope(x[0], normal(x[0])); });
+    case 1: return map<2>(a.nest, [](Two x) { return x[1] * silu_slope(x[0], sigmoid(x[0])); });
     case 2: return map<2>(a.nest, [](Two x) { return x[0] > 0 ? x[1] : 0; });
     case 3: return map<2>(a.nest, [](Two x) { return x[1] * (x[0] + x[0]); });
     case 4: return map<2>(a.nest, [](Two x) { return x[1] * (0.5f / sqrtf(x[0])); });

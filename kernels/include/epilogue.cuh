@@ -1,7 +1,7 @@
 // What a matrix product does to its sums before they are stored; Backends/Backend.cs has the contract:
 // v += bias; derivative = activation'(v); v = activation(v); v *= multiplier; v += residual.
 #pragma once
-#include "ptx.cuh"
+#include "activation.cuh"
 
 // A null pointer is an absent step. The residual may be the destination itself.
 struct Epilogue {
@@ -43,15 +43,15 @@ DEVICE void store_numbers(REAL* p, const Numbers& x, bool all, i32 count) {
       if (i < count) p[i] = raw[i];
 }
 
-// v becomes the activation of v, slope its derivative. GELU is x Φ(x) with Φ by erf, SiLU x / (1 + e^-x).
+// v becomes the activation of v, slope its derivative.
 DEVICE void activate(i32 activation, float& v, float& slope) {
   if (activation == 1) {
-    const float phi = 0.5f + 0.5f * erff(v * 0.70710678118654752f);
-    slope = phi + v * 0.39894228040143268f * expf(-0.5f * v * v);
+    const float phi = normal(v);
+    slope = gelu_slope(v, phi);
     v *= phi;
   } else {
-    const float s = 1 / (1 + expf(-v));
-    slope = s * (1 + v * (1 - s));
+    const float s = sigmoid(v);
+    slope = silu_slope(v, s);
     v *= s;
   }
 }
