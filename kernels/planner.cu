@@ -1,6 +1,6 @@
 // What an iteration of the cross-entropy method (Rubinstein 1999) does beside the model, in the device's memory: draws candidates, prices the futures
 // that the model imagined, refits the Gaussian to the best. Nothing of it goes by the host, not even which iteration it is, so that an iteration can be
-// captured and replayed. The same numbers as Planning/CemPlanner.cs and LatentPlanner.cs.
+// captured and replayed. The same numbers as Backends/HostCem.cs.
 //
 // P problems, N candidates each, of L = H A numbers; embeddings are D wide. cem_sample writes P N L floats and takes 40 double operations a number;
 // cem_score reads P N H D elements once; cem_refit reads P (N + E L) floats, a block a problem: microseconds each, what counts is that they are three

@@ -63,6 +63,11 @@ internal static class BenchOps
         new("SumOfSquares", s => Plain("SumOfSquares", s, [s.Parameters])) { HasTokens = false },
         AdamW(averaged: false), AdamW(averaged: true),
         new("Ema", s => Plain("Ema", s, [s.Parameters], [s.Parameters])) { Pass = "step", HasTokens = false },
+
+        // LeWorldModel's published plan.
+        new("CemSample", s => Plain("CemSample", s, [1, 300, 50], [1, 50], [1, 50])) { HasTokens = false },
+        new("CemScore", s => Plain("CemScore", s, [300, 5, 192], [1, 192])) { HasTokens = false },
+        new("CemRefit", s => Plain("CemRefit", s, [1, 300, 50], [1, 300])) { HasTokens = false },
     ];
 
     /// <summary>What is measured of an operation of the table: nothing where it only looks at its input in another way.</summary>

@@ -1,3 +1,4 @@
+using JepaEngine.Backends;
 using JepaEngine.Primitives;
 
 namespace JepaEngine.Jepa.Planning;
@@ -89,11 +90,9 @@ public sealed class CemPlanner
     public void Plan(IPlanCost cost, ReadOnlySpan<PhiloxKey> keys, Span<float> plans, Span<float> best)
     {
         int problems = keys.Length, count = options.Candidates;
-        if (plans.Length != problems * length || best.Length != problems)
-            throw new ArgumentException($"{problems} problems need plans of {problems * length} and {problems} costs, not {plans.Length} and {best.Length}");
+        Require(problems, plans, best);
         float[] candidates = new float[problems * count * length], costs = new float[problems * count];
         float[] std = new float[problems * length], bestPlans = new float[problems * length];
-        int[] order = new int[count];
         std.AsSpan().Fill(options.InitialStd);
         best.Fill(float.PositiveInfinity);
         for (int iteration = 0; iteration < options.Iterations; iteration++)
@@ -105,39 +104,28 @@ public sealed class CemPlanner
                 if (iteration == 0 && options.FirstSegments > 0)
                     DrawSegments(key, mine);
                 else
-                    DrawGaussian(key, plans.Slice(p * length, length), std.AsSpan(p * length, length), mine);
+                    HostCem.Sample(key, plans.Slice(p * length, length), std.AsSpan(p * length, length), options.Bound, mine);
             }
             cost.Evaluate(candidates, costs);
             for (int p = 0; p < problems; p++)
             {
-                ReadOnlySpan<float> mine = candidates.AsSpan(p * count * length, count * length);
-                ReadOnlySpan<float> priced = costs.AsSpan(p * count, count);
-                RankElites(priced, order);
-                if (priced[order[0]] < best[p])
-                {
-                    best[p] = priced[order[0]];
-                    mine.Slice(order[0] * length, length).CopyTo(bestPlans.AsSpan(p * length));
-                }
-                Refit(mine, order.AsSpan(0, options.Elites), plans.Slice(p * length, length), std.AsSpan(p * length, length));
+                HostCem.Refit(candidates.AsSpan(p * count * length, count * length), costs.AsSpan(p * count, count), options.Elites, options.MinStd,
+                    plans.Slice(p * length, length), std.AsSpan(p * length, length), ref best[p], bestPlans.AsSpan(p * length, length));
             }
         }
         if (options.TakeBest)
             bestPlans.CopyTo(plans);
     }
 
-    private void DrawGaussian(PhiloxKey key, ReadOnlySpan<float> mean, ReadOnlySpan<float> std, Span<float> candidates)
+    /// <exception cref="ArgumentException">A span has another length.</exception>
+    internal void Require(int problems, ReadOnlySpan<float> plans, ReadOnlySpan<float> best)
     {
-        Philox.FillNormal(key, candidates);
-        mean.CopyTo(candidates);
-        for (int n = 1; n < options.Candidates; n++)
-        {
-            Span<float> candidate = candidates.Slice(n * length, length);
-            for (int i = 0; i < length; i++)
-                candidate[i] = Math.Clamp(mean[i] + std[i] * candidate[i], -options.Bound, options.Bound);
-        }
+        if (plans.Length != problems * length || best.Length != problems)
+            throw new ArgumentException($"{problems} problems need plans of {problems * length} and {problems} costs, not {plans.Length} and {best.Length}");
     }
 
-    private void DrawSegments(PhiloxKey key, Span<float> candidates)
+    /// <summary>The candidates [N, H, A] of a first iteration in segments.</summary>
+    internal void DrawSegments(PhiloxKey key, Span<float> candidates)
     {
         int segments = options.FirstSegments, size = options.ActionSize;
         var random = new PhiloxRandom(key);
@@ -161,33 +149,6 @@ public sealed class CemPlanner
                 }
                 level.CopyTo(candidates.Slice(n * length + step * size, size));
             }
-        }
-    }
-
-    /// <summary>Sorts candidate numbers by cost; equal costs keep their order, and one that is not a number comes last.</summary>
-    private static void RankElites(ReadOnlySpan<float> costs, int[] order)
-    {
-        Span<(float Cost, int Index)> keys = new (float, int)[costs.Length];
-        for (int n = 0; n < order.Length; n++)
-        {
-            order[n] = n;
-            keys[n] = (float.IsNaN(costs[n]) ? float.PositiveInfinity : costs[n], n);
-        }
-        keys.Sort(order.AsSpan());
-    }
-
-    private void Refit(ReadOnlySpan<float> candidates, ReadOnlySpan<int> elites, Span<float> mean, Span<float> std)
-    {
-        for (int i = 0; i < length; i++)
-        {
-            double sum = 0, squares = 0;
-            foreach (int elite in elites)
-                sum += candidates[elite * length + i];
-            double average = sum / elites.Length;
-            foreach (int elite in elites)
-                squares += (candidates[elite * length + i] - average) * (candidates[elite * length + i] - average);
-            mean[i] = (float)average;
-            std[i] = Math.Max(options.MinStd, (float)Math.Sqrt(squares / (elites.Length - 1)));
         }
     }
 }

@@ -338,6 +338,26 @@ public abstract class Backend
     /// <summary>du of <see cref="SigReg"/> times dloss (scalar).</summary>
     public abstract void SigRegGrad(in Operand u, int knots, in Operand dloss, in Operand du);
 
+    // Planning -------------------------------------------------------------------------------------------------------------------
+
+    /// <summary>
+    /// Candidates of an iteration of the cross-entropy method: element i of a problem's candidates is mean + std · Philox.Normal(key.Child(iteration), i),
+    /// clamped; the first candidate is the mean itself.
+    /// </summary>
+    public virtual void CemSample(in CemState state) => HostCem.Sample(state);
+
+    /// <summary>
+    /// costs F32 [P, N]: what imagined paths [P N, H, D] cost by the squared distances d_1 … d_H of their embeddings from the goals [P, D]: d_H, or with a weight
+    /// min d + weight · mean d. The last stride of path is 1, the others are free.
+    /// </summary>
+    public virtual void CemScore(in Operand path, in Operand goals, double? meanWeight, in Operand costs) => HostCem.Score(this, path, goals, meanWeight, costs);
+
+    /// <summary>
+    /// Mean and unbiased standard deviation of the elites, and the best candidate so far. Candidates rank by cost; equal costs keep their order, and one that is
+    /// not a number comes last. Counts the iteration on.
+    /// </summary>
+    public virtual void CemRefit(in CemState state) => HostCem.Refit(state);
+
     // Optimiser ------------------------------------------------------------------------------------------------------------------
 
     /// <summary>One AdamW step over an arena, in place; step: F64 [<see cref="AdamWStep.Length"/>], an <see cref="AdamWStep"/> in the device's memory.</summary>

@@ -11,7 +11,7 @@ public static partial class OpTable
 {
     /// <summary>All operations.</summary>
     public static IReadOnlyList<OpCase> All { get; } =
-        [.. Products(), .. Rows(), .. Elementwise(), .. Reductions(), .. Views(), .. Memory()];
+        [.. Products(), .. Rows(), .. Elementwise(), .. Reductions(), .. Views(), .. Memory(), .. Planning()];
 
     /// <summary>The operation of this name.</summary>
     /// <exception cref="KeyNotFoundException">There is none.</exception>

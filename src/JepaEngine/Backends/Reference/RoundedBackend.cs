@@ -245,6 +245,13 @@ internal sealed class RoundedBackend : Backend
     }
 
     /// <inheritdoc/>
+    public override void CemScore(in Operand path, in Operand goals, double? meanWeight, in Operand costs)
+    {
+        using var w = new Widened(plain);
+        plain.CemScore(w.In(path), w.In(goals), meanWeight, costs);
+    }
+
+    /// <inheritdoc/>
     public override void Ema(in Operand average, in Operand value, double decay)
     {
         using var w = new Widened(plain);
