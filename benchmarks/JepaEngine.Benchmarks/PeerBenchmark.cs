@@ -120,7 +120,7 @@ internal static class PeerBenchmark
     {
         using var model = new LeWorldModel(config);
         model.Allocate(device, 0);
-        var planner = new LatentPlanner(model, options);
+        using var planner = new LatentPlanner(model, options);
         byte[] frames = new byte[2 * config.ImageSize * config.ImageSize * 3];
         new Random(1).NextBytes(frames);
         float[] plan = new float[options.Cem.Horizon * options.Cem.ActionSize], cost = new float[1];

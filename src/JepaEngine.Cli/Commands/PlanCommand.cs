@@ -33,7 +33,7 @@ internal static class PlanCommand
     {
         RunConfig config = RunConfig.Read(folder.Config);
         using LeWorldModel model = LeWorldModelCheckpoint.Load(folder.Model, device);
-        var planner = new LatentPlanner(model, config.Planner);
+        using var planner = new LatentPlanner(model, config.Planner);
         var world = new TwoRoom(config.Model.ImageSize);
         byte[] frames = new byte[2 * world.Height * world.Width * 3];
         world.SetState(goal);

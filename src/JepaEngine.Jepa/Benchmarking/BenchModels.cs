@@ -155,6 +155,7 @@ internal sealed class PlanWork : BenchWork
     /// <inheritdoc/>
     public override void Dispose()
     {
+        planner.Dispose();
         model.Dispose();
         base.Dispose();
     }

@@ -53,9 +53,9 @@ public static class LeWorldModelRunner
     {
         int batch = candidates.Shape[0], count = candidates.Shape[1], steps = candidates.Shape[2], width = model.Config.EmbeddingWidth;
         Tensor start = first.Reshape(batch, 1, width).Broadcast([batch, count, width]).Reshape(batch * count, width);
-        Tensor[] imagined = LatentRollout.Run(model, start, candidates.Reshape(batch * count, steps, model.Config.ActionWidth));
-        Tensor trajectory = TensorOps.Concat(1, [start.Reshape(-1, 1, width), .. imagined.Select(step => step.Reshape(-1, 1, width))]);
-        Tensor cost = (imagined[^1].Reshape(batch, count, width) - goal.Reshape(batch, 1, width)).Square().Sum([-1]);
+        Tensor imagined = LatentRollout.Run(model, start, candidates.Reshape(batch * count, steps, model.Config.ActionWidth));
+        Tensor trajectory = TensorOps.Concat(1, start.Reshape(-1, 1, width), imagined);
+        Tensor cost = (imagined.Select(1, -1).Reshape(batch, count, width) - goal.Reshape(batch, 1, width)).Square().Sum([-1]);
         return [("predicted_emb", trajectory.Reshape(batch, count, steps + 1, width)), ("cost", cost)];
     }
 }

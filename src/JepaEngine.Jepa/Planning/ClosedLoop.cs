@@ -61,7 +61,8 @@ public static class ClosedLoop
         int next = -1, cores = copy is null ? 1 : Math.Min(CpuIsas.ThreadsFromEnvironment(), options.Episodes);
         Parallel.For(0, cores, new ParallelOptions { MaxDegreeOfParallelism = cores, CancellationToken = cancellation }, _ =>
         {
-            var player = new Player(new LatentPlanner(played, planner), played.Device, createEnvironment(), options);
+            using var own = new LatentPlanner(played, planner);
+            var player = new Player(own, played.Device, createEnvironment(), options);
             int episode;
             while ((episode = Interlocked.Increment(ref next)) < options.Episodes)
             {
@@ -130,7 +131,7 @@ public static class ClosedLoop
                 float[] actions = new float[cem.Horizon * cem.ActionSize], cost = new float[1];
                 planner.Plan(start, goal, [seed.Child((ulong)episode).Child(2).Child(plan)], actions, cost);
                 if (episode < options.Traced)
-                    imagined.Add([.. planner.Imagine(start, actions).SelectMany(z => z.ToArray<float>())]);
+                    imagined.Add(planner.Imagine(start, actions).ToArray<float>());
                 success = Execute(actions.AsSpan(0, planner.Options.ExecuteBlocks * cem.ActionSize), task, path);
             }
             return new EpisodeResult(episode, task, success, [.. path], [.. imagined]);

@@ -1,3 +1,4 @@
+using JepaEngine.Backends;
 using JepaEngine.Jepa.Models;
 using JepaEngine.Memory;
 using JepaEngine.Ops;
@@ -38,16 +39,20 @@ public sealed record LatentPlannerOptions
 }
 
 /// <summary>
-/// Plans with a world model: encodes the present frame and the goal's once, then imagines all candidates of all problems as one batch. Many threads may use
-/// one planner, each with tensors of its own.
+/// Plans with a world model: encodes the present frame and the goal's once, then imagines all candidates of all problems as one batch. On the processor many
+/// threads may use one planner, each with tensors of its own. On a GPU the search runs there: the first plan for a number of problems records an iteration, and
+/// the planner keeps the recording and its memory until it is disposed, before its model; one plan is made after another, and no other thread may use the
+/// GPU during the first.
 /// </summary>
-public sealed class LatentPlanner
+public sealed class LatentPlanner : IDisposable
 {
     /// <summary>The weight of the mean in <see cref="PathCost.Nearest"/>.</summary>
-    private const float MeanWeight = 0.03f;
+    private const double MeanWeight = 0.03;
 
     private readonly LeWorldModel model;
     private readonly CemPlanner cem;
+    private readonly Lock gate = new();
+    private RecordedSearch? search;
 
     /// <summary>A planner over a trained model, which is switched to evaluation.</summary>
     /// <exception cref="ArgumentException">The planned actions do not fill the model's action blocks.</exception>
@@ -81,36 +86,56 @@ public sealed class LatentPlanner
     /// <param name="keys">One key a problem.</param>
     /// <param name="plans">[P, H, A]: the first means going in, the plans coming out; <see cref="ToEnvironment"/> says how to carry one out.</param>
     /// <param name="costs">[P]: the best cost seen.</param>
-    public void Plan(Tensor starts, Tensor goals, ReadOnlySpan<PhiloxKey> keys, Span<float> plans, Span<float> costs) =>
-        cem.Plan(new Pricing(this, starts, goals), keys, plans, costs);
+    /// <exception cref="ArgumentException">A tensor or span is not of this shape.</exception>
+    public void Plan(Tensor starts, Tensor goals, ReadOnlySpan<PhiloxKey> keys, Span<float> plans, Span<float> costs)
+    {
+        if (model.Device.IsHost)
+        {
+            cem.Plan(new Pricing(this, starts, goals), keys, plans, costs);
+            return;
+        }
+        cem.Require(keys.Length, plans, costs);
+        lock (gate)
+        {
+            if (search?.Problems != keys.Length)
+            {
+                Dispose();
+                search = new RecordedSearch(this, cem, model, keys.Length);
+            }
+            search.Plan(starts, goals, keys, plans, costs);
+        }
+    }
 
     /// <summary>The environment's actions, one a step, that carry planned actions [.., A] out.</summary>
     public float[] ToEnvironment(ReadOnlySpan<float> actions)
     {
-        float[] steps = new float[actions.Length * Options.ActionRepeat];
-        Expand(actions, steps);
+        int size = Options.Cem.ActionSize, repeat = Options.ActionRepeat;
+        float[] steps = new float[actions.Length * repeat];
+        for (int i = 0; i < actions.Length; i += size)
+            for (int r = 0; r < repeat; r++)
+                actions.Slice(i, size).CopyTo(steps.AsSpan(i * repeat + r * size));
         model.Config.ActionScale.Revert(steps);
         return steps;
     }
 
-    /// <summary>Repeats planned actions [.., A] to the model's blocks [.., A · repeat].</summary>
-    private void Expand(ReadOnlySpan<float> actions, Span<float> blocks)
+    /// <summary>The embeddings [P, H, D] that plans [P, H, A] lead to from embeddings [P, D].</summary>
+    public Tensor Imagine(Tensor starts, ReadOnlySpan<float> plans)
     {
-        int size = Options.Cem.ActionSize, repeat = Options.ActionRepeat;
-        for (int i = 0; i < actions.Length; i += size)
-            for (int r = 0; r < repeat; r++)
-                actions.Slice(i, size).CopyTo(blocks[(i * repeat + r * size)..]);
+        int problems = starts.Shape[0], size = Options.Cem.ActionSize;
+        return Imagine(starts, starts.Scope.FromRaw(plans, [problems, plans.Length / problems / size, size]));
     }
 
-    /// <summary>The embeddings [H][P, D] that plans [P, H, A] lead to from embeddings [P, D].</summary>
-    public Tensor[] Imagine(Tensor starts, ReadOnlySpan<float> plans)
+    private Tensor Imagine(Tensor starts, Tensor actions)
     {
-        float[] blocks = new float[plans.Length * Options.ActionRepeat];
-        Expand(plans, blocks);
-        int problems = starts.Shape[0];
-        Tensor actions = starts.Scope.From<float>(blocks, [problems, plans.Length / problems / Options.Cem.ActionSize, model.Config.ActionWidth]);
-        return LatentRollout.Run(model, starts, actions);
+        int sequences = actions.Shape[0], steps = actions.Shape[1], size = actions.Shape[2], repeat = Options.ActionRepeat;
+        Tensor blocks = actions.Scope.Empty([sequences, steps, repeat, size]);
+        blocks.CopyFrom(actions.Reshape(sequences, steps, 1, size).Broadcast(blocks.Shape));
+        return LatentRollout.Run(model, starts, blocks.Reshape(sequences, steps, repeat * size));
     }
+
+    /// <summary>Prices action sequences F32 [P N, H, A] from embeddings [P N, D] to embeddings [P, D] into costs F32 [P, N].</summary>
+    internal void Price(Tensor starts, Tensor goals, Tensor actions, Tensor costs) => Backend.For(model.Device).CemScore(
+        Imagine(starts, actions).Operand, goals.Operand, Options.Cost == PathCost.Nearest ? MeanWeight : null, costs.Operand);
 
     /// <summary>What it costs to hold each of many actions: the energy landscape at a state.</summary>
     /// <param name="starts">[1, D].</param>
@@ -129,38 +154,25 @@ public sealed class LatentPlanner
         return costs;
     }
 
-    /// <summary>Prices candidates for problems from embeddings [P, D] to embeddings [P, D].</summary>
+    /// <summary>Gives back what a GPU keeps for the next plan.</summary>
+    public void Dispose()
+    {
+        search?.Dispose();
+        search = null;
+    }
+
+    /// <summary>Prices candidates of the host for problems from embeddings [P, D] to embeddings [P, D].</summary>
     private sealed class Pricing(LatentPlanner planner, Tensor start, Tensor goal) : IPlanCost
     {
         public void Evaluate(ReadOnlySpan<float> candidates, Span<float> costs)
         {
-            int problems = start.Shape[0], width = start.Shape[1], count = costs.Length / problems;
+            int problems = start.Shape[0], width = start.Shape[1], count = costs.Length / problems, size = planner.Options.Cem.ActionSize;
             using var scope = new TensorScope(start.Device, "candidates");
-            Tensor starts = scope.Use(start).Reshape(problems, 1, width).Broadcast([problems, count, width]).Reshape(problems * count, width);
-            Tensor goals = scope.Use(goal).Reshape(problems, 1, width);
-            Tensor[] predicted = planner.Imagine(starts, candidates);
-            costs.Clear();
-            if (planner.Options.Cost == PathCost.Last)
-            {
-                Distances(predicted[^1], costs);
-                return;
-            }
-            float[] distances = new float[costs.Length], nearest = new float[costs.Length];
-            nearest.AsSpan().Fill(float.PositiveInfinity);
-            foreach (Tensor step in predicted)
-            {
-                Distances(step, distances);
-                for (int n = 0; n < distances.Length; n++)
-                {
-                    nearest[n] = Math.Min(nearest[n], distances[n]);
-                    costs[n] += distances[n];
-                }
-            }
-            for (int n = 0; n < costs.Length; n++)
-                costs[n] = nearest[n] + MeanWeight / predicted.Length * costs[n];
-
-            void Distances(Tensor z, Span<float> destination) =>
-                (z.Reshape(problems, count, width) - goals).Square().Sum([-1]).Reshape(-1).CopyTo(destination);
+            Tensor starts = scope.Use(start).Reshape(problems, 1, width).Broadcast([problems, count, width]).Reshape(costs.Length, width);
+            Tensor actions = scope.FromRaw(candidates, [costs.Length, candidates.Length / costs.Length / size, size]);
+            Tensor priced = scope.Empty([problems, count], DType.F32);
+            planner.Price(starts, scope.Use(goal).Contiguous(), actions, priced);
+            priced.CopyTo(costs);
         }
     }
 }

@@ -13,10 +13,10 @@ namespace JepaEngine.Jepa.Planning;
 public static class LatentRollout
 {
     /// <summary>
-    /// Predicted embeddings after each action: from start [S, D] with action blocks [S, T, A], T tensors [S, D]. The model evaluates.
+    /// Predicted embeddings after each action: from start [S, D] with action blocks [S, T, A] to [S, T, D]. The model evaluates.
     /// </summary>
     /// <exception cref="ArgumentException">The shapes do not fit.</exception>
-    public static Tensor[] Run(LeWorldModel model, Tensor start, Tensor actions)
+    public static Tensor Run(LeWorldModel model, Tensor start, Tensor actions)
     {
         if (start.Shape.Rank != 2 || actions.Shape.Rank != 3 || start.Shape[0] != actions.Shape[0])
             throw new ArgumentException($"LatentRollout: start {start.Shape} and actions {actions.Shape} are not [S, D] and [S, T, A]");
@@ -43,7 +43,7 @@ public static class LatentRollout
 
             Tensor Slots(int from, int count) => step.Use(trajectory.Slice(1, from, count));
         }
-        return [.. Enumerable.Range(1, steps).Select(t => trajectory.Select(1, t))];
+        return trajectory.Slice(1, 1, steps);
     }
 
     private static Tensor[] Window(TensorScope scope, Tensor[] modulations, int start, int length) =>

@@ -41,10 +41,10 @@ public sealed record ModelDiagnostics(double ProbeRSquared, double ProbeError, S
             model.Config.ActionScale.Apply(actions);
             // Only the first, second and last frame of a window are looked at.
             float[][] truth = [.. new[] { 0, 1, blocks }.Select(t => Encode(model, scope, pixels, frames, t))];
-            Tensor[] imagined = LatentRollout.Run(model, scope.From<float>(truth[0], [count, width]),
+            Tensor imagined = LatentRollout.Run(model, scope.From<float>(truth[0], [count, width]),
                 scope.From<float>(actions, [count, blocks, model.Config.ActionWidth]));
-            oneBlock += SquaredError(imagined[0].ToArray<float>(), truth[1]);
-            lastBlock += SquaredError(imagined[^1].ToArray<float>(), truth[2]);
+            oneBlock += SquaredError(imagined.Select(1, 0).ToArray<float>(), truth[1]);
+            lastBlock += SquaredError(imagined.Select(1, -1).ToArray<float>(), truth[2]);
             identity += SquaredError(truth[0], truth[1]);
             truth[0].CopyTo(first, at * width);
             for (int n = 0; n < count; n++)

@@ -64,13 +64,13 @@ public sealed class ClosedLoopTests
     public void TheCostIsThatOfTheImaginedPath(PathCost kind)
     {
         using LeWorldModel model = Model();
-        var planner = new LatentPlanner(model, Small with { Cost = kind });
+        using var planner = new LatentPlanner(model, Small with { Cost = kind });
         using var scope = new TensorScope(Device.Cpu);
         Tensor start = scope.RandomNormal([1, 32], new PhiloxKey(1)), goal = scope.RandomNormal([1, 32], new PhiloxKey(2));
         float[] plan = new float[8], best = new float[1];
         planner.Plan(start, goal, [new PhiloxKey(3)], plan, best);
         float[] target = goal.ToArray<float>();
-        double[] distances = [.. planner.Imagine(start, plan).Select(z => z.ToArray<float>().Zip(target, (a, b) => (a - b) * (double)(a - b)).Sum())];
+        double[] distances = [.. planner.Imagine(start, plan).ToArray<float>().Chunk(target.Length).Select(z => z.Zip(target, (a, b) => (a - b) * (double)(a - b)).Sum())];
         double expected = kind == PathCost.Last ? distances[^1] : distances.Min() + 0.03 * distances.Average();
         Assert.Equal(expected, best[0], 1e-4 * expected);
     }
@@ -79,7 +79,7 @@ public sealed class ClosedLoopTests
     public void TheLandscapeDiffersFromActionToAction()
     {
         using LeWorldModel model = Model();
-        var planner = new LatentPlanner(model, Small);
+        using var planner = new LatentPlanner(model, Small);
         using var scope = new TensorScope(Device.Cpu);
         Tensor start = scope.RandomNormal([1, 32], new PhiloxKey(1)), goal = scope.RandomNormal([1, 32], new PhiloxKey(2));
         float[] costs = planner.Landscape(start, goal, 2, [-1, -1, 0, 0, 1, 1]);
