@@ -1,4 +1,5 @@
 using JepaEngine.Backends.Cpu;
+using JepaEngine.Jepa.Benchmarking;
 using JepaEngine.Memory;
 using JepaEngine.Primitives;
 

@@ -1,5 +1,6 @@
 using JepaEngine.Backends;
 using JepaEngine.Backends.Cpu;
+using JepaEngine.Jepa.Benchmarking;
 using JepaEngine.Memory;
 using JepaEngine.Primitives;
 

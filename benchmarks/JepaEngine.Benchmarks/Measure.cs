@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using JepaEngine.Jepa.Benchmarking;
 
 namespace JepaEngine.Benchmarks;
 

@@ -1,3 +1,4 @@
+using JepaEngine.Jepa.Benchmarking;
 using JepaEngine.Jepa.Inference;
 using JepaEngine.Jepa.Models;
 using JepaEngine.Memory;

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using JepaEngine.Backends;
+using JepaEngine.Jepa.Benchmarking;
 using JepaEngine.Jepa.Data;
 using JepaEngine.Jepa.Environments;
 using JepaEngine.Jepa.Models;

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Text.Json;
 using static JepaEngine.PackageTests.JepaProcess;
 
@@ -42,12 +41,9 @@ public sealed class DeviceCommandTests
     [InlineData("demo", "--steps", "1")]
     public void AGpuThatIsNotThereIsNotReplacedByTheProcessor(params string[] arguments)
     {
-        using Process process = Start([("JEPA_CUDA", "/no/such/libcuda.so")], [.. arguments, "--device", "cuda:0"]);
-        Task<string> error = process.StandardError.ReadToEndAsync();
-        process.StandardOutput.ReadToEnd();
-        process.WaitForExit();
-        Assert.True(process.ExitCode == 4, $"exit code {process.ExitCode}: {error.Result}");
-        Assert.Contains("/no/such/libcuda.so", error.Result);
-        Assert.DoesNotContain("   at ", error.Result);
+        (int code, _, string error) = Run([("JEPA_CUDA", "/no/such/libcuda.so")], [.. arguments, "--device", "cuda:0"]);
+        Assert.True(code == 4, $"exit code {code}: {error}");
+        Assert.Contains("/no/such/libcuda.so", error);
+        Assert.DoesNotContain("   at ", error);
     }
 }

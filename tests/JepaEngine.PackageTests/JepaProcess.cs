@@ -6,9 +6,12 @@ namespace JepaEngine.PackageTests;
 internal static class JepaProcess
 {
     /// <summary>Runs it to its end.</summary>
-    public static (int Code, string Output, string Error) Run(params string[] arguments)
+    public static (int Code, string Output, string Error) Run(params string[] arguments) => Run([], arguments);
+
+    /// <summary>Runs it to its end with environment variables.</summary>
+    public static (int Code, string Output, string Error) Run((string Name, string Value)[] variables, params string[] arguments)
     {
-        using Process process = Start(arguments);
+        using Process process = Start(variables, arguments);
         Task<string> error = process.StandardError.ReadToEndAsync();
         string output = process.StandardOutput.ReadToEnd();
         process.WaitForExit();
