@@ -176,6 +176,12 @@ public abstract class Backend
     /// <summary>What the backend is, for reports: as "cpu avx512, 2 threads".</summary>
     public abstract string Description { get; }
 
+    /// <summary>Kernels launched so far, a replayed recording counting as one; 0 on the processor.</summary>
+    public virtual long Launches => 0;
+
+    /// <summary>Bytes those kernels had to read and write, each operand counted once, as the launchers reckon; 0 on the processor.</summary>
+    public virtual long BytesMoved => 0;
+
     // Memory ---------------------------------------------------------------------------------------------------------------------
 
     /// <summary>Copies bytes of the host to where an operand begins; the source may be reused on return.</summary>

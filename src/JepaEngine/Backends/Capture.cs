@@ -40,11 +40,15 @@ public sealed class Capture : IDisposable
         long before = backend.Context.UploadedBytes;
         work();
         long uploads = backend.Context.UploadedBytes - before;
+        long moved = backend.BytesMoved;
         pool = allocator.StartRecording();
         backend.ReplayCounter = counter.Pointer;
         try
         {
             graph = backend.Context.Capture(work, uploads);
+            BytesMoved = backend.BytesMoved - moved;
+            // Recorded is not yet done.
+            backend.CountBytes(-BytesMoved);
         }
         catch
         {
@@ -65,6 +69,9 @@ public sealed class Capture : IDisposable
     /// <summary>Kernels of a replay; 0 on the processor.</summary>
     public long Kernels => graph?.Kernels ?? 0;
 
+    /// <summary>Bytes that the kernels of a replay have to read and write; 0 on the processor.</summary>
+    public long BytesMoved { get; }
+
     /// <summary>Does the work once more; returns before a GPU has done it.</summary>
     public void Replay()
     {
@@ -76,6 +83,7 @@ public sealed class Capture : IDisposable
         }
         backend.Upload<ulong>([Replays], new Operand(counter!, DType.I64, new Layout([])));
         graph!.Launch();
+        backend.CountBytes(BytesMoved);
     }
 
     /// <summary>Gives the recording and its memory back.</summary>

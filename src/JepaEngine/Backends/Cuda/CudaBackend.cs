@@ -26,11 +26,14 @@ internal sealed unsafe partial class CudaBackend(Device device) : Backend
     public override string Description => $"{context.Info.Name}, sm_{context.Info.ComputeCapability.Major}{context.Info.ComputeCapability.Minor}, "
         + $"{context.Info.Multiprocessors} multiprocessors";
 
-    /// <summary>Kernels launched so far.</summary>
-    public long Launches => context.Launches;
+    /// <inheritdoc/>
+    public override long Launches => context.Launches;
 
-    /// <summary>Bytes those kernels had to read and write, as their launchers count them.</summary>
-    public long BytesMoved => Interlocked.Read(ref bytesMoved);
+    /// <inheritdoc/>
+    public override long BytesMoved => Interlocked.Read(ref bytesMoved);
+
+    /// <summary>Counts what a recording's kernels move.</summary>
+    public void CountBytes(long bytes) => Interlocked.Add(ref bytesMoved, bytes);
 
     /// <inheritdoc/>
     public override void Upload(nint source, long bytes, in Operand dst)
@@ -62,7 +65,7 @@ internal sealed unsafe partial class CudaBackend(Device device) : Backend
     private void Launch<TArgs>(in Kernel kernel, DType real, Grid grid, in TArgs args, long bytes, int width = 0) where TArgs : unmanaged
     {
         CudaFunction function = context.Kernel(new KernelSource(kernel.File, real == DType.BF16 ? "bf16" : "float", width), kernel.Entry);
-        Interlocked.Add(ref bytesMoved, bytes);
+        CountBytes(bytes);
         fixed (TArgs* pointer = &args)
             context.Launch(function, checked((int)grid.X), grid.Y, grid.Z, kernel.Threads, kernel.Shared, pointer, sizeof(TArgs));
     }
