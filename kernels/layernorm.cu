@@ -8,9 +8,7 @@
 // than the 2048 elements that such a block holds, it reads all again from the cache.
 // Registers on sm_90, float/bf16: forward 256 32/30, 1024 62/40, wide 48/44, any 74/64; gradient 64/64, 198/168, 70/75, 96/94;
 // AdaLN 41/31, 120/69, 50/50, 124/124; gradient 56/46, 164/121, 64/66, 88/86.
-#include "reduce.cuh"
-
-template <int THREADS> constexpr int rows_a_block = THREADS == 32 ? 4 : 1;  // of THREADS threads each
+#include "rows.cuh"
 
 struct LayerNormArgs {
   const REAL* x;
@@ -51,29 +49,6 @@ struct LayerNormGradArgs {
   i32 accumulate;  // dx is added to
 };
 
-// One pass over a row: in pieces that its THREADS threads hold HOLD elements each of, fetch(i, column) for each pack of the thread's own, then
-// use(i, column). A warp's row is one piece.
-template <int THREADS, int HOLD, int N, class Fetch, class Use> DEVICE void pass(int columns, bool fetches, Fetch fetch, Use use) {
-  for (int first = 0; first < columns; first += THREADS * HOLD) {
-    const int column = first + (int)threadIdx.x % THREADS * N;
-#pragma unroll
-    for (int i = 0; i < HOLD / N; i++)
-      if (fetches && column + i * THREADS * N < columns) fetch(i, column + i * THREADS * N);
-#pragma unroll
-    for (int i = 0; i < HOLD / N; i++)
-      if (column + i * THREADS * N < columns) use(i, column + i * THREADS * N);
-    if constexpr (THREADS == 32) return;
-  }
-}
-
-template <int THREADS> DEVICE float row_sum(float value) {
-  if constexpr (THREADS == 32)
-    return warp_sum(value);
-  else
-    return block_sum<THREADS>(value, (float*)shared_memory());
-}
-
-template <int N> DEVICE Pack<REAL, N> load(const REAL* p) { return *(const Pack<REAL, N>*)p; }
 template <int N> DEVICE Pack<REAL, N> load_or_zero(const REAL* p, int column) { return p ? load<N>(p + column) : Pack<REAL, N>{}; }
 
 template <bool ADA, int THREADS, int HOLD, int N> DEVICE void normalize(const LayerNormArgs& a) {

@@ -48,6 +48,30 @@ internal sealed unsafe partial class CpuBackend
         Memory.Return(partials);
     }
 
+    /// <summary>A row's mean and 1/√(variance + eps), in two passes.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static (float Mean, float Rstd) RowStatistics<V>(float* x, nint width, double eps) where V : struct, IVector<V>
+    {
+        float mean = SumOf<V>(x, width) / width;
+        V m = V.Create(mean), s0 = V.Zero, s1 = V.Zero, s2 = V.Zero, s3 = V.Zero;
+        nint i = 0;
+        for (; i <= width - 4 * V.Count; i += 4 * V.Count)
+        {
+            V d0 = V.Load(x + i) - m, d1 = V.Load(x + i + V.Count) - m;
+            V d2 = V.Load(x + i + 2 * V.Count) - m, d3 = V.Load(x + i + 3 * V.Count) - m;
+            s0 = V.MultiplyAdd(d0, d0, s0);
+            s1 = V.MultiplyAdd(d1, d1, s1);
+            s2 = V.MultiplyAdd(d2, d2, s2);
+            s3 = V.MultiplyAdd(d3, d3, s3);
+        }
+        for (; i < width; i += V.Count)
+        {
+            V d = Lanes.Keep(Lanes.Load<V>(x + i, width - i) - m, width - i);
+            s0 = V.MultiplyAdd(d, d, s0);
+        }
+        return (mean, (float)(1 / Math.Sqrt(V.Sum((s0 + s1) + (s2 + s3)) / width + eps)));
+    }
+
     /// <summary>LayerNorm and AdaLayerNorm: dst = x̂ (Base + weight) + bias, where weight and bias stay or move from row to row.</summary>
     private struct Normalize : IKernel
     {
@@ -63,50 +87,21 @@ internal sealed unsafe partial class CpuBackend
             for (nint row = start; row < end; row++)
             {
                 float* x = X + row * XStride, dst = Dst + row * DstStride;
-                // Four sums hide the latency of the addition. The row stays in L1 for the second and the third pass.
-                V s0 = V.Zero, s1 = V.Zero, s2 = V.Zero, s3 = V.Zero;
-                nint i = 0;
-                for (; i <= width - 4 * V.Count; i += 4 * V.Count)
-                {
-                    s0 += V.Load(x + i);
-                    s1 += V.Load(x + i + V.Count);
-                    s2 += V.Load(x + i + 2 * V.Count);
-                    s3 += V.Load(x + i + 3 * V.Count);
-                }
-                for (; i < width; i += V.Count)
-                    s0 += Lanes.Load<V>(x + i, width - i);
-                float mean = V.Sum((s0 + s1) + (s2 + s3)) / width;
-
-                V m = V.Create(mean);
-                s0 = s1 = s2 = s3 = V.Zero;
-                for (i = 0; i <= width - 4 * V.Count; i += 4 * V.Count)
-                {
-                    V d0 = V.Load(x + i) - m, d1 = V.Load(x + i + V.Count) - m;
-                    V d2 = V.Load(x + i + 2 * V.Count) - m, d3 = V.Load(x + i + 3 * V.Count) - m;
-                    s0 = V.MultiplyAdd(d0, d0, s0);
-                    s1 = V.MultiplyAdd(d1, d1, s1);
-                    s2 = V.MultiplyAdd(d2, d2, s2);
-                    s3 = V.MultiplyAdd(d3, d3, s3);
-                }
-                for (; i < width; i += V.Count)
-                {
-                    V d = Lanes.Keep(Lanes.Load<V>(x + i, width - i) - m, width - i);
-                    s0 = V.MultiplyAdd(d, d, s0);
-                }
-                float rstd = (float)(1 / Math.Sqrt(V.Sum((s0 + s1) + (s2 + s3)) / width + Eps));
+                (float mean, float rstd) = RowStatistics<V>(x, width, Eps);
                 Mean[row] = mean;
                 Rstd[row] = rstd;
 
-                V r = V.Create(rstd);
+                // The row stays in L1 for this third pass.
+                V m = V.Create(mean), r = V.Create(rstd);
                 if (Weight == null)
                 {
-                    for (i = 0; i < width; i += V.Count)
+                    for (nint i = 0; i < width; i += V.Count)
                         Lanes.Store(dst + i, (Lanes.Load<V>(x + i, width - i) - m) * r, width - i);
                     continue;
                 }
                 float* weight = Weight + row * WeightStride, bias = Bias + row * BiasStride;
                 V b = V.Create(Base);
-                for (i = 0; i < width; i += V.Count)
+                for (nint i = 0; i < width; i += V.Count)
                 {
                     nint left = width - i;
                     V normal = (Lanes.Load<V>(x + i, left) - m) * r;
