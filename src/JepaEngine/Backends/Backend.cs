@@ -332,6 +332,20 @@ public abstract class Backend
     /// <summary>dprediction (contiguous) = dloss (scalar) · the loss's derivative. Every kind is even, so exchanging the operands gives dtarget.</summary>
     public abstract void LossGrad(LossKind kind, in Operand prediction, in Operand target, in Operand dloss, in Operand dprediction);
 
+    /// <summary>
+    /// As <see cref="Loss"/> with the rows of targets that ids names: prediction: rows [R, D], targets: rows [V, D], ids I64 [R]. With an eps each target row is
+    /// normalised, (t − mean)/√(var + eps) with the biased variance; null compares with it as it is. derivative [R, D] (contiguous), where it is not null, is
+    /// overwritten with that of the mean with respect to the prediction, in the same pass.
+    /// </summary>
+    public abstract void LatentLoss(LossKind kind, in Operand prediction, in Operand targets, in Operand ids, double? eps,
+        in Operand dst, in Operand? derivative);
+
+    /// <summary>
+    /// dprediction = dloss (scalar) · the derivative that <see cref="LatentLoss"/> left; both contiguous. Not a <see cref="Binary"/>: dloss is in the dtype
+    /// of statistics.
+    /// </summary>
+    public abstract void LatentLossGrad(in Operand derivative, in Operand dloss, in Operand dprediction);
+
     /// <summary>Each row of dst [R, D] divided by its Euclidean norm, in place.</summary>
     public abstract void NormalizeRows(in Operand dst);
 

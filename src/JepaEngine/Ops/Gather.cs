@@ -28,19 +28,22 @@ public static partial class TensorOps
         return y;
     }
 
-    /// <summary>ids [B, K] of <paramref name="count"/> tokens a batch as ids of all B · count: b · count + ids[b, k], I64 [B K].</summary>
-    private static Tensor RowsOf(string operation, TensorScope scope, Tensor ids, int batches, int count,
+    /// <summary>
+    /// ids [M B, K] of <paramref name="count"/> tokens a batch as ids of all B · count: (m mod B) · count + ids[m, k], I64 [M B K]; M, the
+    /// <paramref name="repeats"/>, is how often the batches follow one another.
+    /// </summary>
+    private static Tensor RowsOf(string operation, TensorScope scope, Tensor ids, int batches, int count, int repeats = 1,
         [CallerArgumentExpression(nameof(ids))] string argument = "")
     {
-        Op.Require(ids.Shape.Rank == 2 && ids.Shape[0] == batches && ids.DType is DType.I32 or DType.I64,
-            $"{operation}: {ids} is not I32 or I64 ids [{batches}, K]");
+        Op.Require(ids.Shape.Rank == 2 && ids.Shape[0] == repeats * batches && ids.DType is DType.I32 or DType.I64,
+            $"{operation}: {ids} is not I32 or I64 ids [{repeats * batches}, K]");
         long[] rows = ids.ToArray<long>();
         for (int i = 0; i < rows.Length; i++)
         {
             if ((ulong)rows[i] >= (ulong)count)
                 throw new ArgumentOutOfRangeException(argument, rows[i],
                     $"{operation}: id {rows[i]} at [{i / ids.Shape[1]}, {i % ids.Shape[1]}] is not one of the tokens 0 to {count - 1}");
-            rows[i] += (long)(i / ids.Shape[1]) * count;
+            rows[i] += (long)(i / ids.Shape[1] % batches) * count;
         }
         return scope.FromRaw<long>(rows, [rows.Length]);
     }

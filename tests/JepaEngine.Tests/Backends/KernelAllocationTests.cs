@@ -42,6 +42,7 @@ public sealed class KernelAllocationTests : IDisposable
         Operand visible = scope.FromRaw<long>([3, 4], [2]).Operand;
         Operand q = T(2, 9, 2, 8), k = T(2, 9, 2, 8), val = T(2, 9, 2, 8), att = T(2, 9, 2, 8), dq = T(2, 9, 2, 8), dk = T(2, 9, 2, 8), dv = T(2, 9, 2, 8);
         Operand lse = T(2, 2, 9), ids = scope.FromRaw<int>([3, 0, 39], [3]).Operand, rows = T(3, 30), u = T(2, 20, 30), du = T(2, 20, 30);
+        Operand tokenIds = scope.FromRaw<long>([.. Enumerable.Range(0, 40).Select(i => (long)i * 7 % 40)], [40]).Operand;
         Operand cos = T(2, 9, 8), sin = T(2, 9, 8);
         Operand p = T(500), g = T(500), m1 = T(500), m2 = T(500), norm = scope.Full([], 4, DType.F64).Operand;
         Operand step = scope.Full([AdamWStep.Length], 0.5, DType.F64).Operand;
@@ -76,6 +77,8 @@ public sealed class KernelAllocationTests : IDisposable
             ["EmbeddingGrad"] = b => b.EmbeddingGrad(rows, ids, y),
             ["Loss"] = b => b.Loss(LossKind.SmoothL1, x, y, scalar),
             ["LossGrad"] = b => b.LossGrad(LossKind.L1, x, y, scalar, z),
+            ["LatentLoss"] = b => b.LatentLoss(LossKind.SmoothL1, z, y, tokenIds, 1e-5, scalar, w),
+            ["LatentLossGrad"] = b => b.LatentLossGrad(w, scalar, v),
             ["NormalizeRows"] = b => b.NormalizeRows(x),
             ["SigReg"] = b => b.SigReg(u, 17, scalar),
             ["SigRegGrad"] = b => b.SigRegGrad(u, 17, scalar, du),

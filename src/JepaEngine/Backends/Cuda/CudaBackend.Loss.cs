@@ -6,11 +6,11 @@ namespace JepaEngine.Backends.Cuda;
 
 internal sealed unsafe partial class CudaBackend
 {
-    /// <summary>Threads of the kernels of latent_loss.cu, and elements that a warp takes at a time.</summary>
+    /// <summary>Threads of the flat kernels of latent_loss.cu, and elements that a warp takes at a time.</summary>
     private const int LossThreads = 256, LossPiece = 512;
 
-    private static readonly Kernel LatentLoss = new("latent_loss", "latent_loss", LossThreads, Shared: LossThreads / 32 * sizeof(double));
-    private static readonly Kernel LatentLossGrad = new("latent_loss", "latent_loss_grad", LossThreads);
+    private static readonly Kernel LossForward = new("latent_loss", "loss_forward", LossThreads, Shared: LossThreads / 32 * sizeof(double));
+    private static readonly Kernel LossGradient = new("latent_loss", "loss_grad", LossThreads);
 
     [StructLayout(LayoutKind.Sequential)]
     private struct LossArgs
@@ -41,7 +41,7 @@ internal sealed unsafe partial class CudaBackend
             Prediction = p.Address, Target = t.Address, Partials = partials.Pointer, Rows = rows, Columns = columns,
             PredictionStride = p.Stride, TargetStride = t.Stride, Kind = (int)kind, Vector = vector ? 1 : 0,
         };
-        Launch(LatentLoss, prediction.DType, new Grid(blocks), args, 2 * prediction.Count * prediction.DType.Size());
+        Launch(LossForward, prediction.DType, new Grid(blocks), args, 2 * prediction.Count * prediction.DType.Size());
         Finish(SumFinish, partials.Pointer, blocks, 1.0 / prediction.Count, dst);
     }
 
@@ -56,7 +56,7 @@ internal sealed unsafe partial class CudaBackend
             PredictionStride = p.Stride, TargetStride = t.Stride, Kind = (int)kind, Vector = vector && to.Address % WideBytes == 0 ? 1 : 0,
             Portion = (float)(1.0 / prediction.Count),
         };
-        Launch(LatentLossGrad, prediction.DType, new Grid(LossBlocks(rows, columns)), args, 3 * prediction.Count * prediction.DType.Size());
+        Launch(LossGradient, prediction.DType, new Grid(LossBlocks(rows, columns)), args, 3 * prediction.Count * prediction.DType.Size());
     }
 
     /// <summary>Rows without gaps are one. Whether they lie in packs, then and otherwise.</summary>

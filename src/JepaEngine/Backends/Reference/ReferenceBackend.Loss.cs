@@ -10,16 +10,7 @@ internal sealed partial class ReferenceBackend<T>
         View<T> predictions = Of(prediction), targets = Of(target), to = Of(dst);
         T sum = T.Zero;
         for (long i = 0; i < predictions.Count; i++)
-        {
-            T d = predictions[i] - targets[i], size = T.Abs(d);
-            sum += kind switch
-            {
-                LossKind.MeanSquared => d * d,
-                LossKind.L1 => size,
-                LossKind.SmoothL1 => size < T.One ? d * d / Two : size - T.One / Two,
-                _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "not a loss"),
-            };
-        }
+            sum += LossOf(kind, predictions[i] - targets[i]);
         to[0] = sum / Number(predictions.Count);
     }
 
@@ -29,16 +20,39 @@ internal sealed partial class ReferenceBackend<T>
         View<T> predictions = Of(prediction), targets = Of(target), to = Of(dprediction);
         T upstream = Of(dloss)[0] / Number(predictions.Count);
         for (long i = 0; i < predictions.Count; i++)
+            to[i] = upstream * SlopeOf(kind, predictions[i] - targets[i]);
+    }
+
+    /// <inheritdoc/>
+    public override void LatentLoss(LossKind kind, in Operand prediction, in Operand targets, in Operand ids, double? eps,
+        in Operand dst, in Operand? derivative)
+    {
+        View<T> predictions = Of(prediction), from = Of(targets), to = Of(dst);
+        View<T>? slopes = Of(derivative);
+        (int rows, int columns) = Rows(prediction);
+        T sum = T.Zero;
+        for (int r = 0; r < rows; r++)
         {
-            T d = predictions[i] - targets[i];
-            to[i] = upstream * kind switch
+            long row = (long)r * columns, target = LoadInteger(ids, ids.Layout.IndexOf(r)) * columns;
+            (T mean, T rstd) = eps is { } epsilon ? Statistics(from, target, columns, epsilon) : (T.Zero, T.One);
+            for (int c = 0; c < columns; c++)
             {
-                LossKind.MeanSquared => Two * d,
-                LossKind.L1 => Sign(d),
-                LossKind.SmoothL1 => T.Abs(d) < T.One ? d : Sign(d),
-                _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "not a loss"),
-            };
+                T d = predictions[row + c] - (from[target + c] - mean) * rstd;
+                sum += LossOf(kind, d);
+                if (slopes is { } s)
+                    s[row + c] = SlopeOf(kind, d) / Number(predictions.Count);
+            }
         }
+        to[0] = sum / Number(predictions.Count);
+    }
+
+    /// <inheritdoc/>
+    public override void LatentLossGrad(in Operand derivative, in Operand dloss, in Operand dprediction)
+    {
+        View<T> from = Of(derivative), to = Of(dprediction);
+        T upstream = Of(dloss)[0];
+        for (long i = 0; i < from.Count; i++)
+            to[i] = upstream * from[i];
     }
 
     /// <inheritdoc/>
@@ -55,4 +69,20 @@ internal sealed partial class ReferenceBackend<T>
                 to[r, c] /= T.Sqrt(squares);
         }
     }
+
+    private static T LossOf(LossKind kind, T d) => kind switch
+    {
+        LossKind.MeanSquared => d * d,
+        LossKind.L1 => T.Abs(d),
+        LossKind.SmoothL1 => T.Abs(d) < T.One ? d * d / Two : T.Abs(d) - T.One / Two,
+        _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "not a loss"),
+    };
+
+    private static T SlopeOf(LossKind kind, T d) => kind switch
+    {
+        LossKind.MeanSquared => Two * d,
+        LossKind.L1 => Sign(d),
+        LossKind.SmoothL1 => T.Abs(d) < T.One ? d : Sign(d),
+        _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "not a loss"),
+    };
 }

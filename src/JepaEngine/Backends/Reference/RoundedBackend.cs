@@ -224,6 +224,20 @@ internal sealed class RoundedBackend : Backend
     }
 
     /// <inheritdoc/>
+    public override void LatentLoss(LossKind kind, in Operand prediction, in Operand targets, in Operand ids, double? eps, in Operand dst, in Operand? derivative)
+    {
+        using var w = new Widened(plain);
+        plain.LatentLoss(kind, w.In(prediction), w.In(targets), w.In(ids), eps, w.Out(dst), w.Out(derivative));
+    }
+
+    /// <inheritdoc/>
+    public override void LatentLossGrad(in Operand derivative, in Operand dloss, in Operand dprediction)
+    {
+        using var w = new Widened(plain);
+        plain.LatentLossGrad(w.In(derivative), w.In(dloss), w.Out(dprediction));
+    }
+
+    /// <inheritdoc/>
     public override void NormalizeRows(in Operand dst)
     {
         using var w = new Widened(plain);
