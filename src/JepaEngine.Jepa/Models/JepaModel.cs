@@ -12,7 +12,7 @@ namespace JepaEngine.Jepa.Models;
 public abstract class JepaModel : Module
 {
     /// <summary>Epsilon of the affine-free LayerNorm that turns an encoder's outputs into targets (PyTorch's default; facebookresearch/jepa).</summary>
-    private const double TargetEpsilon = 1e-5;
+    public const double TargetEpsilon = 1e-5;
 
     /// <summary>A model without memory.</summary>
     /// <exception cref="ArgumentException">No model has these sizes.</exception>

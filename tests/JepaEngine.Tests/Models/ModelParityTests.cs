@@ -1,4 +1,5 @@
 using System.Text.Json;
+using JepaEngine.Backends;
 using JepaEngine.IO;
 using JepaEngine.Jepa.Checkpoints;
 using JepaEngine.Jepa.Inference;
@@ -74,10 +75,11 @@ public sealed class ModelParityTests
         Assert.Equal("target_encoder", target.Model.Origin!.Encoder);
         Tensor whole = target.Run(("pixel_values", "image"))["last_hidden_state"];
         target.Close("image.target", whole);
-        Tensor normalized = JepaModel.NormalizeTargets(whole);
-        Tensor targets = TensorOps.Concat(0, normalized.Gather(target.Given("target_mask.0")), normalized.Gather(target.Given("target_mask.1")));
-        Tensor predictions = target.Scope.From<double>(outputs["predictions"].ToArray<double>(), targets.Shape);
-        target.Close("loss", predictions.SmoothL1Loss(targets));
+        Shape joined = outputs["predictions"].Shape;
+        Tensor predictions = target.Scope.From<double>(outputs["predictions"].ToArray<double>(), joined);
+        Tensor ids = target.Scope.FromRaw<long>(
+            [.. target.Given("target_mask.0").ToArray<long>(), .. target.Given("target_mask.1").ToArray<long>()], [joined[0], joined[1]]);
+        target.Close("loss", predictions.LatentLoss(whole, ids, LossKind.SmoothL1, JepaModel.TargetEpsilon));
     }
 
     [Theory]
