@@ -51,6 +51,8 @@ internal static class CommandLine
             // The name of a parameter means nothing at a command line.
             string message = error is OperationCanceledException
                 ? "interrupted; what was saved before is whole"
+                // The rest is a report of every place that was looked in.
+                : error is CudaException { Result: CudaResult.NoDevice } ? $"{error.Message.Split('\n')[0]} (jepa doctor says where it was looked for)"
                 : error.Message.Split(" (Parameter ")[0].ReplaceLineEndings(" ");
             await Console.Error.WriteLineAsync($"jepa: {message}");
             return code;

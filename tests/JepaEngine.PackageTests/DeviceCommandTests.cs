@@ -43,7 +43,9 @@ public sealed class DeviceCommandTests
     {
         (int code, _, string error) = Run([("JEPA_CUDA", "/no/such/libcuda.so")], [.. arguments, "--device", "cuda:0"]);
         Assert.True(code == 4, $"exit code {code}: {error}");
-        Assert.Contains("/no/such/libcuda.so", error);
-        Assert.DoesNotContain("   at ", error);
+        Assert.StartsWith("jepa: cuda:0 cannot be opened: no CUDA driver was found", error);
+        Assert.Equal(1, error.Count(letter => letter == '\n'));
+        (_, string doctor, _) = Run([("JEPA_CUDA", "/no/such/libcuda.so")], "doctor");
+        Assert.Contains("/no/such/libcuda.so", doctor);
     }
 }
