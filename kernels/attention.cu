@@ -24,18 +24,20 @@
 struct AttentionArgs {
   Heads<const REAL> q, k, v;
   Heads<REAL> dst;
-  float* lse;  // [B, H, Nq]
+  Heads<const float> cos, sin;  // [B, N, E], the head's stride is 0: of TURNED kernels, whose queries stand where the keys do
+  float* lse;                   // [B, H, Nq]
   i32 heads, queries, keys, width, causal_block;
   float scale;
 };
 
-template <int WARPS, int ROWS, int KEYS> DEVICE void attention(const AttentionArgs& a) {
+template <int WARPS, int ROWS, int KEYS, bool TURNED> DEVICE void attention(const AttentionArgs& a) {
   typedef Part<WARPS, ROWS> Part;
   typedef Block<REAL, ROWS, KEYS> Scores;
   constexpr int STEP = KEYS * STRIDE;
 
   Part part(a.queries, a.heads, true);
   const REAL *k = a.k.of(part.b, part.h), *v = a.v.of(part.b, part.h);
+  Angles<TURNED> angles(a.cos, a.sin, part.b, a.keys, a.width);
   Visible visible{a.queries, a.keys, a.causal_block};
   // Keys that each query of the tile sees, and keys that any of them does.
   int whole = visible.keys_of(part.first), some = visible.keys_of(smaller(part.first + Part::TILE, a.queries) - 1);
@@ -47,9 +49,14 @@ template <int WARPS, int ROWS, int KEYS> DEVICE void attention(const AttentionAr
     load_rows<Part::THREADS, KEYS>(values + stage * STEP, a.v, v, at, a.keys, a.width);
     copy_async_commit();
   };
+  auto land = [&](int at, int stage) {
+    copy_async_wait<0>();
+    if (at < some) turn_rows<Part::THREADS, KEYS>(keys + stage * STEP, angles, a.k.vector, at);
+  };
   load_rows<Part::THREADS, Part::TILE>(queries, a.q, a.q.of(part.b, part.h), part.first, a.queries, a.width);
   load(0, 0);
-  copy_async_wait<0>();
+  land(0, 0);
+  turn_rows<Part::THREADS, Part::TILE>(queries, angles, a.q.vector, part.first);
   sync_block();
 
   Left<REAL, ROWS> q(Part::mine(queries));
@@ -79,7 +86,7 @@ template <int WARPS, int ROWS, int KEYS> DEVICE void attention(const AttentionAr
       }
       multiply(sum, s, values + stage * STEP, exchanged);
     }
-    copy_async_wait<0>();
+    land(at + KEYS, stage ^ 1);
     sync_block();
   }
 
@@ -95,6 +102,8 @@ template <int WARPS, int ROWS, int KEYS> DEVICE void attention(const AttentionAr
 }
 
 constexpr int ROWS = BF16_TIER ? 32 : WIDTH <= 88 ? 16 : 8, KEYS = BF16_TIER && WIDTH <= 80 ? 64 : 32;
-KERNEL_RESIDENT(attention_forward, 128, 2, AttentionArgs, attention<4, ROWS, KEYS>)
+KERNEL_RESIDENT(attention_forward, 128, 2, AttentionArgs, attention<4, ROWS, KEYS, false>)
+KERNEL_RESIDENT(attention_forward_turned, 128, 2, AttentionArgs, attention<4, ROWS, KEYS, true>)
 // For 16 queries or fewer, as a predictor of a few frames has them: a warp a head.
-KERNEL_RESIDENT(attention_forward_short, 32, 8, AttentionArgs, attention<1, 16, 16>)
+KERNEL_RESIDENT(attention_forward_short, 32, 8, AttentionArgs, attention<1, 16, 16, false>)
+KERNEL_RESIDENT(attention_forward_turned_short, 32, 8, AttentionArgs, attention<1, 16, 16, true>)

@@ -21,6 +21,7 @@
 struct AttentionGradArgs {
   Heads<const REAL> q, k, v, y, dy;
   Heads<REAL> dq, dk, dv;
+  Heads<const float> cos, sin;  // as attention.cu has them
   const float* lse;   // [B, H, Nq]
   float* statistics;  // [B, H, Nq, 2]: LOG_E lse and rowsum(dy y)
   i32 heads, queries, keys, width, causal_block;
@@ -28,13 +29,14 @@ struct AttentionGradArgs {
 };
 
 // dq of a tile of queries, over steps of the keys they see; leaves their statistics for keys_grad.
-template <int WARPS, int ROWS, int KEYS> DEVICE void queries_grad(const AttentionGradArgs& a) {
+template <int WARPS, int ROWS, int KEYS, bool TURNED> DEVICE void queries_grad(const AttentionGradArgs& a) {
   typedef Part<WARPS, ROWS> Part;
   typedef Block<REAL, ROWS, KEYS> Scores;
   constexpr int TILE = Part::TILE * STRIDE, STEP = KEYS * STRIDE;
 
   Part part(a.queries, a.heads, true);
   const REAL *k = a.k.of(part.b, part.h), *v = a.v.of(part.b, part.h);
+  Angles<TURNED> angles(a.cos, a.sin, part.b, a.keys, a.width);
   Visible visible{a.queries, a.keys, a.causal_block};
   int whole = visible.keys_of(part.first), some = visible.keys_of(smaller(part.first + Part::TILE, a.queries) - 1);
 
@@ -45,11 +47,16 @@ template <int WARPS, int ROWS, int KEYS> DEVICE void queries_grad(const Attentio
     load_rows<Part::THREADS, KEYS>(values + stage * STEP, a.v, v, at, a.keys, a.width);
     copy_async_commit();
   };
+  auto land = [&](int at, int stage) {
+    copy_async_wait<0>();
+    if (at < some) turn_rows<Part::THREADS, KEYS>(keys + stage * STEP, angles, a.k.vector, at);
+  };
   load_rows<Part::THREADS, Part::TILE>(queries, a.q, a.q.of(part.b, part.h), part.first, a.queries, a.width);
   load_rows<Part::THREADS, Part::TILE>(upstreams, a.dy, a.dy.of(part.b, part.h), part.first, a.queries, a.width);
   load_rows<Part::THREADS, Part::TILE>(outputs, a.y, a.y.of(part.b, part.h), part.first, a.queries, a.width);
   load(0, 0);
-  copy_async_wait<0>();
+  land(0, 0);
+  turn_rows<Part::THREADS, Part::TILE>(queries, angles, a.q.vector, part.first);
   sync_block();
 
   Left<REAL, ROWS> q(Part::mine(queries)), dy(Part::mine(upstreams));
@@ -79,17 +86,18 @@ template <int WARPS, int ROWS, int KEYS> DEVICE void queries_grad(const Attentio
         for (int c = 0; c < Scores::BREADTH; c++) s.at(r, c) = power(fmaf(s.at(r, c), scale, -log_sum[r])) * (d.at(r, c) - mean[r]);
       multiply(dq, s, keys + stage * STEP, exchanged);
     }
-    copy_async_wait<0>();
+    land(at + KEYS, stage ^ 1);
     sync_block();
   }
 #pragma unroll
   for (int r = 0; r < Scores::HEIGHT; r++) scale_row(dq, r, a.scale);
+  turn_back(dq, angles, part.own);
   store(Part::mine(queries), dq, a.dq, a.dq.of(part.b, part.h), part.own, a.queries, a.width);
 }
 
 // dk and dv of a tile of keys, over steps of the queries that see them. Everything is transposed against queries_grad, so that the tile's rows
 // are the left operands again.
-template <int WARPS, int ROWS, int QUERIES> DEVICE void keys_grad(const AttentionGradArgs& a) {
+template <int WARPS, int ROWS, int QUERIES, bool TURNED> DEVICE void keys_grad(const AttentionGradArgs& a) {
   typedef Part<WARPS, ROWS> Part;
   typedef Block<REAL, ROWS, QUERIES> Scores;
   typedef Pack<float, 2> Statistics;
@@ -98,6 +106,7 @@ template <int WARPS, int ROWS, int QUERIES> DEVICE void keys_grad(const Attentio
   Part part(a.keys, a.heads, false);
   const REAL *q = a.q.of(part.b, part.h), *dy = a.dy.of(part.b, part.h);
   const float* statistics = a.statistics + (i64)part.head * a.queries * 2;
+  Angles<TURNED> angles(a.cos, a.sin, part.b, a.keys, a.width);
   Visible visible{a.queries, a.keys, a.causal_block};
   // The first query that sees any key of the tile, rounded down to a step, and the first that sees all.
   int some = visible.first_of(part.first) / QUERIES * QUERIES, whole = visible.first_of(smaller(part.first + Part::TILE, a.keys) - 1);
@@ -114,10 +123,15 @@ template <int WARPS, int ROWS, int QUERIES> DEVICE void keys_grad(const Attentio
     }
     copy_async_commit();
   };
+  auto land = [&](int at, int stage) {
+    copy_async_wait<0>();
+    if (at < a.queries) turn_rows<Part::THREADS, QUERIES>(queries + stage * STEP, angles, a.q.vector, at);
+  };
   load_rows<Part::THREADS, Part::TILE>(keys, a.k, a.k.of(part.b, part.h), part.first, a.keys, a.width);
   load_rows<Part::THREADS, Part::TILE>(values, a.v, a.v.of(part.b, part.h), part.first, a.keys, a.width);
   load(some, 0);
-  copy_async_wait<0>();
+  land(some, 0);
+  turn_rows<Part::THREADS, Part::TILE>(keys, angles, a.k.vector, part.first);
   sync_block();
 
   Left<REAL, ROWS> k(Part::mine(keys)), v(Part::mine(values));
@@ -143,17 +157,22 @@ template <int WARPS, int ROWS, int QUERIES> DEVICE void keys_grad(const Attentio
         for (int r = 0; r < Scores::HEIGHT; r++) p.at(r, c) *= d.at(r, c) - of_query[Scores::column(c)][1];
       multiply(dk, p, queries + stage * STEP, exchanged);
     }
-    copy_async_wait<0>();
+    land(at + QUERIES, stage ^ 1);
     sync_block();
   }
 #pragma unroll
   for (int r = 0; r < Scores::HEIGHT; r++) scale_row(dk, r, a.scale);
+  turn_back(dk, angles, part.own);
   store(Part::mine(keys), dk, a.dk, a.dk.of(part.b, part.h), part.own, a.keys, a.width);
   store(Part::mine(values), dv, a.dv, a.dv.of(part.b, part.h), part.own, a.keys, a.width);
 }
 
 constexpr int ROWS = BF16_TIER || WIDTH <= 64 ? 16 : 8, COLUMNS = BF16_TIER ? (WIDTH <= 80 ? 64 : 32) : WIDTH <= 88 ? 32 : 16;
-KERNEL_RESIDENT(attention_grad_queries, 128, 2, AttentionGradArgs, queries_grad<4, ROWS, COLUMNS>)
-KERNEL_RESIDENT(attention_grad_queries_short, 32, 8, AttentionGradArgs, queries_grad<1, 16, 16>)
-KERNEL_RESIDENT(attention_grad_keys, 128, 2, AttentionGradArgs, keys_grad<4, ROWS, COLUMNS>)
-KERNEL_RESIDENT(attention_grad_keys_short, 32, 8, AttentionGradArgs, keys_grad<1, 16, 16>)
+KERNEL_RESIDENT(attention_grad_queries, 128, 2, AttentionGradArgs, queries_grad<4, ROWS, COLUMNS, false>)
+KERNEL_RESIDENT(attention_grad_queries_turned, 128, 2, AttentionGradArgs, queries_grad<4, ROWS, COLUMNS, true>)
+KERNEL_RESIDENT(attention_grad_queries_short, 32, 8, AttentionGradArgs, queries_grad<1, 16, 16, false>)
+KERNEL_RESIDENT(attention_grad_queries_turned_short, 32, 8, AttentionGradArgs, queries_grad<1, 16, 16, true>)
+KERNEL_RESIDENT(attention_grad_keys, 128, 2, AttentionGradArgs, keys_grad<4, ROWS, COLUMNS, false>)
+KERNEL_RESIDENT(attention_grad_keys_turned, 128, 2, AttentionGradArgs, keys_grad<4, ROWS, COLUMNS, true>)
+KERNEL_RESIDENT(attention_grad_keys_short, 32, 8, AttentionGradArgs, keys_grad<1, 16, 16, false>)
+KERNEL_RESIDENT(attention_grad_keys_turned_short, 32, 8, AttentionGradArgs, keys_grad<1, 16, 16, true>)

@@ -1,6 +1,6 @@
 // What attention and its gradient share beside tiles.
 #pragma once
-#include "tile.cuh"
+#include "turn.cuh"
 
 // Exponentials of scores: powers of 2 in bf16, which are one instruction, and of e in float, where the factor would cost accuracy. LOG_E is the
 // logarithm of e to that base.

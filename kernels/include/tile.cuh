@@ -10,11 +10,14 @@ constexpr int GROUPS = DEPTH / GROUP;
 constexpr int STRIDE = DEPTH * (int)sizeof(REAL) + 16; // bytes from row to row: an odd number of 16, so that 8 rows meet all banks once
 constexpr int OUTPUTS = BF16_TIER ? WIDTH : DEPTH;          // columns of a block as wide as the head
 
+// How many threads share a row of so many groups.
+constexpr int across(int groups) { return groups % 8 == 0 ? 8 : groups % 4 == 0 ? 4 : 2; }
+
 // Starts to copy ROWS rows of a head, from `first` on, into a tile, with zeros for rows from `count` on and columns from `width` on; WHOLE
-// promises that there are none. ACROSS threads share a row, so that a warp reads whole lines and a thread's addresses differ by constants.
+// promises that there are none. Threads share rows so that a warp reads whole lines and a thread's addresses differ by constants.
 template <int THREADS, int ROWS, bool WHOLE>
 DEVICE void copy_rows(u8* tile, const REAL* head, i64 token, int first, int count, int width) {
-  constexpr int ACROSS = GROUPS % 8 == 0 ? 8 : GROUPS % 4 == 0 ? 4 : 2, DOWN = THREADS / ACROSS;
+  constexpr int ACROSS = across(GROUPS), DOWN = THREADS / ACROSS;
   static_assert(ROWS % DOWN == 0, "each thread copies equally many groups");
   int row = threadIdx.x / ACROSS, group = threadIdx.x % ACROSS;
   const REAL* from = head + ((first + row) * token + group * GROUP);

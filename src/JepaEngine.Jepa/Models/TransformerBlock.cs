@@ -57,9 +57,7 @@ public sealed class TransformerBlock : Module
     private Tensor Attend(Tensor x, RotaryTable? rotary, int causalBlock)
     {
         Tensor h = norm1.Forward(x), q = Heads(query.Forward(h)), k = Heads(key.Forward(h)), v = Heads(value.Forward(h));
-        if (rotary is not null)
-            (q, k) = (q.Rotary(rotary.Cos, rotary.Sin), k.Rotary(rotary.Cos, rotary.Sin));
-        Tensor y = q.Attention(k, v, causalBlock);
+        Tensor y = q.Attention(k, v, causalBlock, rotary?.Cos, rotary?.Sin);
         return projection.Forward(y.Reshape(x.Shape.ToArray()), residual: x);
     }
 

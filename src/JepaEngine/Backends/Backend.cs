@@ -248,12 +248,14 @@ public abstract class Backend
     /// logarithm of each row's sum of exponentials. A causal block of 0 shows every query all keys; of n > 0, tokens come in blocks of n and query i,
     /// at position p = i + Nk − Nq, sees the keys of its own block and of those before: j &lt; n (⌊p/n⌋ + 1). The last stride of each is 1; the
     /// others are free, so that q, k and v may be slices of one packed tensor. No Nq × Nk buffer is made, and the work is that of what is seen.
+    /// With cos and sin [B, N, E], Nq = Nk = N, q and k are first turned as by <see cref="Rotary"/>.
     /// </summary>
-    public abstract void Attention(in Operand q, in Operand k, in Operand v, double scale, int causalBlock, in Operand dst, in Operand lse);
+    public abstract void Attention(in Operand q, in Operand k, in Operand v, double scale, int causalBlock, in Operand dst, in Operand lse,
+        in Operand? cos = null, in Operand? sin = null);
 
-    /// <summary>dq, dk, dv of <see cref="Attention"/> from its output y, lse and the output's gradient dy.</summary>
+    /// <summary>dq, dk, dv of <see cref="Attention"/> from its output y, lse and the output's gradient dy; q, k, dq and dk are not turned.</summary>
     public abstract void AttentionGrad(in Operand q, in Operand k, in Operand v, in Operand y, in Operand lse, in Operand dy,
-        double scale, int causalBlock, in Operand dq, in Operand dk, in Operand dv);
+        double scale, int causalBlock, in Operand dq, in Operand dk, in Operand dv, in Operand? cos = null, in Operand? sin = null);
 
     /// <summary>
     /// Rotary positions: y[2k] = x[2k] cos[2k] − x[2k+1] sin[2k] and y[2k+1] = x[2k+1] cos[2k+1] + x[2k] sin[2k+1] along the last dimension of x and

@@ -19,29 +19,43 @@ public static partial class TensorOps
     /// 0: each query sees all keys. n &gt; 0: tokens come in blocks of n (1: plain causal; V-JEPA 2-AC: the 258 tokens of a frame), the last query stands
     /// where the last key does, and a query sees every key of its own block and of those before.
     /// </param>
-    /// <exception cref="ArgumentException">The shapes do not fit.</exception>
-    public static Tensor Attention(this Tensor q, Tensor k, Tensor v, int causalBlock = 0)
+    /// <param name="cos">
+    /// With <paramref name="sin"/>, [B, N, E] or [1, N, E] and Nq = Nk = N: queries and keys are turned by rotary positions as they are read,
+    /// with the numbers of <see cref="Rotary"/> on each but no pass over memory of their own.
+    /// </param>
+    /// <param name="sin">The sines of <paramref name="cos"/>'s angles.</param>
+    /// <exception cref="ArgumentException">The shapes do not fit, one table is missing, or a table requires a gradient.</exception>
+    public static Tensor Attention(this Tensor q, Tensor k, Tensor v, int causalBlock = 0, Tensor? cos = null, Tensor? sin = null)
     {
         Op.Require(q.Shape.Rank == 4 && k.Shape.Rank == 4 && k.Shape == v.Shape && q.Shape.With(1, 0) == k.Shape.With(1, 0),
             $"Attention: q {q.Shape}, k {k.Shape} and v {v.Shape} do not fit [B, N, H, E] with equal B, H and E");
         Op.Require(causalBlock >= 0, $"Attention: a causal block of {causalBlock} tokens; it is 0 (all keys are seen) or more");
         Op.Require(causalBlock == 0 || k.Shape[1] >= q.Shape[1],
             $"Attention: causal with {q.Shape[1]} queries but only {k.Shape[1]} keys leaves some without a key");
+        Op.Require(cos is null == sin is null, $"Attention: one table of rotary positions without the other; give cosines and sines, or neither");
         TensorScope scope = Op.Scope("Attention", q, k, v);
+        Operand? c = null, s = null;
+        if (cos is not null && sin is not null)
+        {
+            Op.Require(q.Shape == k.Shape, $"Attention: tables of rotary positions are of queries and keys alike, but q is {q.Shape} and k {k.Shape}");
+            RequireTables("Attention", q, cos, sin);
+            scope = Op.ScopeWithRaw("Attention", q, k, v, cos, sin);
+            (c, s) = (Table(cos, q), Table(sin, q));
+        }
         q = WithUnitHeads(q);
         k = WithUnitHeads(k);
         v = WithUnitHeads(v);
         Tensor y = scope.Empty(q.Shape, q.DType), lse = scope.Empty([q.Shape[0], q.Shape[2], q.Shape[1]], scope.Device.Statistics);
         Backend backend = q.Backend;
         double scale = 1 / Math.Sqrt(q.Shape[3]);
-        backend.Attention(q.Operand, k.Operand, v.Operand, scale, causalBlock, y.Operand, lse.Operand);
+        backend.Attention(q.Operand, k.Operand, v.Operand, scale, causalBlock, y.Operand, lse.Operand, c, s);
         if (Op.IsRecorded(scope, out Tape? tape, q, k, v))
         {
             tape.Record(y, dy =>
             {
                 using var scratch = new GradScratch(tape);
                 backend.AttentionGrad(q.Operand, k.Operand, v.Operand, y.Operand, lse.Operand, dy.Operand, scale, causalBlock,
-                    scratch.Fresh(q), scratch.Fresh(k), scratch.Fresh(v));
+                    scratch.Fresh(q), scratch.Fresh(k), scratch.Fresh(v), c, s);
             });
         }
         return y;

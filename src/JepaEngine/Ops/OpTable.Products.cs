@@ -1,5 +1,6 @@
 using JepaEngine.Backends;
 using JepaEngine.Primitives;
+using JepaEngine.Tensors;
 
 namespace JepaEngine.Ops;
 
@@ -134,6 +135,18 @@ public static partial class OpTable
             Sample("heads outside", [Normal("q", [2, 3, 5, 8]), Normal("k", [2, 3, 6, 8]), Normal("v", [2, 3, 6, 8])],
                 x => x[0].Transpose(1, 2).Attention(x[1].Transpose(1, 2), x[2].Transpose(1, 2))),
             Sample("one tensor thrice", [Normal("x", [2, 5, 2, 8])], x => x[0].Attention(x[0], x[0])),
+            .. HeadWidths.Append(128).Select(width => TurnedAttention($"turned, head width {width}", Normal("q", [2, 7, 2, width]), [1, 7, width])),
+            .. HeadWidths.Append(128).Select(width =>
+                TurnedAttention($"turned, several tiles, head width {width}", Normal("q", [1, 70, 1, width]), [1, 70, width])),
+            TurnedAttention("turned, several tiles, blocks of 35", Normal("q", [2, 140, 1, 64]), [2, 140, 64], causalBlock: 35),
+            TurnedAttention("turned, causal, odd pairs", Normal("q", [2, 37, 2, 10]), [2, 37, 10], causalBlock: 1),
+            TurnedAttention("turned, aligned to an element only", Normal("q", [2, 35, 2, 24]) with { Layout = OpInputLayout.Shifted }, [1, 35, 24]),
+            TurnedAttention("turned, no tokens", Normal("q", [2, 0, 2, 8]), [1, 0, 8]),
+            Sample("turned, packed projections", [Normal("qkv", [2, 6, 3 * 2 * 24]), .. Tables([1, 6, 24])], x => Packed(x[0].Reshape(2, 6, 3, 2, 24), x[1], x[2])),
+            Sample("turned, tables with gaps", [Normal("x", [2, 20, 2, 8]), .. Tables([2, 8, 20])],
+                x => x[0].Attention(x[0], x[0], 0, x[1].Transpose(1, 2), x[2].Transpose(1, 2))),
+            Sample("turned, a part of longer tables", [Normal("x", [2, 19, 2, 8]), .. Tables([1, 27, 17])],
+                x => x[0].Attention(x[0], x[0], 0, x[1].Slice(1, 2, 19).Slice(2, 1, 8), x[2].Slice(1, 4, 19).Slice(2, 8, 8))),
         ])
         {
             RoundedFloor = AttentionRounding,
@@ -196,6 +209,11 @@ public static partial class OpTable
 
     private static OpSample Rotary(string name, OpInput x, Shape tables) => Sample(
         name, [x, .. Tables(tables)], t => t[0].Rotary(t[1], t[2]));
+
+    private static OpSample TurnedAttention(string name, OpInput q, Shape tables, int causalBlock = 0) => Sample(
+        name, [q, Normal("k", q.Shape), Normal("v", q.Shape), .. Tables(tables)], x => x[0].Attention(x[1], x[2], causalBlock, x[3], x[4]));
+
+    private static Tensor Packed(Tensor qkv, Tensor cos, Tensor sin) => qkv.Select(2, 0).Attention(qkv.Select(2, 1), qkv.Select(2, 2), 0, cos, sin);
 
     /// <summary>Any numbers, since nothing of rotary positions needs them to be cosines and sines.</summary>
     private static OpInput[] Tables(Shape shape) => [Normal("cos", shape).Statistic(), Normal("sin", shape).Statistic()];

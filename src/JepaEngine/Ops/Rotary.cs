@@ -18,11 +18,7 @@ public static partial class TensorOps
     /// <exception cref="ArgumentException">The shapes do not fit, E is odd, or a table requires a gradient.</exception>
     public static Tensor Rotary(this Tensor x, Tensor cos, Tensor sin)
     {
-        Op.Require(x.Shape.Rank == 4 && x.Shape[3] % 2 == 0 && cos.Shape == sin.Shape && cos.Shape.Rank == 3
-            && (cos.Shape[0] == x.Shape[0] || cos.Shape[0] == 1) && cos.Shape[1] == x.Shape[1] && cos.Shape[2] == x.Shape[3],
-            $"Rotary: x {x.Shape}, cos {cos.Shape} and sin {sin.Shape} are not [B, N, H, E] with an even E and twice [B or 1, N, E]");
-        Op.Require(!cos.RequiresGrad && !sin.RequiresGrad, $"Rotary: no gradient flows to the tables; give them without one (Detach)");
-        Op.Require(cos.DType == x.Device.Statistics && sin.DType == cos.DType, $"Rotary: {cos} and {sin} are not in the {x.Device.Statistics} tables are kept in");
+        RequireTables("Rotary", x, cos, sin);
         TensorScope scope = Op.ScopeWithRaw("Rotary", x, cos, sin);
         x = WithUnitHeads(x);
         Operand c = Table(cos, x), s = Table(sin, x);
@@ -32,6 +28,16 @@ public static partial class TensorOps
         if (Op.IsRecorded(scope, out Tape? tape, x))
             tape.Record(y, dy => tape.Contribute(x, dx => backend.Rotary(dy.Operand, c, s, transposed: true, dx)));
         return y;
+    }
+
+    private static void RequireTables(string operation, Tensor x, Tensor cos, Tensor sin)
+    {
+        Op.Require(x.Shape.Rank == 4 && x.Shape[3] % 2 == 0 && cos.Shape == sin.Shape && cos.Shape.Rank == 3
+            && (cos.Shape[0] == x.Shape[0] || cos.Shape[0] == 1) && cos.Shape[1] == x.Shape[1] && cos.Shape[2] == x.Shape[3],
+            $"{operation}: x {x.Shape}, cos {cos.Shape} and sin {sin.Shape} are not [B, N, H, E] with an even E and twice [B or 1, N, E]");
+        Op.Require(!cos.RequiresGrad && !sin.RequiresGrad, $"{operation}: no gradient flows to the tables; give them without one (Detach)");
+        Op.Require(cos.DType == x.Device.Statistics && sin.DType == cos.DType,
+            $"{operation}: {cos} and {sin} are not in the {x.Device.Statistics} tables are kept in");
     }
 
     /// <summary>A table [1 or B, N, E] as x's [B, N, E].</summary>

@@ -70,6 +70,29 @@ public sealed class RotaryTests
         }
     }
 
+    /// <summary>Attention with tables is Rotary on queries and on keys before it, to the last bit, and so are its gradients.</summary>
+    [Theory, MemberData(nameof(Devices.All), MemberType = typeof(Devices))]
+    public void Attention_turns_as_a_pass_of_its_own_does(Device device)
+    {
+        double[][] inside = Run((x, cos, sin) => x[0].Attention(x[1], x[2], causalBlock: 4, cos, sin));
+        double[][] before = Run((x, cos, sin) => x[0].Rotary(cos, sin).Attention(x[1].Rotary(cos, sin), x[2], causalBlock: 4));
+        double[][] without = Run((x, _, _) => x[0].Attention(x[1], x[2], causalBlock: 4));
+        for (int i = 0; i < before.Length; i++)
+            Assert.Equal(before[i], inside[i]);
+        Assert.NotEqual(before[0], without[0]);
+
+        double[][] Run(Func<Tensor[], Tensor, Tensor, Tensor> attend)
+        {
+            using var tape = new Tape(device);
+            Tensor[] x = [.. Enumerable.Range(1, 3).Select(i => tape.RandomNormal([2, 11, 3, 24], new PhiloxKey((ulong)i)))];
+            foreach (Tensor input in x)
+                input.RequiresGrad = true;
+            Tensor y = attend(x, tape.RandomNormal([1, 11, 24], new PhiloxKey(4)), tape.RandomNormal([1, 11, 24], new PhiloxKey(5)));
+            tape.Backward((y * tape.RandomNormal(y.Shape, new PhiloxKey(6))).Sum());
+            return [y.ToArray<double>(), .. x.Select(input => input.Grad!.ToArray<double>())];
+        }
+    }
+
     [Fact]
     public void Tables_that_require_a_gradient_are_refused()
     {

@@ -25,6 +25,15 @@ public sealed class TensorTests : IDisposable
         { "BatchNorm: [1, 3] has one row", s => s.Zeros([1, 3]).BatchNorm(s.Zeros([3]), s.Zeros([3]), s.Zeros([3]), s.Zeros([3]), training: true) },
         { "Attention: q [1, 2, 3, 4], k [1, 2, 3, 5]", s => s.Zeros([1, 2, 3, 4]).Attention(s.Zeros([1, 2, 3, 5]), s.Zeros([1, 2, 3, 5])) },
         { "a causal block of -1 tokens", s => s.Zeros([1, 3, 1, 4]).Attention(s.Zeros([1, 3, 1, 4]), s.Zeros([1, 3, 1, 4]), causalBlock: -1) },
+        { "one table of rotary positions without the other", s => s.Zeros([1, 3, 1, 4]).Attention(s.Zeros([1, 3, 1, 4]), s.Zeros([1, 3, 1, 4]), 0, s.Zeros([1, 3, 4])) },
+        {
+            "of queries and keys alike, but q is [1, 3, 1, 4] and k [1, 2, 1, 4]",
+            s => s.Zeros([1, 3, 1, 4]).Attention(s.Zeros([1, 2, 1, 4]), s.Zeros([1, 2, 1, 4]), 0, s.Zeros([1, 3, 4]), s.Zeros([1, 3, 4]))
+        },
+        {
+            "Attention: x [1, 3, 1, 4], cos [1, 2, 4]",
+            s => s.Zeros([1, 3, 1, 4]).Attention(s.Zeros([1, 3, 1, 4]), s.Zeros([1, 3, 1, 4]), 0, s.Zeros([1, 2, 4]), s.Zeros([1, 2, 4]))
+        },
         { "causal with 3 queries but only 2 keys", s => s.Zeros([1, 3, 1, 4]).Attention(s.Zeros([1, 2, 1, 4]), s.Zeros([1, 2, 1, 4]), causalBlock: 1) },
         { "Rotary: x [1, 2, 3, 5], cos [1, 2, 5] and sin [1, 2, 5] are not", s => s.Zeros([1, 2, 3, 5]).Rotary(s.Zeros([1, 2, 5]), s.Zeros([1, 2, 5])) },
         { "Rotary: x [3, 2, 3, 4], cos [2, 2, 4]", s => s.Zeros([3, 2, 3, 4]).Rotary(s.Zeros([2, 2, 4]), s.Zeros([2, 2, 4])) },

@@ -8,9 +8,12 @@ namespace JepaEngine.Backends.Cpu;
 
 internal sealed unsafe partial class CpuBackend
 {
-    public override void Attention(in Operand q, in Operand k, in Operand v, double scale, int causalBlock, in Operand dst, in Operand lse)
+    public override void Attention(in Operand q, in Operand k, in Operand v, double scale, int causalBlock, in Operand dst, in Operand lse,
+        in Operand? cos = null, in Operand? sin = null)
     {
-        if (Isa == CpuIsa.Avx512)
+        if (cos is { } c && sin is { } s)
+            TurnedAttention.Forward(this, q, k, v, scale, causalBlock, dst, lse, c, s);
+        else if (Isa == CpuIsa.Avx512)
             Attention<V512>(q, k, v, scale, causalBlock, dst, lse);
         else if (Isa == CpuIsa.Avx2)
             Attention<V256>(q, k, v, scale, causalBlock, dst, lse);

@@ -9,9 +9,11 @@ namespace JepaEngine.Backends.Cpu;
 internal sealed unsafe partial class CpuBackend
 {
     public override void AttentionGrad(in Operand q, in Operand k, in Operand v, in Operand y, in Operand lse, in Operand dy,
-        double scale, int causalBlock, in Operand dq, in Operand dk, in Operand dv)
+        double scale, int causalBlock, in Operand dq, in Operand dk, in Operand dv, in Operand? cos = null, in Operand? sin = null)
     {
-        if (Isa == CpuIsa.Avx512)
+        if (cos is { } c && sin is { } s)
+            TurnedAttention.Gradient(this, q, k, v, y, lse, dy, scale, causalBlock, dq, dk, dv, c, s);
+        else if (Isa == CpuIsa.Avx512)
             AttentionGrad<V512>(q, k, v, y, lse, dy, scale, causalBlock, dq, dk, dv);
         else if (Isa == CpuIsa.Avx2)
             AttentionGrad<V256>(q, k, v, y, lse, dy, scale, causalBlock, dq, dk, dv);

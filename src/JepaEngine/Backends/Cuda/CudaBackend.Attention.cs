@@ -11,18 +11,21 @@ internal sealed unsafe partial class CudaBackend
 
     private static readonly Kernel AttentionForward = new("attention", "attention_forward", Threads: 128);
     private static readonly Kernel AttentionForwardShort = new("attention", "attention_forward_short", Threads: 32);
+    private static readonly Kernel AttentionForwardTurned = new("attention", "attention_forward_turned", Threads: 128);
+    private static readonly Kernel AttentionForwardTurnedShort = new("attention", "attention_forward_turned_short", Threads: 32);
 
     [StructLayout(LayoutKind.Sequential)]
     private struct AttentionArgs
     {
-        public Heads Q, K, V, Dst;
+        public Heads Q, K, V, Dst, Cos, Sin;
         public nint Lse;
         public int Heads, Queries, Keys, Width, CausalBlock;
         public float Scale;
     }
 
     /// <inheritdoc/>
-    public override void Attention(in Operand q, in Operand k, in Operand v, double scale, int causalBlock, in Operand dst, in Operand lse)
+    public override void Attention(in Operand q, in Operand k, in Operand v, double scale, int causalBlock, in Operand dst, in Operand lse,
+        in Operand? cos = null, in Operand? sin = null)
     {
         if (q.Count == 0)
             return;
@@ -32,13 +35,27 @@ internal sealed unsafe partial class CudaBackend
         Tiling tiling = few ? Tiling.Short : AttentionTiling(real, width);
         var args = new AttentionArgs
         {
-            Q = new(q), K = new(k), V = new(v), Dst = new(dst), Lse = lse.Address,
+            Q = new(q), K = new(k), V = new(v), Dst = new(dst), Cos = Table(cos), Sin = Table(sin), Lse = lse.Address,
             Heads = heads, Queries = queries, Keys = k.Shape[1], Width = q.Shape[3], CausalBlock = causalBlock, Scale = (float)scale,
         };
-        Kernel kernel = (few ? AttentionForwardShort : AttentionForward) with { Shared = tiling.Shared(1, real, width) };
-        Launch(kernel, real, new Grid(CeilDiv(queries, tiling.Tile) * batch * heads), args,
-            2 * (q.Count + k.Count) * real.Size() + lse.Count * sizeof(float), width);
+        Kernel kernel = (cos, few) switch
+        {
+            (null, false) => AttentionForward,
+            (null, true) => AttentionForwardShort,
+            (_, false) => AttentionForwardTurned,
+            (_, true) => AttentionForwardTurnedShort,
+        };
+        Launch(kernel with { Shared = tiling.Shared(1, real, width) }, real, new Grid(CeilDiv(queries, tiling.Tile) * batch * heads), args,
+            2 * (q.Count + k.Count) * real.Size() + lse.Count * sizeof(float) + TableBytes(cos), width);
     }
+
+    /// <summary>A table of rotary positions, where there is one.</summary>
+    private static Heads Table(in Operand? table) => table is { } present ? new Heads(present) : default;
+
+    /// <summary>Bytes of cosines and sines, which all heads share, and batches where they are broadcast.</summary>
+    private static long TableBytes(in Operand? table) => table is { } present
+        ? 2L * present.Shape[1] * present.Shape[2] * (present.Layout.Stride(0) == 0 ? 1 : present.Shape[0]) * sizeof(float)
+        : 0;
 
     /// <summary>As the end of kernels/attention.cu says.</summary>
     private static Tiling AttentionTiling(DType real, int width) => real == DType.BF16

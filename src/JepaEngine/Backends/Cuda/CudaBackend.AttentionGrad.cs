@@ -10,11 +10,15 @@ internal sealed unsafe partial class CudaBackend
     private static readonly Kernel AttentionGradQueriesShort = new("attention_grad", "attention_grad_queries_short", Threads: 32);
     private static readonly Kernel AttentionGradKeys = new("attention_grad", "attention_grad_keys", Threads: 128);
     private static readonly Kernel AttentionGradKeysShort = new("attention_grad", "attention_grad_keys_short", Threads: 32);
+    private static readonly Kernel AttentionGradQueriesTurned = new("attention_grad", "attention_grad_queries_turned", Threads: 128);
+    private static readonly Kernel AttentionGradQueriesTurnedShort = new("attention_grad", "attention_grad_queries_turned_short", Threads: 32);
+    private static readonly Kernel AttentionGradKeysTurned = new("attention_grad", "attention_grad_keys_turned", Threads: 128);
+    private static readonly Kernel AttentionGradKeysTurnedShort = new("attention_grad", "attention_grad_keys_turned_short", Threads: 32);
 
     [StructLayout(LayoutKind.Sequential)]
     private struct AttentionGradArgs
     {
-        public Heads Q, K, V, Y, Dy, Dq, Dk, Dv;
+        public Heads Q, K, V, Y, Dy, Dq, Dk, Dv, Cos, Sin;
         public nint Lse, Statistics;
         public int Heads, Queries, Keys, Width, CausalBlock;
         public float Scale;
@@ -22,7 +26,7 @@ internal sealed unsafe partial class CudaBackend
 
     /// <inheritdoc/>
     public override void AttentionGrad(in Operand q, in Operand k, in Operand v, in Operand y, in Operand lse, in Operand dy,
-        double scale, int causalBlock, in Operand dq, in Operand dk, in Operand dv)
+        double scale, int causalBlock, in Operand dq, in Operand dk, in Operand dv, in Operand? cos = null, in Operand? sin = null)
     {
         if (q.Count == 0 || k.Count == 0)
         {
@@ -37,13 +41,18 @@ internal sealed unsafe partial class CudaBackend
         var args = new AttentionGradArgs
         {
             Q = new(q), K = new(k), V = new(v), Y = new(y), Dy = new(dy), Dq = new(dq), Dk = new(dk), Dv = new(dv),
+            Cos = Table(cos), Sin = Table(sin),
             Lse = lse.Address, Statistics = statistics.Pointer,
             Heads = heads, Queries = queries, Keys = keys, Width = q.Shape[3], CausalBlock = causalBlock, Scale = (float)scale,
         };
         long pairs = (long)batch * heads, size = real.Size();
+        bool turned = cos is not null;
+        long tables = TableBytes(cos);
         // The first launch leaves statistics of the queries for the second.
-        Run(AttentionGradQueries, AttentionGradQueriesShort, queries, tiles: 3, (4 * q.Count + 2 * k.Count) * size + 3 * lse.Count * sizeof(float));
-        Run(AttentionGradKeys, AttentionGradKeysShort, keys, tiles: 2, (2 * q.Count + 4 * k.Count) * size + 2 * lse.Count * sizeof(float));
+        Run(turned ? AttentionGradQueriesTurned : AttentionGradQueries, turned ? AttentionGradQueriesTurnedShort : AttentionGradQueriesShort,
+            queries, tiles: 3, (4 * q.Count + 2 * k.Count) * size + 3 * lse.Count * sizeof(float) + tables);
+        Run(turned ? AttentionGradKeysTurned : AttentionGradKeys, turned ? AttentionGradKeysTurnedShort : AttentionGradKeysShort,
+            keys, tiles: 2, (2 * q.Count + 4 * k.Count) * size + 2 * lse.Count * sizeof(float) + tables);
 
         void Run(in Kernel kernel, in Kernel small, int rows, int tiles, long bytes)
         {

@@ -29,6 +29,6 @@ internal sealed unsafe partial class CudaBackend
         bool vector = args.X.IsVector && args.Cos.IsVector && args.Sin.IsVector && args.Dst.IsVector;
         long threads = (long)tokens * heads * width / (vector ? WideBytes / x.DType.Size() : 2);
         Launch(RotaryKernel, x.DType, new Grid(CeilDiv(threads, RotaryKernel.Threads), Math.Min(batches, ushort.MaxValue)), args,
-            2 * x.Count * x.DType.Size() + 2L * tokens * width * (cos.Layout.Stride(0) == 0 ? 1 : batches) * sizeof(float));
+            2 * x.Count * x.DType.Size() + TableBytes(cos));
     }
 }

@@ -5,8 +5,14 @@ namespace JepaEngine.Backends.Reference;
 internal sealed partial class ReferenceBackend<T>
 {
     /// <inheritdoc/>
-    public override void Attention(in Operand q, in Operand k, in Operand v, double scale, int causalBlock, in Operand dst, in Operand lse)
+    public override void Attention(in Operand q, in Operand k, in Operand v, double scale, int causalBlock, in Operand dst, in Operand lse,
+        in Operand? cos = null, in Operand? sin = null)
     {
+        if (cos is { } c && sin is { } s)
+        {
+            TurnedAttention.Forward(this, q, k, v, scale, causalBlock, dst, lse, c, s);
+            return;
+        }
         View<T> query = Of(q), key = Of(k), value = Of(v), to = Of(dst), logSum = Of(lse);
         int queries = q.Shape[1], keys = k.Shape[1], width = q.Shape[3];
         T[] p = new T[keys];
@@ -39,8 +45,13 @@ internal sealed partial class ReferenceBackend<T>
     /// P comes back from lse (Dao et al., FlashAttention, arXiv 2205.14135, appendix B.2).
     /// </summary>
     public override void AttentionGrad(in Operand q, in Operand k, in Operand v, in Operand y, in Operand lse, in Operand dy,
-        double scale, int causalBlock, in Operand dq, in Operand dk, in Operand dv)
+        double scale, int causalBlock, in Operand dq, in Operand dk, in Operand dv, in Operand? cos = null, in Operand? sin = null)
     {
+        if (cos is { } c && sin is { } s)
+        {
+            TurnedAttention.Gradient(this, q, k, v, y, lse, dy, scale, causalBlock, dq, dk, dv, c, s);
+            return;
+        }
         View<T> query = Of(q), key = Of(k), value = Of(v), output = Of(y), logSum = Of(lse), upstream = Of(dy);
         View<T> toQuery = Of(dq), toKey = Of(dk), toValue = Of(dv);
         int queries = q.Shape[1], keys = k.Shape[1], width = q.Shape[3];

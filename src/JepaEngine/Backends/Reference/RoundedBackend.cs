@@ -84,15 +84,28 @@ internal sealed class RoundedBackend : Backend
     }
 
     /// <inheritdoc/>
-    public override void Attention(in Operand q, in Operand k, in Operand v, double scale, int causalBlock, in Operand dst, in Operand lse)
+    public override void Attention(in Operand q, in Operand k, in Operand v, double scale, int causalBlock, in Operand dst, in Operand lse,
+        in Operand? cos = null, in Operand? sin = null)
     {
+        // Turned queries and keys are rounded as those of a Rotary of their own are: bf16 is what tensor cores multiply.
+        if (cos is { } c && sin is { } s)
+        {
+            TurnedAttention.Forward(this, q, k, v, scale, causalBlock, dst, lse, c, s);
+            return;
+        }
         using var w = new Widened(plain);
         plain.Attention(w.In(q), w.In(k), w.In(v), scale, causalBlock, w.Out(dst), w.In(lse));
     }
 
     /// <inheritdoc/>
-    public override void AttentionGrad(in Operand q, in Operand k, in Operand v, in Operand y, in Operand lse, in Operand dy, double scale, int causalBlock, in Operand dq, in Operand dk, in Operand dv)
+    public override void AttentionGrad(in Operand q, in Operand k, in Operand v, in Operand y, in Operand lse, in Operand dy, double scale, int causalBlock, in Operand dq, in Operand dk, in Operand dv,
+        in Operand? cos = null, in Operand? sin = null)
     {
+        if (cos is { } c && sin is { } s)
+        {
+            TurnedAttention.Gradient(this, q, k, v, y, lse, dy, scale, causalBlock, dq, dk, dv, c, s);
+            return;
+        }
         using var w = new Widened(plain);
         plain.AttentionGrad(w.In(q), w.In(k), w.In(v), w.In(y), w.In(lse), w.In(dy), scale, causalBlock, w.Out(dq), w.Out(dk), w.Out(dv));
     }
