@@ -9,49 +9,63 @@ template <bool TURNED> struct Angles {
   i32 tokens, width;
   bool vector;
   DEVICE Angles(const Heads<const float>& c, const Heads<const float>& s, int b, int tokens, int width)
-      : cos(c.of(b, 0)), sin(s.of(b, 0)), cos_token(c.token), sin_token(s.token), tokens(tokens), width(width), vector(c.vector && s.vector) {}
+      : cos(c.of(b, 0)), sin(s.of(b, 0)), cos_token(c.token), sin_token(s.token), tokens(tokens), width(width), vector(c.vector && s.vector && width % GROUP == 0) {}
 };
 
-// Turns the group of a row of a tile that begins at `column`, in front of its cosines and sines.
-DEVICE void turn_group(u8* group, const float* cos, const float* sin, int column, const Angles<true>& angles) {
+// Turns a group of a row of a tile by its cosines and sines: VECTOR, whole and in packs, else as far as the head's width goes.
+template <bool VECTOR> DEVICE void turn_group(u8* group, const float* cos, const float* sin, int width) {
   constexpr int FLOATS = wide<float>;
-  Pack<REAL, GROUP> x = *(const Pack<REAL, GROUP>*)group;
+  if constexpr (VECTOR) {
+    Pack<u32, 4> x = *(const Pack<u32, 4>*)group;
 #pragma unroll
-  for (int i = 0; i < GROUP; i += FLOATS) {
-    Pack<float, FLOATS> c = {}, s = {};
-    if (angles.vector) {
-      c = *(const Pack<float, FLOATS>*)(cos + i), s = *(const Pack<float, FLOATS>*)(sin + i);
-    } else {
+    for (int i = 0; i < GROUP; i += FLOATS) {
+      Pack<float, FLOATS> c = *(const Pack<float, FLOATS>*)(cos + i), s = *(const Pack<float, FLOATS>*)(sin + i);
 #pragma unroll
-      for (int j = 0; j < FLOATS; j++)
-        if (column + i + j < angles.width) c[j] = cos[i + j], s[j] = sin[i + j];
+      for (int j = 0; j < FLOATS; j += 2) {
+        if constexpr (BF16_TIER) {
+          u32& pair = x[(i + j) / 2];
+          float even = as_float(pair << 16), odd = as_float(pair & 0xffff0000);
+          turn<false>(even, odd, c[j], c[j + 1], s[j], s[j + 1]);
+          pair = pack_bf16(even, odd);
+        } else {
+          float even = as_float(x[j]), odd = as_float(x[j + 1]);
+          turn<false>(even, odd, c[j], c[j + 1], s[j], s[j + 1]);
+          x[j] = as_bits(even), x[j + 1] = as_bits(odd);
+        }
+      }
     }
-#pragma unroll
-    for (int j = 0; j < FLOATS; j += 2) {
-      float even = to_float(x[i + j]), odd = to_float(x[i + j + 1]);
-      turn<false>(even, odd, c[j], c[j + 1], s[j], s[j + 1]);
-      x[i + j] = from_float<REAL>(even), x[i + j + 1] = from_float<REAL>(odd);
+    *(Pack<u32, 4>*)group = x;
+  } else {
+    REAL* x = (REAL*)group;
+#pragma unroll 1
+    for (int i = 0; i < GROUP && i < width; i += 2) {
+      float even = to_float(x[i]), odd = to_float(x[i + 1]);
+      turn<false>(even, odd, cos[i], cos[i + 1], sin[i], sin[i + 1]);
+      x[i] = from_float<REAL>(even), x[i + 1] = from_float<REAL>(odd);
     }
   }
-  *(Pack<REAL, GROUP>*)group = x;
+}
+
+template <int THREADS, int ROWS, bool VECTOR> DEVICE void turn_own(u8* tile, const Angles<true>& angles, int first) {
+  constexpr int ACROSS = across(GROUPS), DOWN = THREADS / ACROSS;
+  int row = threadIdx.x / ACROSS, group = threadIdx.x % ACROSS, rows = smaller(ROWS, angles.tokens - first);
+  const float *cos = angles.cos + (first + row) * angles.cos_token + group * GROUP, *sin = angles.sin + (first + row) * angles.sin_token + group * GROUP;
+  u8* own = tile + row * STRIDE + group * 16;
+#pragma unroll 1
+  for (; row < rows; row += DOWN, own += DOWN * STRIDE, cos += DOWN * angles.cos_token, sin += DOWN * angles.sin_token)
+#pragma unroll
+    for (int g = 0; g < GROUPS; g += ACROSS) {
+      int width = angles.width - (group + g) * GROUP;
+      if (width > 0) turn_group<VECTOR>(own + g * 16, cos + g * GROUP, sin + g * GROUP, width);
+    }
 }
 
 // Turns a tile that load_rows has brought, from token `first` on: after this thread's copies have landed, and before the block's barrier. A
 // thread turns what it has copied itself; what came element by element (not `copied`), others have brought.
 template <int THREADS, int ROWS, bool TURNED> DEVICE void turn_rows(u8* tile, const Angles<TURNED>& angles, bool copied, int first) {
   if constexpr (TURNED) {
-    constexpr int ACROSS = across(GROUPS), DOWN = THREADS / ACROSS;
-    int row = threadIdx.x / ACROSS, group = threadIdx.x % ACROSS;
     if (!copied) sync_block();
-#pragma unroll 1
-    for (int r = row; r < ROWS && first + r < angles.tokens; r += DOWN) {
-      const float *cos = angles.cos + (first + r) * angles.cos_token, *sin = angles.sin + (first + r) * angles.sin_token;
-#pragma unroll
-      for (int g = group; g < GROUPS; g += ACROSS) {
-        int column = g * GROUP;
-        if (column < angles.width) turn_group(tile + r * STRIDE + g * 16, cos + column, sin + column, column, angles);
-      }
-    }
+    angles.vector ? turn_own<THREADS, ROWS, true>(tile, angles, first) : turn_own<THREADS, ROWS, false>(tile, angles, first);
   }
 }
 
