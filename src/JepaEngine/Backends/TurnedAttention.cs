@@ -4,16 +4,15 @@ using JepaEngine.Primitives;
 namespace JepaEngine.Backends;
 
 /// <summary>
-/// Attention with rotary positions for a backend of the host whose kernels do not turn what they read: queries and keys are turned into memory
-/// that is rented for the call, and their gradients turned back from there.
+/// Attention with rotary positions where a kernel does not turn what it reads: queries and keys are turned into memory that is rented for the call,
+/// and their gradients turned back from there.
 /// </summary>
 internal static class TurnedAttention
 {
     /// <summary><see cref="Backend.Attention"/> with tables.</summary>
-    public static void Forward(Backend backend, in Operand q, in Operand k, in Operand v, double scale, int causalBlock, in Operand dst, in Operand lse,
+    public static void Forward(Backend backend, Allocator memory, in Operand q, in Operand k, in Operand v, double scale, int causalBlock, in Operand dst, in Operand lse,
         in Operand cos, in Operand sin)
     {
-        Allocator memory = Allocator.For(Device.Cpu);
         Storage turned = memory.Rent((q.Count + k.Count) * q.DType.Size());
         Operand query = At(turned, 0, q), key = At(turned, q.Count, k);
         backend.Rotary(q, cos, sin, transposed: false, query);
@@ -23,10 +22,9 @@ internal static class TurnedAttention
     }
 
     /// <summary><see cref="Backend.AttentionGrad"/> with tables.</summary>
-    public static void Gradient(Backend backend, in Operand q, in Operand k, in Operand v, in Operand y, in Operand lse, in Operand dy,
+    public static void Gradient(Backend backend, Allocator memory, in Operand q, in Operand k, in Operand v, in Operand y, in Operand lse, in Operand dy,
         double scale, int causalBlock, in Operand dq, in Operand dk, in Operand dv, in Operand cos, in Operand sin)
     {
-        Allocator memory = Allocator.For(Device.Cpu);
         Storage turned = memory.Rent(2 * (q.Count + k.Count) * q.DType.Size());
         Operand query = At(turned, 0, q), key = At(turned, q.Count, k), dquery = At(turned, q.Count + k.Count, q), dkey = At(turned, 2 * q.Count + k.Count, k);
         backend.Rotary(q, cos, sin, transposed: false, query);

@@ -141,6 +141,7 @@ public static partial class OpTable
             TurnedAttention("turned, several tiles, blocks of 35", Normal("q", [2, 140, 1, 64]), [2, 140, 64], causalBlock: 35),
             TurnedAttention("turned, causal, odd pairs", Normal("q", [2, 37, 2, 10]), [2, 37, 10], causalBlock: 1),
             TurnedAttention("turned, aligned to an element only", Normal("q", [2, 35, 2, 24]) with { Layout = OpInputLayout.Shifted }, [1, 35, 24]),
+            TurnedAttention("turned, long", Normal("q", [1, 641, 1, 8]), [1, 641, 8]),
             TurnedAttention("turned, no tokens", Normal("q", [2, 0, 2, 8]), [1, 0, 8]),
             Sample("turned, packed projections", [Normal("qkv", [2, 6, 3 * 2 * 24]), .. Tables([1, 6, 24])], x => Packed(x[0].Reshape(2, 6, 3, 2, 24), x[1], x[2])),
             Sample("turned, tables with gaps", [Normal("x", [2, 20, 2, 8]), .. Tables([2, 8, 20])],

@@ -9,6 +9,13 @@ internal sealed unsafe partial class CudaBackend
     /// <summary>Head widths kernels are compiled for; others run in the next larger one, behind zeros.</summary>
     private static readonly int[] HeadWidths = [24, 32, 64, 80, 88, 128];
 
+    /// <summary>
+    /// Queries up to which rotary positions are applied on load, without a pass of their own. Every tile of queries turns all keys again, 29 % more instructions a
+    /// step (counted, heads of 64), which grows with the square of the tokens while the pass grows with them: at 300 TFLOP/s and 3 TB/s they meet near 690
+    /// tokens. An estimate, to be measured.
+    /// </summary>
+    private const int MostTurnedOnLoad = 640;
+
     private static readonly Kernel AttentionForward = new("attention", "attention_forward", Threads: 128);
     private static readonly Kernel AttentionForwardShort = new("attention", "attention_forward_short", Threads: 32);
     private static readonly Kernel AttentionForwardTurned = new("attention", "attention_forward_turned", Threads: 128);
@@ -29,6 +36,11 @@ internal sealed unsafe partial class CudaBackend
     {
         if (q.Count == 0)
             return;
+        if (cos is { } cosines && q.Shape[1] > MostTurnedOnLoad)
+        {
+            TurnedAttention.Forward(this, Allocator.For(device), q, k, v, scale, causalBlock, dst, lse, cosines, sin!.Value);
+            return;
+        }
         DType real = q.DType;
         int batch = q.Shape[0], queries = q.Shape[1], heads = q.Shape[2], width = CompiledWidth(q.Shape[3]);
         bool few = queries <= Tiling.Short.Tile;

@@ -35,6 +35,11 @@ internal sealed unsafe partial class CudaBackend
             Fill(dv, 0);
             return;
         }
+        if (cos is { } cosines && q.Shape[1] > MostTurnedOnLoad)
+        {
+            TurnedAttention.Gradient(this, Allocator.For(device), q, k, v, y, lse, dy, scale, causalBlock, dq, dk, dv, cosines, sin!.Value);
+            return;
+        }
         DType real = q.DType;
         int batch = q.Shape[0], queries = q.Shape[1], heads = q.Shape[2], keys = k.Shape[1], width = CompiledWidth(q.Shape[3]);
         using Scratch statistics = Rent(2 * lse.Count * sizeof(float));

@@ -90,7 +90,7 @@ internal sealed class RoundedBackend : Backend
         // Turned queries and keys are rounded as those of a Rotary of their own are: bf16 is what tensor cores multiply.
         if (cos is { } c && sin is { } s)
         {
-            TurnedAttention.Forward(this, q, k, v, scale, causalBlock, dst, lse, c, s);
+            TurnedAttention.Forward(this, Allocator.For(Device.Cpu), q, k, v, scale, causalBlock, dst, lse, c, s);
             return;
         }
         using var w = new Widened(plain);
@@ -103,7 +103,7 @@ internal sealed class RoundedBackend : Backend
     {
         if (cos is { } c && sin is { } s)
         {
-            TurnedAttention.Gradient(this, q, k, v, y, lse, dy, scale, causalBlock, dq, dk, dv, c, s);
+            TurnedAttention.Gradient(this, Allocator.For(Device.Cpu), q, k, v, y, lse, dy, scale, causalBlock, dq, dk, dv, c, s);
             return;
         }
         using var w = new Widened(plain);
