@@ -16,6 +16,7 @@ var root = new RootCommand("JepaEngine: trains, runs and plans with JEPA world m
     ReportCommand.Create(),
     ParityCommand.Create(),
     BenchCommand.Create(),
+    RooflineCommand.Create(),
     DoctorCommand.Create(),
 };
 return await CommandLine.RunAsync(root, args);

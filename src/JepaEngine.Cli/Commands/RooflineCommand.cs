@@ -1,0 +1,120 @@
+using System.CommandLine;
+using JepaEngine.IO;
+using JepaEngine.Jepa.Benchmarking;
+using JepaEngine.Primitives;
+
+namespace JepaEngine.Cli.Commands;
+
+/// <summary><c>jepa roofline</c>: how far operations and models are from what this machine can do, what bounds them, and what to try.</summary>
+internal static class RooflineCommand
+{
+    /// <summary>Where nothing is named, a look within a minute.</summary>
+    private static readonly TimeSpan Glance = TimeSpan.FromSeconds(45);
+
+    public static Command Create()
+    {
+        var op = new Option<string?>("--op") { Description = "Operations, with commas between; without these and models, what a step spends its time in" };
+        var model = new Option<string?>("--model") { Description = $"Models of published size with random weights: {string.Join(',', BenchGrid.ModelNames)}" };
+        var tokens = new Option<int>("--tokens") { Description = "Rows of the operations' inputs", DefaultValueFactory = _ => 256 };
+        var device = new Option<string?>("--device") { Description = "cpu, cuda:N, cuda:N:bf16 or sim; by default cpu, and with --from all" };
+        var threads = new Option<int?>("--threads") { Description = "Of the processor; by default one a core, and with --from all" };
+        var from = new Option<string?>("--from") { Description = "Read these records of 'jepa bench --out' instead of measuring" };
+        var to = new Option<string?>("--out") { Description = "File for the picture, an SVG" };
+        var markdown = new Option<bool>("--md") { Description = "Write Markdown" };
+        var json = CommonOptions.Json();
+        Command command = CommandLine.Verb("roofline",
+            "Shows how far operations and models are from this machine's limits, what bounds them, and what to try.",
+            "jepa roofline --op Linear,Attention,LayerNorm --out roofline.svg", op, model, tokens, device, threads, from, to, markdown, json);
+        command.SetAction(async (parsed, cancellation) =>
+        {
+            string[]? ops = List(parsed.GetValue(op)), models = List(parsed.GetValue(model));
+            Device? named = Read(parsed.GetValue(device));
+            int? count = CommonOptions.Positive(parsed, threads);
+            BenchFile file;
+            string[] faults = [];
+            if (parsed.GetValue(from) is { } path)
+            {
+                if (ops is not null || models is not null)
+                    throw new UsageException("--from reads what was measured, --op and --model measure: name only one of them");
+                file = BenchFile.Read(path);
+                file = file with { Records = [.. file.Records.Where(record => IsOf(record, named, count))] };
+                if (file.Records.Count == 0)
+                    throw new BadFileException(path, $"it holds no record that was asked for ({file.Skipped} damaged lines)");
+            }
+            else
+            {
+                Device on = (named ?? Device.Cpu) with { Threads = named is null or { Kind: DeviceKind.Cpu } ? count ?? 0 : 0 };
+                if (on.Kind == DeviceKind.Simulator && parsed.GetValue(to) is not null)
+                    throw new UsageException("--out needs limits to draw, and the simulator's times mean nothing: name cpu or cuda:N");
+                var grid = new BenchGrid
+                {
+                    Ops = ops ?? (models is null ? BenchGrid.QuickOps : []),
+                    Models = models ?? [],
+                    Tokens = [CommonOptions.Positive(parsed, tokens)],
+                    Devices = [on],
+                };
+                var options = new BenchOptions(Budget: ops is null && models is null ? Glance : null);
+                (file, faults) = await Interruptible.Run(() => Measure(grid, options, cancellation), cancellation);
+            }
+            IReadOnlyList<Roofline> rooflines = Roofline.Of(file.Records);
+            if (parsed.GetValue(to) is { } picture)
+                Draw(rooflines, picture);
+            Write(rooflines, file.Skipped, new Output(parsed.GetValue(json)), parsed.GetValue(markdown));
+            foreach (string fault in faults)
+                await Console.Error.WriteLineAsync($"jepa: {fault}");
+            return faults.Length == 0 ? ExitCode.Ok : ExitCode.CheckFailed;
+        });
+        return command;
+    }
+
+    private static (BenchFile File, string[] Faults) Measure(BenchGrid grid, BenchOptions options, CancellationToken cancellation)
+    {
+        using var runner = new BenchRunner(grid.Cases(), options);
+        var progress = new Progress("visit", runner.Visits);
+        IReadOnlyList<BenchRecord> records = runner.Run(BenchMachine.Of(Machine.Processor(), grid.Devices), progress.Done, cancellation);
+        string[] faults = [.. runner.Faults.Select(row => $"{row.Case.Name} ({row.Case.Pass}) was not measured: {row.Fault.ReplaceLineEndings(" ")}")];
+        return (new BenchFile(records, 0), faults);
+    }
+
+    private static void Draw(IReadOnlyList<Roofline> rooflines, string path)
+    {
+        if (rooflines.Count > 1)
+        {
+            string names = string.Join(", ", rooflines.Select(roofline => roofline.Name));
+            throw new UsageException($"--out draws one roofline, there are {names}: pick one by --device and --threads");
+        }
+        foreach (Roofline roofline in rooflines)
+            AtomicFile.WriteText(path, RooflineChart.Draw(roofline));
+    }
+
+    private static void Write(IReadOnlyList<Roofline> rooflines, int skipped, Output output, bool isMarkdown)
+    {
+        foreach (Roofline roofline in rooflines)
+        {
+            foreach (string line in roofline.Machine?.Lines() ?? [])
+                output.Line(line);
+            output.Line($"limits   {RooflineTable.Roofs(roofline)}");
+            output.Line();
+            foreach (string line in isMarkdown ? RooflineTable.Markdown(roofline) : RooflineTable.Plain(roofline))
+                output.Line(line);
+            output.Line();
+            foreach (RooflinePoint point in roofline.Points)
+                output.Record(point.ToJson());
+        }
+        output.Line("FLOPs and bytes are analytic, times and limits measured; % time is of the rows of one table, each called once.");
+        if (skipped > 0)
+            output.Line($"{skipped} damaged lines were skipped.");
+    }
+
+    private static bool IsOf(BenchRecord record, Device? device, int? threads)
+    {
+        string? name = device?.Kind switch { null => null, DeviceKind.Cpu => "cpu", DeviceKind.Simulator => "sim", _ => $"cuda:{device.Value.Index}" };
+        return (name is null || record.Device == name && record.DType == device!.Value.Compute.ToString()) && (threads is null || record.Threads == threads);
+    }
+
+    private static Device? Read(string? name) => name is null ? null
+        : Device.TryParse(name, out Device device) ? device
+        : throw new UsageException($"--device is '{name}'; it is cpu, cuda:N, cuda:N:bf16, sim or sim:bf16");
+
+    private static string[]? List(string? text) => text?.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+}

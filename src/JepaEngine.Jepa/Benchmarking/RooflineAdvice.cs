@@ -1,0 +1,32 @@
+namespace JepaEngine.Jepa.Benchmarking;
+
+/// <summary>One sentence on what to try, from where a point lies: the first rule that holds.</summary>
+internal static class RooflineAdvice
+{
+    /// <summary>Of a limit: nearer than this, a kernel's own code has nothing left to gain.</summary>
+    private const double AtRoof = 0.8;
+
+    /// <summary>A copy itself varies by as much.</summary>
+    private const double BeyondCopy = 1.05;
+
+    /// <summary>Milliseconds: work that is shorter cannot fill a machine.</summary>
+    private const double Short = 0.1;
+
+    private static readonly (Func<RooflinePoint, bool> Holds, string Try)[] Rules =
+    [
+        (p => p.Milliseconds is null, "the simulator's times mean nothing: measure on a device"),
+        (p => p.Bound == RooflineBound.Unknown, "its bytes are not counted: measure the operations it consists of"),
+        (p => p.Bound == RooflineBound.Compute && p.OfRoof >= AtRoof, "at the roof: fewer operations or a narrower dtype"),
+        (p => p.Bound == RooflineBound.Compute, "below the roof: more rows at once, or tiles that fit this shape"),
+        (p => p.Bound == RooflineBound.Memory && p.OfRoof > BeyondCopy, "faster than a copy, some of it stays in a cache: leave it"),
+        (p => p.Bound == RooflineBound.Memory && p.OfRoof >= AtRoof, "at the roof: fuse it with its neighbour"),
+        (p => p.Bound == RooflineBound.Memory, "below the roof: look for strided access and for operands read twice"),
+        (p => p.Launches > 1, "too little work in flight: larger batch or fewer launches"),
+        (p => p.Milliseconds < Short, "too little work in flight: larger batch, or fuse it with its neighbour"),
+        (p => p.OfCompute > p.OfBandwidth, "far from the compute roof: more rows at once, or an idle machine"),
+        (_ => true, "far from a copy: exponentials, random numbers or scattered rows, not bandwidth"),
+    ];
+
+    /// <summary>The sentence.</summary>
+    public static string For(RooflinePoint point) => Rules.First(rule => rule.Holds(point)).Try;
+}
