@@ -30,7 +30,8 @@ public sealed class RooflineCommandTests : IDisposable
     }
 
     [Theory]
-    [InlineData("name only one of them", "--from", "x.jsonl", "--op", "Relu")]
+    [InlineData("leave one out", "--from", "x.jsonl", "--op", "Relu")]
+    [InlineData("leave one out", "--from", "x.jsonl", "--tokens", "256")]
     [InlineData("the simulator's times mean nothing", "--device", "sim", "--out", "x.svg")]
     [InlineData("--device is 'gpu'", "--device", "gpu")]
     [InlineData("--tokens is 0", "--tokens", "0")]

@@ -34,8 +34,8 @@ internal static class RooflineCommand
             string[] faults = [];
             if (parsed.GetValue(from) is { } path)
             {
-                if (ops is not null || models is not null)
-                    throw new UsageException("--from reads what was measured, --op and --model measure: name only one of them");
+                if (ops is not null || models is not null || parsed.GetResult(tokens) is { Implicit: false })
+                    throw new UsageException("--from reads what was measured; --op, --model and --tokens are for measuring: leave one out");
                 file = BenchFile.Read(path);
                 file = file with { Records = [.. file.Records.Where(record => IsOf(record, named, count))] };
                 if (file.Records.Count == 0)
