@@ -17,6 +17,7 @@ var root = new RootCommand("JepaEngine: trains, runs and plans with JEPA world m
     ParityCommand.Create(),
     BenchCommand.Create(),
     RooflineCommand.Create(),
+    CompareCommand.Create(),
     DoctorCommand.Create(),
 };
 return await CommandLine.RunAsync(root, args);
