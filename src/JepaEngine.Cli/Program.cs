@@ -18,6 +18,7 @@ var root = new RootCommand("JepaEngine: trains, runs and plans with JEPA world m
     BenchCommand.Create(),
     RooflineCommand.Create(),
     CompareCommand.Create(),
+    GateCommand.Create(),
     DoctorCommand.Create(),
 };
 return await CommandLine.RunAsync(root, args);

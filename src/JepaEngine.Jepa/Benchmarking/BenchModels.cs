@@ -25,8 +25,10 @@ internal static class BenchModels
             "ijepa-vith" => Encoder(model, IJepa.Huge14, 1, device),
             "vjepa2-vitl-16" => Encoder(model, VJepa2.Large256, 16, device),
             "vjepa2-vitl-64" => Encoder(model, VJepa2.Large256, 64, device),
-            "lewm-train" => new BenchCase($"{model} {batch}x4", "step", device, 0, () => new TrainWork(device, batch)),
-            "lewm-plan" => new BenchCase($"{model} 300x30x5", "plan", device, 0, () => new PlanWork(device)),
+            "lewm-train" => new BenchCase($"{model} {batch}x4", "step", device, 0, () =>
+                new TrainWork(device, LeWorldModelConfig.Published, TrainOptions.Published with { Batch = batch })),
+            "lewm-plan" => new BenchCase($"{model} 300x30x5", "plan", device, 0, () =>
+                new PlanWork(device, LeWorldModelConfig.Published, LatentPlannerOptions.Published)),
             _ => throw new ArgumentException($"no model is called '{model}'; there are {string.Join(", ", Names)}", nameof(model)),
         };
     }
@@ -83,10 +85,8 @@ internal sealed class TrainWork : BenchWork
     private readonly LeWorldModel model;
     private readonly Trainer trainer;
 
-    public TrainWork(Device device, int batch) : base(device, "train")
+    public TrainWork(Device device, LeWorldModelConfig config, TrainOptions options) : base(device, "train")
     {
-        LeWorldModelConfig config = LeWorldModelConfig.Published;
-        TrainOptions options = TrainOptions.Published with { Batch = batch };
         WriteNoise(config.ImageSize);
         episodes = EpisodeFile.Open(path);
         model = new LeWorldModel(config);
@@ -125,19 +125,20 @@ internal sealed class TrainWork : BenchWork
     }
 }
 
-/// <summary>A plan of LeWorldModel: both frames encoded, then the published search of 300 candidates, 30 iterations, 5 steps.</summary>
+/// <summary>A plan of LeWorldModel: both frames encoded, then the search; the published one has 300 candidates, 30 iterations, 5 steps.</summary>
 internal sealed class PlanWork : BenchWork
 {
-    private readonly LeWorldModel model = new(LeWorldModelConfig.Published);
+    private readonly LeWorldModel model;
     private readonly LatentPlanner planner;
     private readonly byte[] frames;
     private readonly float[] plan, cost = new float[1];
     private ulong run;
 
-    public PlanWork(Device device) : base(device, "plan")
+    public PlanWork(Device device, LeWorldModelConfig config, LatentPlannerOptions options) : base(device, "plan")
     {
+        model = new LeWorldModel(config);
         model.Allocate(device, seed: 1);
-        planner = new LatentPlanner(model, LatentPlannerOptions.Published);
+        planner = new LatentPlanner(model, options);
         frames = new byte[2 * model.Config.ImageSize * model.Config.ImageSize * 3];
         new Random(1).NextBytes(frames);
         plan = new float[planner.Options.Cem.Horizon * planner.Options.Cem.ActionSize];

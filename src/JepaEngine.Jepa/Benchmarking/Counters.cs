@@ -1,0 +1,146 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Runtime;
+using JepaEngine.Backends;
+using JepaEngine.IO;
+using JepaEngine.Jepa.Models;
+using JepaEngine.Jepa.Planning;
+using JepaEngine.Jepa.Training;
+using JepaEngine.Memory;
+using JepaEngine.Primitives;
+
+namespace JepaEngine.Jepa.Benchmarking;
+
+/// <summary>Counts what a training step, an encoder and a plan cost in what every machine counts alike, on models small enough for the simulator.</summary>
+public static class Counters
+{
+    /// <summary>
+    /// Runs before bytes are counted, and how long no method may have been compiled before: lists have their size, and code is as it stays. What is called often
+    /// is compiled anew in the background, 100 ms after the last new method or, on a busy machine, later; that saves 72 of an encoder's 16,352 bytes.
+    /// </summary>
+    private const int Settled = 60;
+
+    private static readonly TimeSpan Settling = TimeSpan.FromSeconds(1.5);
+
+    /// <summary>Runs of which the least counts: a collection on another thread adds what was left of this thread's buffer.</summary>
+    private const int Tries = 60;
+
+    private static readonly LeWorldModelConfig Small = LeWorldModelConfig.Demo with
+    {
+        ImageSize = 28, EncoderWidth = 24, EncoderDepth = 2, EncoderMlp = 32, EmbeddingWidth = 16, ProjectorHidden = 24, PredictorMlp = 24,
+    };
+
+    private static readonly JepaConfig Clips = new()
+    {
+        Family = JepaFamily.VJepa2,
+        Encoder = new VitSize(48, 2, 2, 96),
+        ImageSize = 32,
+    };
+
+    private static readonly LatentPlannerOptions Search = LatentPlannerOptions.Demo with { Cem = CemOptions.Demo with { Candidates = 12, Elites = 3, Iterations = 3 } };
+
+    /// <summary>
+    /// Managed bytes of a run and the most bytes of tensors ever rented, <c>cpu.*</c>: of an encoder's forward pass, then of a step of the demo's training, which needs
+    /// more. One thread and AVX2, since the kernels' own buffers depend on both. Count in a process that has rented nothing else.
+    /// </summary>
+    /// <exception cref="PlatformNotSupportedException">The processor has no AVX2.</exception>
+    public static void CountHost(CounterTable into)
+    {
+        Device device = Device.Cpu with { Isa = CpuIsa.Avx2, Threads = 1 };
+        Count("encode", () => new EncodeWork(device, Clips, 2));
+        Count("train-step", () => new TrainWork(device, LeWorldModelConfig.Demo, TrainOptions.Demo with { Batch = 4, Slices = 64 }));
+
+        void Count(string name, Func<BenchWork> prepare)
+        {
+            using BenchWork work = prepare();
+            Settle(work);
+            long least = long.MaxValue;
+            for (int i = 0; i < Tries; i++)
+            {
+                long before = GC.GetAllocatedBytesForCurrentThread();
+                work.Run();
+                least = Math.Min(least, GC.GetAllocatedBytesForCurrentThread() - before);
+            }
+            into.Values[$"cpu.{name}.managed-bytes"] = least;
+            into.Values[$"cpu.{name}.arena-peak-bytes"] = Allocator.For(device).Report().Peak;
+        }
+    }
+
+    private static void Settle(BenchWork work)
+    {
+        var clock = Stopwatch.StartNew();
+        long compiled = 0;
+        for (int i = 0; i < Settled || clock.Elapsed < Settling; i++)
+        {
+            work.Run();
+            if (JitInfo.GetCompiledMethodCount() is var now && now != compiled)
+            {
+                compiled = now;
+                clock.Restart();
+            }
+        }
+    }
+
+    /// <summary>
+    /// Launches and bytes moved on the simulator, <c>sim.*</c>: the same as on a GPU. A plan's first run clears the search's memory and does one iteration more than a
+    /// later one, kernel by kernel, to record it: that difference is what an iteration costs.
+    /// </summary>
+    /// <exception cref="Cuda.CudaException">The simulator does not run here.</exception>
+    public static void CountSimulator(CounterTable into)
+    {
+        Device device = Device.Simulator;
+        Backend backend = Backend.For(device);
+        using (var work = new EncodeWork(device, Clips, 2))
+        {
+            work.Run();
+            Add("encode", Count(work));
+        }
+        using (var work = new TrainWork(device, Small, TrainOptions.Demo with { Batch = 2, Slices = 8 }))
+        {
+            work.Run();
+            Add("train-step", Count(work));
+        }
+        using (var work = new PlanWork(device, Small, Search))
+        {
+            (long Launches, long Bytes) first = Count(work), later = Count(work);
+            Add("plan", later);
+            Add("plan-iteration", (first.Launches - later.Launches, first.Bytes - later.Bytes));
+        }
+
+        (long Launches, long Bytes) Count(BenchWork work)
+        {
+            (long launches, long bytes) = (backend.Launches, backend.BytesMoved);
+            work.Run();
+            return (backend.Launches - launches, backend.BytesMoved - bytes);
+        }
+
+        void Add(string name, (long Launches, long Bytes) count) =>
+            (into.Values[$"sim.{name}.launches"], into.Values[$"sim.{name}.moved-bytes"]) = count;
+    }
+
+    /// <summary>Registers and spilled bytes of all compiled kernels together, <c>cubin.*</c>.</summary>
+    /// <param name="path">kernels/resources.txt.</param>
+    /// <param name="into">Where to.</param>
+    /// <exception cref="BadFileException">It is no table of kernels.</exception>
+    public static void CountKernels(string path, CounterTable into)
+    {
+        // Entry, file, tier, width, architecture, registers, shared, stack and spilled bytes.
+        const int Words = 9, Registers = 5, Spilled = 8;
+        long registers = 0, spilled = 0;
+        foreach (string line in File.ReadLines(path).Where(line => line.Length > 0 && line[0] != '#'))
+        {
+            string[] words = line.Split(' ');
+            if (words.Length != Words || !Parse(words[Registers], out long ofKernel) || !Parse(words[Spilled], out long bytes))
+                throw new BadFileException(path, $"'{line}' is no kernel's line; the kernel tests write this file");
+            (registers, spilled) = (registers + ofKernel, spilled + bytes);
+        }
+        (into.Values["cubin.registers"], into.Values["cubin.spilled-bytes"]) = (registers, spilled);
+
+        static bool Parse(string word, out long value) => long.TryParse(word, NumberStyles.None, CultureInfo.InvariantCulture, out value);
+    }
+
+    /// <summary>What the files of a published folder take together, <c>bundle.bytes</c>.</summary>
+    /// <exception cref="IOException">There is no such folder.</exception>
+    public static void CountBundle(string folder, CounterTable into) =>
+        into.Values["bundle.bytes"] = new DirectoryInfo(folder).EnumerateFiles("*", SearchOption.AllDirectories).Sum(file => file.Length);
+}
