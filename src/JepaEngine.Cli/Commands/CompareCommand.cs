@@ -15,7 +15,8 @@ internal static class CompareCommand
         var threshold = new Option<double>("--threshold") { Description = "The smallest difference that matters, in percent", DefaultValueFactory = _ => 5 };
         var markdown = new Option<bool>("--md") { Description = "Write Markdown" };
         var json = CommonOptions.Json();
-        Command command = CommandLine.Verb("compare", "Compares two runs of jepa bench: same, faster, slower or ambiguous, and why; exit code 1 only where something is slower.",
+        Command command = CommandLine.Verb("compare",
+            "Compares two runs of jepa bench: same, faster, slower or ambiguous, and why; exit code 1 only where something is slower.",
             "jepa compare before.jsonl after.jsonl --threshold 3", before, after, threshold, markdown, json);
         command.SetAction(parsed =>
         {
@@ -25,7 +26,8 @@ internal static class CompareCommand
             BenchFile first = BenchFile.Read(parsed.GetValue(before)!), second = BenchFile.Read(parsed.GetValue(after)!);
             Comparison comparison = Comparison.Of(first.Records, second.Records, percent / 100);
             if (comparison.Cases.Count == 0)
-                throw new BadFileException(parsed.GetValue(after)!, $"it has no case in common with {parsed.GetValue(before)}, so that there is nothing to compare");
+                throw new BadFileException(parsed.GetValue(after)!,
+                    $"it has no case in common with {parsed.GetValue(before)}, so that there is nothing to compare");
             Write(comparison, first.Skipped + second.Skipped, new Output(parsed.GetValue(json)), parsed.GetValue(markdown));
             return comparison.Count(Verdict.Slower) == 0 ? ExitCode.Ok : ExitCode.CheckFailed;
         });
@@ -45,7 +47,8 @@ internal static class CompareCommand
         output.Line(string.Join(", ", counts.Select(item => $"{item.Count} {item.Name}")) + ".");
         if (skipped > 0)
             output.Line($"{skipped} damaged lines of the files were skipped.");
-        output.Record(new JsonObject([.. counts.Select(item => KeyValuePair.Create(item.Name, (JsonNode?)item.Count)), new("skipped", skipped)]).ToJsonString());
+        output.Record(new JsonObject([.. counts.Select(item => KeyValuePair.Create(item.Name, (JsonNode?)item.Count)),
+            new("skipped", skipped)]).ToJsonString());
 
         void WriteOnly(string where, IEnumerable<BenchRecord> records)
         {

@@ -10,11 +10,12 @@ internal static class GateCommand
 {
     public static Command Create()
     {
-        var root = new Option<string>("--root") { Description = "The repository: benchmarks/counters.txt and kernels/resources.txt lie in it", DefaultValueFactory = _ => "." };
+        var root = new Option<string>("--root") { Description = "The repository, with benchmarks/counters.txt and kernels/resources.txt", DefaultValueFactory = _ => "." };
         var bundle = new Option<string?>("--bundle") { Description = "A published folder, whose size counts too" };
         var accept = new Option<bool>("--accept") { Description = "Rewrite benchmarks/counters.txt with what was counted" };
         var json = CommonOptions.Json();
-        Command command = CommandLine.Verb("gate", "Counts launches, bytes moved, managed bytes, tensor memory and registers; exit code 1 where one is more than benchmarks/counters.txt accepts.",
+        Command command = CommandLine.Verb("gate",
+            "Counts launches, bytes moved, managed bytes, tensor memory and registers; exit code 1 where one is more than benchmarks/counters.txt accepts.",
             "jepa gate --bundle artifacts/gpu-bundle", root, bundle, accept, json);
         command.SetAction(parsed =>
         {
@@ -67,7 +68,10 @@ internal static class GateCommand
         {
             string verdict = change.Verdict.ToString().ToLowerInvariant();
             output.Line($"{change.Name,-32} {Text(change.Accepted),14} {Text(change.Counted),14}  {verdict}");
-            output.Record(new JsonObject { ["counter"] = change.Name, ["accepted"] = change.Accepted, ["counted"] = change.Counted, ["verdict"] = verdict }.ToJsonString());
+            output.Record(new JsonObject
+            {
+                ["counter"] = change.Name, ["accepted"] = change.Accepted, ["counted"] = change.Counted, ["verdict"] = verdict,
+            }.ToJsonString());
         }
         foreach ((string group, string reason) in skipped)
             output.Line($"{group}.* was not counted: {reason.ReplaceLineEndings(" ")}");

@@ -70,7 +70,8 @@ public sealed record CaseComparison(BenchRecord Before, BenchRecord After, Verdi
         if (before is null || after is null)
             return "one run does not say on what machine it was";
         foreach ((string what, string? one, string? other) in (ReadOnlySpan<(string, string?, string?)>)[
-            ("processor", before.Cpu, after.Cpu), ("vector instructions", before.Simd, after.Simd), ("number of cores", Text($"{before.Cores}"), Text($"{after.Cores}")),
+            ("processor", before.Cpu, after.Cpu), ("vector instructions", before.Simd, after.Simd),
+            ("number of cores", Text($"{before.Cores}"), Text($"{after.Cores}")),
             ("GPU", before.Gpu, after.Gpu), ("driver", before.Driver, after.Driver), ("runtime", before.Runtime, after.Runtime)])
         {
             if (one != other)

@@ -6,7 +6,10 @@ namespace JepaEngine.Jepa.Benchmarking;
 public sealed class Comparison
 {
     private static readonly (string Head, bool IsText)[] Columns =
-        [("case", true), ("pass", true), ("device", true), ("dtype", true), ("before ms", false), ("after ms", false), ("ratio", false), ("verdict", true), ("reason", true)];
+    [
+        ("case", true), ("pass", true), ("device", true), ("dtype", true),
+        ("before ms", false), ("after ms", false), ("ratio", false), ("verdict", true), ("reason", true),
+    ];
 
     private Comparison(IReadOnlyList<CaseComparison> cases, IReadOnlyList<BenchRecord> onlyBefore, IReadOnlyList<BenchRecord> onlyAfter) =>
         (Cases, OnlyBefore, OnlyAfter) = (cases, onlyBefore, onlyAfter);
@@ -45,8 +48,10 @@ public sealed class Comparison
     /// <summary>A case's name, pass, device and dtype in words.</summary>
     public static string Name(BenchRecord record) => string.Join(' ', Place(record)) + (record.Cold ? "" : " warm");
 
-    private static Dictionary<Key, BenchRecord> Pool(IEnumerable<BenchRecord> records) => records.GroupBy(Key.Of).ToDictionary(group => group.Key,
-        group => group.Aggregate((sum, next) => sum with { Samples = [.. sum.Samples, .. next.Samples], Machine = sum.Machine == next.Machine ? sum.Machine : null }));
+    private static Dictionary<Key, BenchRecord> Pool(IEnumerable<BenchRecord> records) =>
+        records.GroupBy(Key.Of).ToDictionary(group => group.Key,
+        group => group.Aggregate((sum, next) =>
+            sum with { Samples = [.. sum.Samples, .. next.Samples], Machine = sum.Machine == next.Machine ? sum.Machine : null }));
 
     private static string[] Row(CaseComparison item) =>
     [
