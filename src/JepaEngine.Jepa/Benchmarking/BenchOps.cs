@@ -51,6 +51,9 @@ internal static class BenchOps
         .. Elementwise("Sum", 1), .. Elementwise("Mean", 1),
         new("Sum", s => Like("Sum", "first of many", $"{Label(Rows(s))} down", s, Rows(s))),
         .. Elementwise("MeanSquaredError", 2), .. Elementwise("L1Loss", 2), .. Elementwise("SmoothL1Loss", 2),
+        // Half of the tokens are predicted.
+        new("LatentLoss", s => Plain("LatentLoss", s, [1, s.Tokens / 2, s.Width], [1, s.Tokens, s.Width], [1, s.Tokens / 2]))
+            { Moves = (s, device) => 1.0 * Bytes(Rows(s), device) },
 
         new("Contiguous", s => Like("Contiguous", "transposed", $"{Label(Rows(s))} transposed", s, Rows(s))),
         new("Concat", s => Plain("Concat", s, Rows(s), Rows(s))),
