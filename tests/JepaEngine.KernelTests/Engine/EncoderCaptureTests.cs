@@ -45,7 +45,7 @@ public sealed class EncoderCaptureTests
         long launches = CudaDevices.Context(gpu).Launches;
         capture.Replay();
         Assert.Equal(launches + 1, CudaDevices.Context(gpu).Launches);
-        Assert.True(capture.Kernels > 20, $"{capture.Kernels} kernels were recorded");
+        Assert.True(capture.Kernels > 10, $"{capture.Kernels} kernels were recorded");
         Assert.Equal(eager[1], tokens.ToArray<float>());
 
         float[] Encode(Tensor picture)
