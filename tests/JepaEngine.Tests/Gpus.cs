@@ -1,9 +1,9 @@
 using JepaEngine.Cuda;
 using JepaEngine.Primitives;
 
-namespace JepaEngine.Tests;
+namespace JepaEngine;
 
-/// <summary>Which GPUs can be used here: the simulated one needs a C++ compiler.</summary>
+/// <summary>The GPUs that tests run on; of both test projects.</summary>
 internal static class Gpus
 {
     private static readonly Lazy<string?> NoCompiler = new(() =>
@@ -18,6 +18,14 @@ internal static class Gpus
             return error.Message;
         }
     });
+
+    /// <summary>The device of a name, as <see cref="Require(Device)"/>.</summary>
+    public static Device Require(string name)
+    {
+        Assert.True(Device.TryParse(name, out Device device));
+        Require(device);
+        return device;
+    }
 
     /// <summary>Skips the test, with the reason, where its device is simulated and there is no compiler; a simulator that does not build fails.</summary>
     public static void Require(Device device) =>

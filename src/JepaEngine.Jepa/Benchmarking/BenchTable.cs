@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text;
 
 namespace JepaEngine.Jepa.Benchmarking;
 
@@ -25,20 +24,10 @@ public static class BenchTable
     ];
 
     /// <summary>Aligned with spaces, for a terminal.</summary>
-    public static IEnumerable<string> Plain(IReadOnlyList<BenchRecord> records) => Aligned(records, "  ", "", "");
+    public static IEnumerable<string> Plain(IReadOnlyList<BenchRecord> records) => TextTable.Plain(Columns, records);
 
     /// <summary>Markdown, which is aligned too.</summary>
-    public static IEnumerable<string> Markdown(IReadOnlyList<BenchRecord> records)
-    {
-        bool isHead = true;
-        foreach (string line in Aligned(records, " | ", "| ", " |"))
-        {
-            yield return line;
-            if (isHead)
-                yield return "|" + string.Join('|', Columns.Select(column => column.IsText ? "---" : "--:")) + "|";
-            isHead = false;
-        }
-    }
+    public static IEnumerable<string> Markdown(IReadOnlyList<BenchRecord> records) => TextTable.Markdown(Columns, records);
 
     /// <summary>Comma-separated values in basic units, without the samples.</summary>
     public static IEnumerable<string> Csv(IReadOnlyList<BenchRecord> records) =>
@@ -58,19 +47,6 @@ public static class BenchTable
     {
         int decimals = value > 0 ? Math.Clamp(3 - (int)Math.Floor(Math.Log10(value)), 0, 6) : 0;
         return value.ToString("F" + decimals.ToString(CultureInfo.InvariantCulture), CultureInfo.InvariantCulture);
-    }
-
-    private static IEnumerable<string> Aligned(IReadOnlyList<BenchRecord> records, string between, string before, string after)
-    {
-        string[][] rows = [[.. Columns.Select(column => column.Head)], .. records.Select(record => Columns.Select(column => column.Cell(record)).ToArray())];
-        int[] widths = [.. Columns.Select((_, i) => rows.Max(row => row[i].Length))];
-        foreach (string[] row in rows)
-        {
-            var line = new StringBuilder(before);
-            for (int i = 0; i < row.Length; i++)
-                line.Append(i == 0 ? "" : between).Append(Columns[i].IsText ? row[i].PadRight(widths[i]) : row[i].PadLeft(widths[i]));
-            yield return line.Append(after).ToString().TrimEnd();
-        }
     }
 
     private static string Timed(BenchRecord record, double milliseconds) => record.IsSimulated ? "-" : Digits(milliseconds);

@@ -28,15 +28,10 @@ public static class RooflineTable
         : $"{roofline.Name}: {Compute(roofline)}, {Memory(roofline)}, ridge at {BenchTable.Digits(roofline.Ridge)} FLOP/B";
 
     /// <summary>Aligned with spaces, for a terminal.</summary>
-    public static IEnumerable<string> Plain(Roofline roofline) => Rows(roofline).Select(row => string.Join("  ", row).TrimEnd());
+    public static IEnumerable<string> Plain(Roofline roofline) => TextTable.Plain(Columns, roofline.Points);
 
     /// <summary>Markdown, which is aligned too.</summary>
-    public static IEnumerable<string> Markdown(Roofline roofline)
-    {
-        List<string> lines = [.. Rows(roofline).Select(row => $"| {string.Join(" | ", row)} |")];
-        lines.Insert(1, $"|{string.Join('|', Columns.Select(column => column.IsText ? "---" : "--:"))}|");
-        return lines;
-    }
+    public static IEnumerable<string> Markdown(Roofline roofline) => TextTable.Markdown(Columns, roofline.Points);
 
     /// <summary>The compute roof in words.</summary>
     internal static string Compute(Roofline roofline) => $"{BenchTable.Digits(roofline.PeakGflops)} GFLOP/s ({roofline.PeakOf})";
@@ -56,15 +51,6 @@ public static class RooflineTable
     /// <summary>A share in percent, or a dash.</summary>
     internal static string Percent(double? share, string format = "0") =>
         share is { } part ? (100 * part).ToString(format, CultureInfo.InvariantCulture) : "-";
-
-    /// <summary>The head and a row a point, padded to columns of one width.</summary>
-    private static IEnumerable<IEnumerable<string>> Rows(Roofline roofline)
-    {
-        string[][] rows =
-            [[.. Columns.Select(column => column.Head)], .. roofline.Points.Select(point => Columns.Select(column => column.Cell(point)).ToArray())];
-        int[] widths = [.. Columns.Select((_, i) => rows.Max(row => row[i].Length))];
-        return rows.Select(row => row.Select((cell, i) => Columns[i].IsText ? cell.PadRight(widths[i]) : cell.PadLeft(widths[i])));
-    }
 
     private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 }

@@ -5,6 +5,14 @@ namespace JepaEngine.Jepa.Benchmarking;
 /// <summary>Rows of text under heads; columns of text are aligned left, of numbers right.</summary>
 internal static class TextTable
 {
+    /// <summary>As <see cref="Plain"/>, a row an item.</summary>
+    public static IEnumerable<string> Plain<T>((string Head, bool IsText, Func<T, string> Cell)[] columns, IEnumerable<T> items) =>
+        Plain(Heads(columns), Rows(columns, items));
+
+    /// <summary>As <see cref="Markdown"/>, a row an item.</summary>
+    public static IEnumerable<string> Markdown<T>((string Head, bool IsText, Func<T, string> Cell)[] columns, IEnumerable<T> items) =>
+        Markdown(Heads(columns), Rows(columns, items));
+
     /// <summary>Aligned with spaces, for a terminal.</summary>
     public static IEnumerable<string> Plain((string Head, bool IsText)[] columns, IEnumerable<string[]> rows) => Aligned(columns, rows, "  ", "", "");
 
@@ -14,6 +22,12 @@ internal static class TextTable
         string[] lines = [.. Aligned(columns, rows, " | ", "| ", " |")];
         return [lines[0], "|" + string.Join('|', columns.Select(column => column.IsText ? "---" : "--:")) + "|", .. lines[1..]];
     }
+
+    private static (string Head, bool IsText)[] Heads<T>((string Head, bool IsText, Func<T, string> Cell)[] columns) =>
+        [.. columns.Select(column => (column.Head, column.IsText))];
+
+    private static IEnumerable<string[]> Rows<T>((string Head, bool IsText, Func<T, string> Cell)[] columns, IEnumerable<T> items) =>
+        items.Select(item => columns.Select(column => column.Cell(item)).ToArray());
 
     private static IEnumerable<string> Aligned((string Head, bool IsText)[] columns, IEnumerable<string[]> rows, string between, string before, string after)
     {
