@@ -37,6 +37,9 @@ public sealed record BenchRecord
     /// <summary>Milliseconds in the order they were taken in; of the simulator they mean nothing.</summary>
     public required double[] Samples { get; init; }
 
+    /// <summary>Visits the samples are of, equally many of each and one visit after the other; 0 where nobody tells.</summary>
+    public int Rounds { get; init; }
+
     /// <summary>Floating-point operations, analytic; 0 where nobody counts them.</summary>
     public double Flops { get; init; }
 

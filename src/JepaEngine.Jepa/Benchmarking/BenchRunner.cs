@@ -12,18 +12,20 @@ namespace JepaEngine.Jepa.Benchmarking;
 public sealed record BenchOptions(bool IsCold = true, TimeSpan? Budget = null);
 
 /// <summary>
-/// Measures rows in five rounds: each round visits every row, prepares its operands anew and takes a fifth of its samples, so that what the machine does to a row
-/// now and in a minute shows in its samples.
+/// Measures rows in fifteen rounds after one to warm up: each round visits every row, prepares its operands anew and takes a fifteenth of its samples. Neighbouring
+/// samples are alike; what varies is where the operands lie and what else the machine does, now and in a minute, so that many short visits tell more than few long ones.
 /// </summary>
 public sealed class BenchRunner : IDisposable
 {
-    private const int Rounds = 5, MostSamples = 200, WarmUps = 30;
+    private const int Rounds = 15, MostSamples = 40, WarmUps = 30;
 
-    /// <summary>Milliseconds: a sample that takes longer is taken three times in all, and warmed up once.</summary>
+    /// <summary>Milliseconds: a sample that takes longer is taken in so many rounds only, and warmed up once.</summary>
     private const double Long = 2000;
 
-    /// <summary>Milliseconds of warm-up and samples a visit, where nothing limits the run.</summary>
-    private const double Usual = 400;
+    private const int RoundsIfLong = 3;
+
+    /// <summary>Milliseconds of samples a visit, where nothing limits the run.</summary>
+    private const double Usual = 120;
 
     private readonly Row[] rows;
     private readonly BenchOptions options;
@@ -39,8 +41,8 @@ public sealed class BenchRunner : IDisposable
     /// <summary>The rows that could not be measured, and why: a kernel that fails or is missing, or memory that there is not.</summary>
     public IEnumerable<(BenchCase Case, string Fault)> Faults => rows.Where(row => row.Fault is not null).Select(row => (row.Case, row.Fault!));
 
-    /// <summary>How often a row is visited.</summary>
-    public int Visits => Rounds * rows.Length;
+    /// <summary>How many visits all rows have together.</summary>
+    public int Visits => (1 + Rounds) * rows.Length;
 
     /// <summary>Measures; a row with a fault is left out.</summary>
     /// <param name="machine">Goes into every record.</param>
@@ -51,10 +53,12 @@ public sealed class BenchRunner : IDisposable
     {
         string utc = DateTime.UtcNow.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
         var clock = Stopwatch.StartNew();
-        for (int round = 0; round < Rounds; round++)
+        TimeSpan longest = TimeSpan.Zero;
+        for (int round = -1; round < Rounds; round++)
         {
-            // A round takes as long as the one before it: where the time does not last for another, what there is counts.
-            if (options.Budget is { } budget && clock.Elapsed * (round + 1) > budget * Math.Max(1, round))
+            TimeSpan begin = clock.Elapsed;
+            // Where the time does not last for another round, what there is counts.
+            if (round > 0 && begin + longest > options.Budget)
                 break;
             for (int i = 0; i < rows.Length; i++)
             {
@@ -68,8 +72,12 @@ public sealed class BenchRunner : IDisposable
                 {
                     rows[i].Fault = error.Message;
                 }
-                visited(round * rows.Length + i);
+                visited((round + 1) * rows.Length + i);
             }
+            if (round < 0)
+                Share(options.Budget - clock.Elapsed);
+            else if (clock.Elapsed - begin is var took && took > longest)
+                longest = took;
         }
         visited(Visits - 1);
         return [.. rows.Where(row => row.Fault is null).Select(row => Record(row, machine, utc))];
@@ -85,18 +93,22 @@ public sealed class BenchRunner : IDisposable
     private void Visit(Row row, int round)
     {
         BenchDevice device = DeviceOf(row);
-        if (device.IsSimulated && round > 0 || row.IsLong && round >= 3)
+        if (round >= (device.IsSimulated ? 1 : row.IsLong ? RoundsIfLong : Rounds))
             return;
         var clock = Stopwatch.StartNew();
         using BenchWork work = row.Case.Prepare();
         device.MeasurePeaks();
-        if (round == 0)
-            WarmUp(row, device, work, clock);
-        else if (!row.IsLong)
+        if (round < 0)
+        {
+            row.Preparation = clock.Elapsed.TotalMilliseconds;
+            WarmUp(row, device, work);
+            return;
+        }
+        if (!row.IsLong)
             device.Time(work);
         for (int i = 0; i < row.Samples; i++)
             row.Times.Add(device.Time(work));
-        row.Bytes = work.Bytes;
+        row.Rounds++;
         if (row.Case.Product is { } product && device.Vendor is { } vendor)
             VisitVendor(row, device, new VendorWork(row.Case.Device, product, vendor));
     }
@@ -112,25 +124,30 @@ public sealed class BenchRunner : IDisposable
         }
     }
 
-    /// <summary>Past the first calls, which the runtime compiles slowly, but not for longer than the samples; then as many samples a round as there is time for.</summary>
-    private void WarmUp(Row row, BenchDevice device, BenchWork work, Stopwatch prepared)
+    /// <summary>Past the first calls, which the runtime compiles slowly, but not for longer than the samples; then what a sample costs.</summary>
+    private void WarmUp(Row row, BenchDevice device, BenchWork work)
     {
-        double slot = options.Budget is { } budget ? Math.Max(0.1 * Usual, budget.TotalMilliseconds / Visits - prepared.Elapsed.TotalMilliseconds) : Usual;
+        double slot = Math.Min(Usual, options.Budget?.TotalMilliseconds / Visits ?? Usual);
         var clock = Stopwatch.StartNew();
         double last = device.Time(work);
-        for (int i = 1; i < WarmUps && clock.Elapsed.TotalMilliseconds < slot / 2; i++)
+        for (int i = 1; i < WarmUps && clock.Elapsed.TotalMilliseconds < slot; i++)
             last = device.Time(work);
         Count(row, device, work);
+        row.Bytes = work.Bytes;
         row.IsLong = last > Long;
-        if (device.IsSimulated || row.IsLong)
-        {
-            row.Samples = 1;
-            return;
-        }
         // Emptying the caches is part of what a sample costs.
         clock.Restart();
-        device.Time(work);
-        row.Samples = (int)Math.Clamp(slot / 2 / clock.Elapsed.TotalMilliseconds, 1, MostSamples);
+        if (!device.IsSimulated && !row.IsLong)
+            device.Time(work);
+        row.Cost = clock.Elapsed.TotalMilliseconds;
+    }
+
+    /// <summary>Gives each row as many samples a visit as there is time for, but at least one: what is left after preparing all rows is shared equally.</summary>
+    private void Share(TimeSpan? left)
+    {
+        double slot = left is { } time ? (time.TotalMilliseconds / Rounds - rows.Sum(row => row.Preparation + 2 * row.Cost)) / rows.Length : Usual;
+        foreach (Row row in rows)
+            row.Samples = row.IsLong || row.Cost == 0 ? 1 : (int)Math.Clamp(1 + slot / row.Cost, 1, MostSamples);
     }
 
     /// <summary>What a call allocates and launches.</summary>
@@ -166,6 +183,7 @@ public sealed class BenchRunner : IDisposable
             Engine = "JepaEngine",
             Cold = options.IsCold,
             Samples = [.. row.Times],
+            Rounds = row.Rounds,
             Flops = row.Case.Flops,
             Bytes = row.Bytes,
             PeakGflops = device.PeakGflops,
@@ -193,7 +211,16 @@ public sealed class BenchRunner : IDisposable
 
         public string? Fault { get; set; }
 
+        /// <summary>Milliseconds before its first sample of a visit.</summary>
+        public double Preparation { get; set; }
+
+        /// <summary>Milliseconds of a sample, emptied caches included.</summary>
+        public double Cost { get; set; }
+
+        /// <summary>Samples a visit.</summary>
         public int Samples { get; set; }
+
+        public int Rounds { get; set; }
 
         public bool IsLong { get; set; }
 
