@@ -47,7 +47,7 @@ public sealed class DocumentTests
     public void TheDemoTableIsThatOfTheResults()
     {
         string document = Repository.Read("docs/benchmarks.md");
-        foreach (JsonElement run in Lines($"{Results}-demo.jsonl"))
+        foreach (JsonElement run in Lines("benchmarks/accuracy/2026-11-20-demo.jsonl"))
         {
             Assert.Contains($"| {run.GetProperty("seed")} | {run.GetProperty("reached").GetString()} | {run.GetProperty("sameRoom").GetString()} | "
                 + $"{run.GetProperty("door").GetString()} | {run.GetProperty("probeR2")} | {run.GetProperty("effectiveRank")} |", document);
@@ -76,7 +76,7 @@ public sealed class DocumentTests
     public void TheFullSizeTableIsThatOfTheResults()
     {
         string document = Repository.Read("docs/models.md");
-        foreach (JsonElement model in Lines("benchmarks/results/2026-11-20-full-size.jsonl"))
+        foreach (JsonElement model in Lines("benchmarks/accuracy/2026-11-20-full-size.jsonl"))
         {
             double error = model.GetProperty("error").GetDouble();
             Assert.Contains($"| {model.GetProperty("model").GetString()} | {model.GetProperty("tokens")} | {error.ToString("0.0e-00", CultureInfo.InvariantCulture)} | "

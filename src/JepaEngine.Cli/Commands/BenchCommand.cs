@@ -28,6 +28,7 @@ internal static class BenchCommand
         var json = CommonOptions.Json();
         Command command = CommandLine.Verb("bench", "Measures operations and models: times and their noise, rates, the share of the limit measured in the same run.",
             "jepa bench --op MatMul,Attention --tokens 256,2048 --threads 1,2 --md", op, model, tokens, dtype, device, threads, quick, warm, peer, to, markdown, csv, json);
+        command.Add(HistoryCommand.Create());
         command.SetAction(async (parsed, cancellation) =>
         {
             bool isQuick = parsed.GetValue(quick);

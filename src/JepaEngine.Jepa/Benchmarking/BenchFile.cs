@@ -24,6 +24,14 @@ public sealed record BenchFile(IReadOnlyList<BenchRecord> Records, int Skipped)
         return new BenchFile(records, skipped);
     }
 
+    /// <summary>Reads all files of a folder that end in .jsonl, by name.</summary>
+    /// <exception cref="IOException">There is no such folder.</exception>
+    public static BenchFile ReadFolder(string folder)
+    {
+        BenchFile[] files = [.. Directory.EnumerateFiles(folder, "*.jsonl").Order(StringComparer.Ordinal).Select(Read)];
+        return new BenchFile([.. files.SelectMany(file => file.Records)], files.Sum(file => file.Skipped));
+    }
+
     /// <summary>Writes records, whole or not at all.</summary>
     /// <exception cref="IOException">The file cannot be written; an earlier one is intact.</exception>
     public static void Write(string path, IEnumerable<BenchRecord> records) =>

@@ -52,7 +52,8 @@ internal readonly struct Axis
         if (!logarithmic)
             return LinearTicks(low, high);
         var all = LogTicks(low, high, 1, 2, 5);
-        return all.Count > 9 ? LogTicks(low, high, 1) : all;
+        // Within less than a decade 1, 2 and 5 may leave a single tick.
+        return all.Count > 9 ? LogTicks(low, high, 1) : all.Count < 3 ? LinearTicks(low, high) : all;
     }
 
     /// <summary>A tick's value as text.</summary>
