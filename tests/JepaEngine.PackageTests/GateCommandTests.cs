@@ -28,6 +28,7 @@ public sealed class GateCommandTests : IDisposable
         string[] accepted = File.ReadAllLines(counters);
         Assert.Contains("bundle.bytes 38", accepted);
         Assert.Contains("cubin.registers 20", accepted);
+        Assert.Single(accepted, line => line.StartsWith("package.JepaEngine.kibibytes ", StringComparison.Ordinal));
 
         // One grew, one shrank, one is counted no longer. The others are counted as before, to the byte, by another process.
         File.WriteAllLines(counters, [.. accepted.Select(line => line

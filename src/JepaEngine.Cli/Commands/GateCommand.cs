@@ -15,7 +15,7 @@ internal static class GateCommand
         var accept = new Option<bool>("--accept") { Description = "Rewrite benchmarks/counters.txt with what was counted" };
         var json = CommonOptions.Json();
         Command command = CommandLine.Verb("gate",
-            "Counts launches, bytes moved, managed bytes, tensor memory and registers; exit code 1 where one is more than benchmarks/counters.txt accepts.",
+            "Counts launches, bytes moved, managed bytes, tensor memory, registers and package sizes; exit code 1 where one is more than accepted.",
             "jepa gate --bundle artifacts/gpu-bundle", root, bundle, accept, json);
         command.SetAction(parsed =>
         {
@@ -53,6 +53,14 @@ internal static class GateCommand
         catch (CudaException error) when (!counted.Values.Keys.Any(name => name.StartsWith("sim.", StringComparison.Ordinal)))
         {
             skipped["sim"] = error.Message;
+        }
+        try
+        {
+            Counters.CountPackages(AppContext.BaseDirectory, counted);
+        }
+        catch (FileNotFoundException error)
+        {
+            skipped["package"] = error.Message;
         }
         if (bundle is null)
             skipped["bundle"] = "no folder is given (--bundle)";

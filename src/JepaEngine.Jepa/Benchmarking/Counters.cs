@@ -139,6 +139,23 @@ public static class Counters
         static bool Parse(string word, out long value) => long.TryParse(word, NumberStyles.None, CultureInfo.InvariantCulture, out value);
     }
 
+    /// <summary>
+    /// What each library of a package takes, <c>package.*.kibibytes</c>, up to the next 64 KiB: one more method is no growth, an embedded file or a generic type made
+    /// for many others is.
+    /// </summary>
+    /// <param name="folder">Of a Release build.</param>
+    /// <param name="into">Where to.</param>
+    /// <exception cref="FileNotFoundException">A library is no file of its own there, as in a single-file publish.</exception>
+    public static void CountPackages(string folder, CounterTable into)
+    {
+        const int Step = 64;
+        foreach (string name in (ReadOnlySpan<string>)["JepaEngine.Cuda", "JepaEngine", "JepaEngine.Jepa"])
+        {
+            long kibibytes = (new FileInfo(Path.Combine(folder, name + ".dll")).Length + 1023) / 1024;
+            into.Values[$"package.{name}.kibibytes"] = (kibibytes + Step - 1) / Step * Step;
+        }
+    }
+
     /// <summary>What the files of a published folder take together, <c>bundle.bytes</c>.</summary>
     /// <exception cref="IOException">There is no such folder.</exception>
     public static void CountBundle(string folder, CounterTable into) =>

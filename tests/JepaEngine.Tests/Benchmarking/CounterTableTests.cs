@@ -58,6 +58,20 @@ public sealed class CounterTableTests : IDisposable
         Assert.Contains("is no kernel's line", Assert.Throws<BadFileException>(() => Counters.CountKernels(file.Path, counted)).Message, StringComparison.Ordinal);
     }
 
+    /// <summary>In steps of 64 KiB: an embedded file is growth, a method is none.</summary>
+    [Fact]
+    public void APackageGrowsInSteps()
+    {
+        string[] names = ["JepaEngine.Cuda", "JepaEngine", "JepaEngine.Jepa"];
+        foreach ((string name, int bytes) in names.Zip([65_536, 65_537, 1]))
+            File.WriteAllBytes(Path.Combine(file.Folder, name + ".dll"), new byte[bytes]);
+        var counted = new CounterTable();
+        Counters.CountPackages(file.Folder, counted);
+        Assert.Equal(Table(("package.JepaEngine.Cuda.kibibytes", 64), ("package.JepaEngine.Jepa.kibibytes", 64), ("package.JepaEngine.kibibytes", 128)).Values, counted.Values);
+        File.Delete(Path.Combine(file.Folder, "JepaEngine.dll"));
+        Assert.Throws<FileNotFoundException>(() => Counters.CountPackages(file.Folder, new CounterTable()));
+    }
+
     private static CounterTable Table(params ReadOnlySpan<(string Name, long Value)> counters)
     {
         var table = new CounterTable();
