@@ -60,11 +60,15 @@ public sealed unsafe partial class CudaContext
         if (result != CudaResult.Success)
             throw Failed(result, "cuLaunchKernel", function.ToString(), $", a grid of {gridX} x {gridY} x {gridZ} blocks of {threads} threads and {sharedBytes:N0} bytes of shared memory");
         youngest = function;
+        Launched?.Invoke(function, sharedBytes);
         if (IsCapturing)
             recorded++;
         else
             CountLaunch();
     }
+
+    /// <summary>Is told of each kernel that is launched, and of the dynamic shared memory of its blocks.</summary>
+    internal Action<CudaFunction, int>? Launched { get; set; }
 
     internal void CountLaunch() => Interlocked.Increment(ref launches);
 

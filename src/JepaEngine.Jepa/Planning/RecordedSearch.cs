@@ -17,7 +17,6 @@ internal sealed class RecordedSearch : IDisposable
     private readonly CemPlanner cem;
     private readonly CemOptions options;
     private readonly TensorScope memory;
-    private readonly Backend backend;
     private readonly Tensor starts, goals, candidates, costs, numbers, counters;
     private readonly CemState state;
     private readonly Capture iteration;
@@ -29,7 +28,6 @@ internal sealed class RecordedSearch : IDisposable
         this.cem = cem;
         options = planner.Options.Cem;
         Problems = problems;
-        backend = Backend.For(model.Device);
         memory = new TensorScope(model.Device, "search");
         int count = options.Candidates, length = options.Horizon * options.ActionSize, width = model.Config.EmbeddingWidth;
         starts = memory.Zeros([problems, count, width]);
@@ -64,6 +62,9 @@ internal sealed class RecordedSearch : IDisposable
     /// <summary>P.</summary>
     public int Problems { get; }
 
+    // Asked each time: a profile takes a backend's place for a while.
+    private Backend Backend => Backend.For(memory.Device);
+
     /// <summary>As <see cref="LatentPlanner.Plan"/>.</summary>
     public void Plan(Tensor start, Tensor goal, ReadOnlySpan<PhiloxKey> keys, Span<float> plans, Span<float> best)
     {
@@ -82,7 +83,7 @@ internal sealed class RecordedSearch : IDisposable
         if (options.FirstSegments > 0)
             candidates.CopyFrom<float>(Segments(keys));
         else
-            backend.CemSample(state);
+            Backend.CemSample(state);
         for (int i = 0; i < options.Iterations; i++)
             iteration.Replay();
         numbers.CopyTo(host.AsSpan());
@@ -103,8 +104,8 @@ internal sealed class RecordedSearch : IDisposable
         using var step = new TensorScope(memory.Device, "iteration");
         planner.Price(step.Use(starts).Reshape(-1, goals.Shape[1]), goals,
             step.Use(candidates).Reshape(-1, options.Horizon, options.ActionSize), costs);
-        backend.CemRefit(state);
-        backend.CemSample(state);
+        Backend.CemRefit(state);
+        Backend.CemSample(state);
     }
 
     private float[] Segments(ReadOnlySpan<PhiloxKey> keys)

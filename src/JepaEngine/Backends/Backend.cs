@@ -173,6 +173,12 @@ public abstract class Backend
     /// <summary>Forgets a device's backend.</summary>
     internal static void Forget(Device device) => Backends.TryRemove(device, out _);
 
+    /// <summary>Puts a backend in the place of a device's own.</summary>
+    internal static void Replace(Device device, Backend backend) => Backends[device] = backend;
+
+    /// <summary>The backend that does the work: this one, where it does not only watch another.</summary>
+    internal virtual Backend Inner => this;
+
     /// <summary>What the backend is, for reports: as "cpu avx512, 2 threads".</summary>
     public abstract string Description { get; }
 

@@ -19,7 +19,8 @@ public static partial class OpTable
             Members = [],
         };
 
-        yield return new OpCase("CemScore", PerElement(3),
+        // Of the last step, as the plain call prices it.
+        yield return new OpCase("CemScore", shapes => 3.0 * shapes[0].Count / shapes[0][1],
         [
             CemScore("plain", Normal("path", [10, 3, 45]), problems: 2, meanWeight: null),
             CemScore("nearest", Normal("path", [10, 3, 45]), problems: 2, meanWeight: 0.03),
