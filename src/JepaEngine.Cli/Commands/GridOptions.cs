@@ -14,7 +14,7 @@ internal sealed class GridOptions
         Description = "Operations, with commas between; all of the operation table if neither these nor models are named",
     };
 
-    private readonly Option<string?> model = new("--model") { Description = $"Models of published size with random weights: {string.Join(',', BenchGrid.ModelNames)}" };
+    private readonly Option<string?> model = new("--model") { Description = $"Models of published size, or the demo's, with random weights: {string.Join(',', BenchGrid.ModelNames)}" };
     private readonly Option<string?> tokens = new("--tokens") { Description = "Rows of the operations' inputs (256,2048; with --quick 256)" };
     private readonly Option<string?> dtype = new("--dtype") { Description = "f32,bf16; by default the device's" };
     private readonly Option<string> device = DeviceOption.Create();

@@ -8,7 +8,7 @@ public sealed class BenchCase
 {
     private readonly Func<BenchWork> prepare;
 
-    internal BenchCase(string name, string pass, Device device, double flops, Func<BenchWork> prepare)
+    internal BenchCase(string name, string pass, Device device, double? flops, Func<BenchWork> prepare)
     {
         (Name, Pass, Device, Flops) = (name, pass, device, flops);
         this.prepare = prepare;
@@ -23,8 +23,8 @@ public sealed class BenchCase
     /// <summary>Where.</summary>
     public Device Device { get; }
 
-    /// <summary>Floating-point operations, analytic; 0 where nobody counts them.</summary>
-    public double Flops { get; }
+    /// <summary>Floating-point operations, analytic; null where they are those of the operations it calls, which a run counts.</summary>
+    public double? Flops { get; }
 
     /// <summary>The matrix product it is, which the vendor's library does too.</summary>
     internal MatrixProduct? Product { get; init; }

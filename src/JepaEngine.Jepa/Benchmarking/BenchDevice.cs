@@ -52,6 +52,9 @@ internal sealed class BenchDevice : IDisposable
         product = memory.Empty([Side, Side]);
     }
 
+    /// <summary>As <c>cpu</c>, <c>cuda:0</c> or <c>sim</c>: what records call it.</summary>
+    public static string NameOf(Device device) => device.Kind switch { DeviceKind.Cpu => "cpu", DeviceKind.Simulator => "sim", _ => $"cuda:{device.Index}" };
+
     /// <summary>The vendor's matrix product, where it is installed.</summary>
     public CublasLt? Vendor { get; }
 
@@ -69,6 +72,9 @@ internal sealed class BenchDevice : IDisposable
 
     /// <summary>Kernels launched so far; null where there are none.</summary>
     public long? Launches => context?.Launches;
+
+    /// <summary>Bytes that kernels had to move so far, as their launchers reckon; null where there are none.</summary>
+    public long? BytesMoved => context is null ? null : Backend.For(device).BytesMoved;
 
     /// <summary>One run of the work in milliseconds.</summary>
     public double Time(BenchWork work)
@@ -111,7 +117,8 @@ internal sealed class BenchDevice : IDisposable
             Vendor.Multiply(matrix!.Operand.Address, false, matrix.Operand.Address, false, product!.Operand.Address, Side, Side, Side, device.Compute == DType.BF16);
     }
 
-    private double Time(Action run)
+    /// <summary>An action in milliseconds, of the host's clock or the device's.</summary>
+    public double Time(Action run)
     {
         if (context is null)
         {

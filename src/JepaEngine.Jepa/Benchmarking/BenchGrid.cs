@@ -25,7 +25,7 @@ public sealed record BenchGrid
     /// <summary>Operations of a quick look.</summary>
     public static IReadOnlyList<string> QuickOps => BenchOps.Quick;
 
-    /// <summary>Models of published size.</summary>
+    /// <summary>Models of published size, and the demo's.</summary>
     public static IReadOnlyList<string> ModelNames => BenchModels.Names;
 
     /// <summary>The rows.</summary>

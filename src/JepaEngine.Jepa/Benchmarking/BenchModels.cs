@@ -9,11 +9,11 @@ using JepaEngine.Tensors;
 
 namespace JepaEngine.Jepa.Benchmarking;
 
-/// <summary>Models of published size with random weights: what is measured of them, through the API a user has.</summary>
+/// <summary>Models of published size, and the demo's, with random weights: what is measured of them, through the API a user has.</summary>
 internal static class BenchModels
 {
     /// <summary>Names that <c>--model</c> takes.</summary>
-    public static IReadOnlyList<string> Names { get; } = ["ijepa-vith", "vjepa2-vitl-16", "vjepa2-vitl-64", "lewm-train", "lewm-plan"];
+    public static IReadOnlyList<string> Names { get; } = ["ijepa-vith", "vjepa2-vitl-16", "vjepa2-vitl-64", "lewm-train", "lewm-plan", "demo-train", "demo-plan"];
 
     /// <summary>The row of a model on a device.</summary>
     public static BenchCase Of(string model, Device device)
@@ -25,25 +25,24 @@ internal static class BenchModels
             "ijepa-vith" => Encoder(model, IJepa.Huge14, 1, device),
             "vjepa2-vitl-16" => Encoder(model, VJepa2.Large256, 16, device),
             "vjepa2-vitl-64" => Encoder(model, VJepa2.Large256, 64, device),
-            "lewm-train" => new BenchCase($"{model} {batch}x4", "step", device, 0, () =>
-                new TrainWork(device, LeWorldModelConfig.Published, TrainOptions.Published with { Batch = batch })),
-            "lewm-plan" => new BenchCase($"{model} 300x30x5", "plan", device, 0, () =>
-                new PlanWork(device, LeWorldModelConfig.Published, LatentPlannerOptions.Published)),
+            "lewm-train" => Training(model, LeWorldModelConfig.Published, TrainOptions.Published with { Batch = batch }, device),
+            "lewm-plan" => Planning(model, LeWorldModelConfig.Published, LatentPlannerOptions.Published, device),
+            "demo-train" => Training(model, LeWorldModelConfig.Demo, TrainOptions.Demo, device),
+            "demo-plan" => Planning(model, LeWorldModelConfig.Demo, LatentPlannerOptions.Demo, device),
             _ => throw new ArgumentException($"no model is called '{model}'; there are {string.Join(", ", Names)}", nameof(model)),
         };
     }
 
     private static BenchCase Encoder(string name, JepaConfig config, int frames, Device device) =>
-        new(name, "encode", device, EncoderFlops(config, frames), () => new EncodeWork(device, config with { Predictor = null }, frames));
+        new(name, "encode", device, null, () => new EncodeWork(device, config with { Predictor = null }, frames));
 
-    /// <summary>Products and attention, 2 operations a multiplication and addition.</summary>
-    private static double EncoderFlops(JepaConfig config, int frames)
-    {
-        VitSize size = config.Encoder;
-        double tokens = Math.Max(1, frames / config.Tubelet) * config.Grid * config.Grid;
-        double block = 8.0 * size.Width * size.Width + 4.0 * size.Width * size.Mlp + 4.0 * tokens * size.Width;
-        return tokens * (size.Depth * block + 6.0 * config.Tubelet * config.Patch * config.Patch * size.Width);
-    }
+    /// <summary>As <c>lewm-train 128x4</c>: windows and their frames.</summary>
+    private static BenchCase Training(string name, LeWorldModelConfig config, TrainOptions options, Device device) =>
+        new($"{name} {options.Batch}x{options.Frames}", "step", device, null, () => new TrainWork(device, config, options));
+
+    /// <summary>As <c>lewm-plan 300x30x5</c>: candidates, iterations and actions.</summary>
+    private static BenchCase Planning(string name, LeWorldModelConfig config, LatentPlannerOptions options, Device device) =>
+        new($"{name} {options.Cem.Candidates}x{options.Cem.Iterations}x{options.Cem.Horizon}", "plan", device, null, () => new PlanWork(device, config, options));
 }
 
 /// <summary>An encoder's forward pass over one picture or clip that lies on the device.</summary>

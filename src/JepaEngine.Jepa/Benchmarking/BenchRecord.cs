@@ -61,6 +61,9 @@ public sealed record BenchRecord
     /// <summary>Kernels a call launches.</summary>
     public long? Launches { get; init; }
 
+    /// <summary>Bytes that the kernels of a call move, as their launchers reckon: with what one leaves for the next, without small operands.</summary>
+    public long? Moved { get; init; }
+
     /// <summary>The same work by others, where it was at hand.</summary>
     public BenchReference[] References { get; init; } = [];
 

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using JepaEngine.Backends.Profiling;
 using JepaEngine.Cuda;
 using JepaEngine.Memory;
 using JepaEngine.Primitives;
@@ -129,7 +130,7 @@ public sealed class BenchRunner : IDisposable
     {
         double slot = Math.Min(Usual, options.Budget?.TotalMilliseconds / Visits ?? Usual);
         var clock = Stopwatch.StartNew();
-        double last = device.Time(work);
+        double last = CountFlops(row, () => device.Time(work));
         for (int i = 1; i < WarmUps && clock.Elapsed.TotalMilliseconds < slot; i++)
             last = device.Time(work);
         Count(row, device, work);
@@ -150,15 +151,30 @@ public sealed class BenchRunner : IDisposable
             row.Samples = row.IsLong || row.Cost == 0 ? 1 : (int)Math.Clamp(1 + slot / row.Cost, 1, MostSamples);
     }
 
-    /// <summary>What a call allocates and launches.</summary>
+    /// <summary>The first run of a case without a formula: its operations' FLOPs are the case's.</summary>
+    private static double CountFlops(Row row, Func<double> run)
+    {
+        if (row.Case.Flops is { } known)
+        {
+            row.Flops = known;
+            return run();
+        }
+        using var profile = new OperationProfile(row.Case.Device);
+        double milliseconds = run();
+        row.Flops = profile.Read().Sum(operation => operation.Flops);
+        return milliseconds;
+    }
+
+    /// <summary>What a call allocates, launches and moves.</summary>
     private static void Count(Row row, BenchDevice device, BenchWork work)
     {
         work.Ready();
-        long? launches = device.Launches;
+        long? launches = device.Launches, moved = device.BytesMoved;
         long bytes = GC.GetAllocatedBytesForCurrentThread();
         work.Run();
         row.Allocated = GC.GetAllocatedBytesForCurrentThread() - bytes;
         row.Launches = device.Launches - launches;
+        row.Moved = device.BytesMoved - moved;
         work.Done();
     }
 
@@ -177,20 +193,21 @@ public sealed class BenchRunner : IDisposable
         {
             Case = row.Case.Name,
             Pass = row.Case.Pass,
-            Device = where.Kind switch { DeviceKind.Cpu => "cpu", DeviceKind.Simulator => "sim", _ => $"cuda:{where.Index}" },
+            Device = BenchDevice.NameOf(where),
             DType = where.Compute.ToString(),
             Threads = where.Threads,
             Engine = "JepaEngine",
             Cold = options.IsCold,
             Samples = [.. row.Times],
             Rounds = row.Rounds,
-            Flops = row.Case.Flops,
+            Flops = row.Flops,
             Bytes = row.Bytes,
             PeakGflops = device.PeakGflops,
             PeakOf = device.IsSimulated ? null : device.PeakOf,
             PeakGigabytes = device.PeakGigabytes,
             Allocated = row.Allocated,
             Launches = row.Launches,
+            Moved = row.Moved,
             References = row.VendorTimes.Count == 0 ? [] : [new BenchReference(VendorName(device.Vendor!), SampleStatistics.Quantile([.. row.VendorTimes], 0.5))],
             Machine = machine,
             Utc = utc,
@@ -224,10 +241,14 @@ public sealed class BenchRunner : IDisposable
 
         public bool IsLong { get; set; }
 
+        public double Flops { get; set; }
+
         public double Bytes { get; set; }
 
         public long Allocated { get; set; }
 
         public long? Launches { get; set; }
+
+        public long? Moved { get; set; }
     }
 }

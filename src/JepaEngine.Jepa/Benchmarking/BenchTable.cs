@@ -32,9 +32,9 @@ public static class BenchTable
     /// <summary>Comma-separated values in basic units, without the samples.</summary>
     public static IEnumerable<string> Csv(IReadOnlyList<BenchRecord> records) =>
     [
-        "case,pass,device,threads,dtype,engine,cold,n,p50_ms,p95_ms,min_ms,noise,gflops,gigabytes,of_peak,allocated,launches,reference,reference_p50_ms",
+        "case,pass,device,threads,dtype,engine,cold,n,p50_ms,p95_ms,min_ms,noise,gflops,gigabytes,of_peak,allocated,launches,moved,reference,reference_p50_ms",
         .. records.Select(r => Text($"{Quoted(r.Case)},{r.Pass},{r.Device},{r.Threads},{r.DType},{Quoted(r.Engine)},{r.Cold},{r.Samples.Length},{r.P50},{r.P95},{r.Min},")
-            + Text($"{r.Noise},{r.Gflops},{r.Gigabytes},{r.OfPeak},{r.Allocated},{r.Launches},{Quoted(Fastest(r)?.Engine ?? "")},{Fastest(r)?.P50}")),
+            + Text($"{r.Noise},{r.Gflops},{r.Gigabytes},{r.OfPeak},{r.Allocated},{r.Launches},{r.Moved},{Quoted(Fastest(r)?.Engine ?? "")},{Fastest(r)?.P50}")),
     ];
 
     /// <summary>The limits a run met, one line a device and dtype.</summary>

@@ -20,6 +20,8 @@ public sealed class SimulatedBenchTests
         // Rows to rows and the parameters' gradients, which a second kernel adds up; one pass over the arena, whatever it holds.
         Assert.Equal([1, 2, 1, 1], records.Select(record => record.Launches!.Value));
         Assert.Equal(size * (2 * 16 * 128 + 2 * 128), records[0].Bytes);
+        // The launcher reckons the rows alone.
+        Assert.Equal(size * 2 * 16 * 128, records[0].Moved);
         Assert.Equal(size * 3 * 16 * 128, records[1].Bytes);
         // f32: 7 numbers, with the average 9; bf16: 6 of f32, gradient and copy of bf16, then 2 and a copy more.
         Assert.Equal([20_000 * (size == 4 ? 28.0 : 28), 20_000 * (size == 4 ? 36.0 : 38)], records.Skip(2).Select(record => record.Bytes));
