@@ -29,8 +29,28 @@ public sealed class RooflineCommandTests : IDisposable
         Assert.Contains("no record that was asked for (1 damaged lines)", Fails(3, "roofline", "--from", records, "--device", "cuda:0"));
     }
 
+    [Fact]
+    public void AModelIsTakenApart()
+    {
+        string picture = Path.Combine(folder, "plan.svg");
+        string text = Works("roofline", "--model", "demo-plan", "--threads", "1", "--out", picture);
+        Assert.Contains("limits   demo-plan 256x4x14 on cpu x1 F32: ", text);
+        Assert.Matches(@"run      [\d.]+ ms, \d+ calls, [\d.]+ GFLOP at [\d.]+ GFLOP/s", text);
+        Assert.Matches(@" 1  MatMul +\d+x\d+x\d+ NT", text);
+        Assert.Matches(@"between operations .* host ", text);
+        Assert.All(text.Split('\n').Where(line => line.Contains(" MatMul ", StringComparison.Ordinal)), line => Assert.InRange(line.Length, 1, 160));
+        Assert.Matches(@">MatMul \d+x\d+x\d+ NT", File.ReadAllText(picture));
+        JsonElement[] lines = [.. Works("roofline", "--model", "demo-plan", "--threads", "1", "--json").Split('\n', StringSplitOptions.RemoveEmptyEntries)
+            .Select(line => JsonDocument.Parse(line).RootElement)];
+        Assert.All(lines, line => Assert.Equal("demo-plan 256x4x14", line.GetProperty("case").GetString()));
+        // The run's own line, then its operations, whose FLOPs it is the sum of.
+        Assert.Equal(lines[0].GetProperty("flops").GetDouble(),
+            lines.Skip(1).Sum(line => line.GetProperty("calls").GetInt64() * line.GetProperty("flops").GetDouble()), 1.0);
+    }
+
     [Theory]
     [InlineData("leave one out", "--from", "x.jsonl", "--op", "Relu")]
+    [InlineData("name operations or one model", "--model", "demo-plan,demo-train", "--out", "x.svg")]
     [InlineData("leave one out", "--from", "x.jsonl", "--tokens", "256")]
     [InlineData("the simulator's times mean nothing", "--device", "sim", "--out", "x.svg")]
     [InlineData("--device is 'gpu'", "--device", "gpu")]

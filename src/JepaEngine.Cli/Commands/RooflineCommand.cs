@@ -14,7 +14,7 @@ internal static class RooflineCommand
     public static Command Create()
     {
         var op = new Option<string?>("--op") { Description = "Operations, with commas between; without these and models, what a step spends its time in" };
-        var model = new Option<string?>("--model") { Description = $"Models of published size with random weights: {string.Join(',', BenchGrid.ModelNames)}" };
+        var model = new Option<string?>("--model") { Description = $"Models, each operation by operation, with random weights: {string.Join(',', BenchGrid.ModelNames)}" };
         var tokens = new Option<int>("--tokens") { Description = "Rows of the operations' inputs", DefaultValueFactory = _ => 256 };
         var device = new Option<string?>("--device") { Description = "cpu, cuda:N, cuda:N:bf16 or sim; by default cpu, and with --from all" };
         var threads = new Option<int?>("--threads") { Description = "Of the processor; by default one a core, and with --from all" };
@@ -30,22 +30,26 @@ internal static class RooflineCommand
             string[]? ops = List(parsed.GetValue(op)), models = List(parsed.GetValue(model));
             Device? named = Read(parsed.GetValue(device));
             int? count = CommonOptions.Positive(parsed, threads);
-            BenchFile file;
+            IReadOnlyList<Roofline> rooflines;
             string[] faults = [];
+            int skipped = 0;
             if (parsed.GetValue(from) is { } path)
             {
                 if (ops is not null || models is not null || parsed.GetResult(tokens) is { Implicit: false })
                     throw new UsageException("--from reads what was measured; --op, --model and --tokens are for measuring: leave one out");
-                file = BenchFile.Read(path);
-                file = file with { Records = [.. file.Records.Where(record => IsOf(record, named, count))] };
-                if (file.Records.Count == 0)
-                    throw new BadFileException(path, $"it holds no record that was asked for ({file.Skipped} damaged lines)");
+                var file = BenchFile.Read(path);
+                rooflines = Roofline.Of(file.Records.Where(record => IsOf(record, named, count)));
+                skipped = file.Skipped;
+                if (rooflines.Count == 0)
+                    throw new BadFileException(path, $"it holds no record that was asked for ({skipped} damaged lines)");
             }
             else
             {
                 Device on = (named ?? Device.Cpu) with { Threads = named is null or { Kind: DeviceKind.Cpu } ? count ?? 0 : 0 };
                 if (on.Kind == DeviceKind.Simulator && parsed.GetValue(to) is not null)
                     throw new UsageException("--out needs limits to draw, and the simulator's times mean nothing: name cpu or cuda:N");
+                if (parsed.GetValue(to) is not null && models?.Length + (ops is null ? 0 : 1) > 1)
+                    throw new UsageException("--out draws one roofline: name operations or one model");
                 var grid = new BenchGrid
                 {
                     Ops = ops ?? (models is null ? BenchGrid.QuickOps : []),
@@ -54,12 +58,11 @@ internal static class RooflineCommand
                     Devices = [on],
                 };
                 var options = new BenchOptions(Budget: ops is null && models is null ? Glance : null);
-                (file, faults) = await Interruptible.Run(() => Measure(grid, options, cancellation), cancellation);
+                (rooflines, faults) = await Interruptible.Run(() => Measure(grid, options, cancellation), cancellation);
             }
-            IReadOnlyList<Roofline> rooflines = Roofline.Of(file.Records);
             if (parsed.GetValue(to) is { } picture)
                 Draw(rooflines, picture);
-            Write(rooflines, file.Skipped, new Output(parsed.GetValue(json)), parsed.GetValue(markdown));
+            Write(rooflines, skipped, new Output(parsed.GetValue(json)), parsed.GetValue(markdown));
             foreach (string fault in faults)
                 await Console.Error.WriteLineAsync($"jepa: {fault}");
             return faults.Length == 0 ? ExitCode.Ok : ExitCode.CheckFailed;
@@ -67,13 +70,22 @@ internal static class RooflineCommand
         return command;
     }
 
-    private static (BenchFile File, string[] Faults) Measure(BenchGrid grid, BenchOptions options, CancellationToken cancellation)
+    /// <summary>Operations side by side, then each model taken apart.</summary>
+    private static (IReadOnlyList<Roofline> Rooflines, string[] Faults) Measure(BenchGrid grid, BenchOptions options, CancellationToken cancellation)
     {
-        using var runner = new BenchRunner(grid.Cases(), options);
-        var progress = new Progress("visit", runner.Visits);
-        IReadOnlyList<BenchRecord> records = runner.Run(BenchMachine.Of(Machine.Processor(), grid.Devices), progress.Done, cancellation);
-        string[] faults = [.. runner.Faults.Select(row => $"{row.Case.Name} ({row.Case.Pass}) was not measured: {row.Fault.ReplaceLineEndings(" ")}")];
-        return (new BenchFile(records, 0), faults);
+        IReadOnlyList<BenchCase> models = (grid with { Ops = [] }).Cases();
+        using var runner = new BenchRunner((grid with { Models = [] }).Cases(), options);
+        BenchMachine machine = BenchMachine.Of(Machine.Processor(), grid.Devices);
+        var rooflines = new List<Roofline>();
+        if (grid.Ops.Count > 0)
+            rooflines.AddRange(Roofline.Of(runner.Run(machine, new Progress("visit", runner.Visits).Done, cancellation)));
+        var progress = new Progress("model", models.Count);
+        foreach (BenchCase model in models)
+        {
+            rooflines.Add(RooflineProfile.Of(model, machine, cancellation));
+            progress.Done(rooflines.Count(roofline => roofline.Run is not null) - 1);
+        }
+        return (rooflines, [.. runner.Faults.Select(row => $"{row.Case.Name} ({row.Case.Pass}) was not measured: {row.Fault.ReplaceLineEndings(" ")}")]);
     }
 
     private static void Draw(IReadOnlyList<Roofline> rooflines, string path)
@@ -81,7 +93,7 @@ internal static class RooflineCommand
         if (rooflines.Count > 1)
         {
             string names = string.Join(", ", rooflines.Select(roofline => roofline.Name));
-            throw new UsageException($"--out draws one roofline, there are {names}: pick one by --device and --threads");
+            throw new UsageException($"--out draws one roofline, there are {names}: pick one by --device, --threads or --model");
         }
         foreach (Roofline roofline in rooflines)
             AtomicFile.WriteText(path, RooflineChart.Draw(roofline));
@@ -94,14 +106,21 @@ internal static class RooflineCommand
             foreach (string line in roofline.Machine?.Lines() ?? [])
                 output.Line(line);
             output.Line($"limits   {RooflineTable.Roofs(roofline)}");
+            if (roofline.Run is { } run)
+                output.Line($"run      {RooflineTable.Summary(run)}");
             output.Line();
             foreach (string line in isMarkdown ? RooflineTable.Markdown(roofline) : RooflineTable.Plain(roofline))
                 output.Line(line);
             output.Line();
-            foreach (RooflinePoint point in roofline.Points)
+            foreach (string line in RooflineTable.Advice(roofline))
+                output.Line($"try      {line}");
+            output.Line();
+            foreach (RooflinePoint point in roofline.All)
                 output.Record(point.ToJson());
         }
-        output.Line("FLOPs and bytes are analytic, times and limits measured; % time is of the rows of one table, each called once.");
+        output.Line("FLOPs and bytes are analytic, times and limits measured, registers and shared memory the compiled kernel's.");
+        if (rooflines.Any(roofline => roofline.Run is null))
+            output.Line("% time of a case is of the rows of its table, each called once.");
         if (skipped > 0)
             output.Line($"{skipped} damaged lines were skipped.");
     }

@@ -17,4 +17,7 @@ public enum RooflineBound
 
     /// <summary>Neither of them: launches, latency, or work that is not counted.</summary>
     Latency,
+
+    /// <summary>The host, between two operations.</summary>
+    Host,
 }

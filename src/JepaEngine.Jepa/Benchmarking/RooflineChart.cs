@@ -3,7 +3,7 @@ using JepaEngine.Jepa.Reporting;
 
 namespace JepaEngine.Jepa.Benchmarking;
 
-/// <summary>A roofline as a picture that needs nothing else: both roofs, a numbered dot a case, and below them what the numbers mean.</summary>
+/// <summary>A roofline as a picture that needs nothing else: both roofs, a numbered dot a case or operation, and below them what the numbers mean.</summary>
 public static class RooflineChart
 {
     private const double Width = 800, Left = 66, Right = 780, Top = 64, Bottom = 420;
@@ -31,7 +31,7 @@ public static class RooflineChart
         var svg = new Svg(Width, height, $"Roofline of {roofline.Name}");
         svg.Rect(0, 0, Width, height, "page").Text(20, 28, $"Roofline of {roofline.Name}", style: "title");
         if (roofline.Machine is { } machine)
-            svg.Text(20, 47, $"{(roofline.Name.StartsWith("cuda", StringComparison.Ordinal) ? machine.Gpu : machine.Cpu)} · {machine.Build}", style: "soft");
+            svg.Text(20, 47, $"{(roofline.Points.Any(point => point.Threads == 0) ? machine.Gpu : machine.Cpu)} · {machine.Build}", style: "soft");
         RooflinePoint[] points = [.. roofline.Points.Where(point => point is { Intensity: not null, Gflops: not null })];
         double low = Math.Min(roofline.Ridge / 4, Least(points, point => point.Intensity)) / 2;
         double high = Math.Max(roofline.Ridge * 4, Most(points, point => point.Intensity)) * 2;
@@ -110,7 +110,7 @@ public static class RooflineChart
             if (i % rows == 0)
                 svg.Text(left + KeyTime, at - 20, "% time", "end", "soft key").Text(left + KeyWidth, at - 20, "% roof", "end", "soft key");
             svg.Text(left + 16, at, Number(point), "end", "n").Circle(left + 27, at - 4, 4.5, $"dot {point.Bound}");
-            svg.Text(left + 38, at, $"{point.Case} {point.Pass}", style: "key");
+            svg.Text(left + 38, at, point.Label, style: "key");
             svg.Text(left + KeyTime, at, RooflineTable.Percent(point.Share, "0.0"), "end", "key");
             svg.Text(left + KeyWidth, at, RooflineTable.Percent(point.OfRoof), "end", "key");
         }

@@ -2,24 +2,39 @@ using System.Globalization;
 
 namespace JepaEngine.Jepa.Benchmarking;
 
-/// <summary>A roofline as a table. Numbers have a dot on every machine.</summary>
+/// <summary>A roofline as a table: its cases, or the operations of one. Numbers have a dot on every machine.</summary>
 public static class RooflineTable
 {
-    private static readonly (string Head, bool IsText, Func<RooflinePoint, string> Cell)[] Columns =
+    private static readonly Column Number = new("#", false, p => p.Number > 0 ? Text($"{p.Number}") : "");
+
+    private static readonly Column Share = new("% time", false, p => Percent(p.Share, "0.0"));
+
+    private static readonly Column[] Work =
     [
-        ("#", false, p => Text($"{p.Number}")),
-        ("case", true, p => p.Case),
-        ("pass", true, p => p.Pass),
-        ("p50 ms", false, p => p.Milliseconds is { } time ? BenchTable.Digits(time) : "-"),
-        ("% time", false, p => Percent(p.Share, "0.0")),
-        ("MFLOP", false, p => p.Flops > 0 ? BenchTable.Digits(p.Flops * 1e-6) : "-"),
-        ("MB", false, p => p.Bytes > 0 ? BenchTable.Digits(p.Bytes * 1e-6) : "-"),
-        ("FLOP/B", false, p => p.Intensity is { } intensity ? BenchTable.Digits(intensity) : "-"),
-        ("% FLOP/s", false, p => Percent(p.OfCompute)),
-        ("% GB/s", false, p => Percent(p.OfBandwidth)),
-        ("bound", true, p => Bound(p.Bound)),
-        ("launches", false, p => p.Launches is { } launches ? Text($"{launches}") : "-"),
-        ("try", true, p => p.Try),
+        new("MFLOP", false, p => p.Flops > 0 ? BenchTable.Digits(p.Flops * 1e-6) : "-"),
+        new("MB", false, p => p.Bytes > 0 ? BenchTable.Digits(p.Bytes * 1e-6) : "-"),
+        new("FLOP/B", false, p => p.Intensity is { } intensity ? BenchTable.Digits(intensity) : "-"),
+        new("% FLOP/s", false, p => Percent(p.OfCompute)),
+        new("% GB/s", false, p => Percent(p.OfBandwidth)),
+        new("bound", true, p => Bound(p.Bound)),
+    ];
+
+    private static readonly Column[] Kernels =
+    [
+        new("regs", false, p => p.Registers is { } registers ? Text($"{registers}") : "-"),
+        new("shared KiB", false, p => p.SharedBytes is { } bytes ? (bytes / 1024.0).ToString("0.#", CultureInfo.InvariantCulture) : "-"),
+    ];
+
+    private static readonly Column[] Cases =
+    [
+        Number, new("case", true, p => p.Case), new("pass", true, p => p.Pass), new("p50 ms", false, Time), Share, .. Work,
+        new("launches", false, p => p.Launches is { } launches ? Text($"{launches}") : "-"),
+    ];
+
+    private static readonly Column[] Operations =
+    [
+        Number, new("operation", true, p => p.Operation!), new("shape", true, p => p.Shape!), new("calls", false, p => Text($"{p.Calls}")),
+        new("ms each", false, Time), Share, .. Work,
     ];
 
     /// <summary>Its roofs, one line.</summary>
@@ -27,11 +42,25 @@ public static class RooflineTable
         ? $"{roofline.Name}: no limits were measured"
         : $"{roofline.Name}: {Compute(roofline)}, {Memory(roofline)}, ridge at {BenchTable.Digits(roofline.Ridge)} FLOP/B";
 
+    /// <summary>A run in one line: its time, how many calls it is, and its rate.</summary>
+    public static string Summary(RooflineRun run)
+    {
+        string calls = Text($"{run.Operations.Sum(point => point.Calls)} calls") + (run.Case.Launches is { } launches ? Text($", {launches} launches") : "");
+        string work = $"{calls}, {BenchTable.Digits(run.Case.Flops * 1e-9)} GFLOP";
+        return run.Case is { Milliseconds: { } time, Gflops: { } rate }
+            ? $"{BenchTable.Digits(time)} ms, {work} at {BenchTable.Digits(rate)} GFLOP/s, {Percent(run.Case.OfCompute)} % of the limit"
+            : work;
+    }
+
     /// <summary>Aligned with spaces, for a terminal.</summary>
-    public static IEnumerable<string> Plain(Roofline roofline) => TextTable.Plain(Columns, roofline.Points);
+    public static IEnumerable<string> Plain(Roofline roofline) => TextTable.Plain(Columns(roofline), Rows(roofline));
 
     /// <summary>Markdown, which is aligned too.</summary>
-    public static IEnumerable<string> Markdown(Roofline roofline) => TextTable.Markdown(Columns, roofline.Points);
+    public static IEnumerable<string> Markdown(Roofline roofline) => TextTable.Markdown(Columns(roofline), Rows(roofline));
+
+    /// <summary>What to try, a sentence a line, before it the numbers of its rows.</summary>
+    public static IEnumerable<string> Advice(Roofline roofline) => Rows(roofline).Where(point => point.Number > 0 || point.IsHost)
+        .GroupBy(point => point.Try).Select(same => $"{string.Join(", ", Names([.. same]))}: {same.Key}");
 
     /// <summary>The compute roof in words.</summary>
     internal static string Compute(Roofline roofline) => $"{BenchTable.Digits(roofline.PeakGflops)} GFLOP/s ({roofline.PeakOf})";
@@ -45,6 +74,7 @@ public static class RooflineTable
         RooflineBound.Compute => "compute",
         RooflineBound.Memory => "memory",
         RooflineBound.Latency => "launch/latency",
+        RooflineBound.Host => "host",
         _ => "-",
     };
 
@@ -52,5 +82,31 @@ public static class RooflineTable
     internal static string Percent(double? share, string format = "0") =>
         share is { } part ? (100 * part).ToString(format, CultureInfo.InvariantCulture) : "-";
 
+    /// <summary>Kernels have columns where there are any.</summary>
+    private static (string Head, bool IsText, Func<RooflinePoint, string> Cell)[] Columns(Roofline roofline)
+    {
+        Column[] columns = roofline.Run is null ? Cases : [.. Operations, .. roofline.Points.Any(point => point.Kernels.Count > 0) ? Kernels : []];
+        return [.. columns.Select(column => (column.Head, column.IsText, column.Cell))];
+    }
+
+    private static IEnumerable<RooflinePoint> Rows(Roofline roofline) =>
+        roofline.Run is { } run ? [.. run.Shown, .. new[] { run.Others, run.Between }.OfType<RooflinePoint>()] : roofline.Points;
+
+    /// <summary>As 1, 4-6.</summary>
+    private static IEnumerable<string> Names(RooflinePoint[] points)
+    {
+        for (int first = 0, last = 0; first < points.Length; first = ++last)
+        {
+            while (last + 1 < points.Length && points[last + 1].Number == points[last].Number + 1)
+                last++;
+            RooflinePoint from = points[first], to = points[last];
+            yield return from.IsHost ? from.Operation! : from == to ? $"{from.Number}" : $"{from.Number}-{to.Number}";
+        }
+    }
+
+    private static string Time(RooflinePoint point) => point.Milliseconds is { } time ? BenchTable.Digits(time) : "-";
+
     private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
+
+    private sealed record Column(string Head, bool IsText, Func<RooflinePoint, string> Cell);
 }

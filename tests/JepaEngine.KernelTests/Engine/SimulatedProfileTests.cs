@@ -1,5 +1,6 @@
 using JepaEngine.Backends;
 using JepaEngine.Backends.Profiling;
+using JepaEngine.Jepa.Benchmarking;
 using JepaEngine.Jepa.Models;
 using JepaEngine.Jepa.Planning;
 using JepaEngine.Memory;
@@ -93,6 +94,22 @@ public sealed class SimulatedProfileTests
         capture.Replay();
         Assert.Equal(expected.ToArray<float>(), drawn.ToArray<float>());
         Assert.Equal(2, profile.Read().Single(row => row.Name == "RandomNormal").Calls);
+    }
+
+    [Fact]
+    public void ARooflineShowsKernelsButNoTimes()
+    {
+        Device device = Gpus.Require("sim:bf16");
+        var item = new BenchCase("small", "plan", device, null, () => new PlanWork(device, Model, Search));
+        Roofline roofline = RooflineProfile.Of(item, BenchMachine.Of("a processor", [device]), TestContext.Current.CancellationToken);
+        RooflineRun run = roofline.Run!;
+        Assert.Equal((null, null, null), (run.Case.Milliseconds, run.Between, run.Others));
+        Assert.Equal(run.Operations.Sum(point => point.Kernels.Sum(kernel => kernel.Launches)), run.Case.Launches);
+        RooflinePoint attention = run.Operations.First(point => point.Operation == "Attention");
+        Assert.Contains("bf16", attention.Kernels[0].Name);
+        Assert.Null(attention.Registers);
+        Assert.True(attention is { SharedBytes: > 0, Flops: > 0, Bytes: > 0, Launches: > 0 });
+        Assert.EndsWith("regs  shared KiB", RooflineTable.Plain(roofline).First());
     }
 
     private static float[] Plan(LatentPlanner planner, Tensor ends)
