@@ -1,27 +1,9 @@
-using JepaEngine.Benchmarks;
+using BenchmarkDotNet.Reports;
+using BenchmarkDotNet.Running;
+using JepaEngine.Benchmarks.Harness;
 
-switch (args)
-{
-    case ["gemm"]:
-        GemmBenchmark.Run();
-        break;
-    case ["linear"]:
-        LinearBenchmark.Run();
-        break;
-    case ["attention"]:
-        AttentionBenchmark.Run();
-        break;
-    case ["rows"]:
-        RowsBenchmark.Run(Console.Out);
-        break;
-    case ["peer", .. string[] files] when files.Length <= 2:
-        PeerBenchmark.Run(files.ElementAtOrDefault(0), files.ElementAtOrDefault(1));
-        break;
-    case ["models", .. string[] files] when files.Length <= 2:
-        ModelBenchmark.Run(files.ElementAtOrDefault(0), files.ElementAtOrDefault(1));
-        break;
-    default:
-        Console.Error.WriteLine("usage: dotnet run -c Release --project benchmarks/JepaEngine.Benchmarks -- gemm | linear | attention | rows | peer | models [PEER.jsonl [RESULT.jsonl]]");
-        return 2;
-}
-return 0;
+// BenchmarkDotNet's own options, with two defaults of ours: every case where none is chosen, and this process, whose limits the cases are held against.
+bool isChosen = args.Any(argument => argument is "-f" or "--filter"), hasJob = args.Any(argument => argument is "-j" or "--job");
+string[] options = [.. args, .. isChosen ? [] : (string[])["--filter", "*"], .. hasJob ? (string[])["--inProcess"] : []];
+Summary[] summaries = [.. BenchmarkSwitcher.FromAssembly(typeof(Family).Assembly).Run(options, Settings.Create(hasJob))];
+return summaries.All(summary => !summary.HasCriticalValidationErrors && summary.Reports.All(report => report.Success)) ? 0 : 1;

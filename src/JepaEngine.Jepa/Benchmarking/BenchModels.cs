@@ -86,7 +86,7 @@ internal sealed class TrainWork : BenchWork
 
     public TrainWork(Device device, LeWorldModelConfig config, TrainOptions options) : base(device, "train")
     {
-        WriteNoise(config.ImageSize);
+        WriteNoise(path, config.ImageSize);
         episodes = EpisodeFile.Open(path);
         model = new LeWorldModel(config);
         model.Allocate(device, seed: 1);
@@ -106,8 +106,8 @@ internal sealed class TrainWork : BenchWork
         base.Dispose();
     }
 
-    /// <summary>Frames are stored, as those of a recorded data set: drawing them would be the environment's time.</summary>
-    private void WriteNoise(int size)
+    /// <summary>Writes episodes of noise. Frames are stored, as those of a recorded data set: drawing them would be the environment's time.</summary>
+    internal static void WriteNoise(string path, int size)
     {
         using var writer = new EpisodeFileWriter(path, new EpisodeFormat("noise", 1, ActionSize, size, size));
         byte[] frames = new byte[(Steps + 1) * size * size * 3];

@@ -17,7 +17,7 @@ public static class BenchTable
         ("min", false, r => Timed(r, r.Min)),
         ("noise", false, r => r.IsSimulated || r.Noise is not { } noise ? "-" : Text($"{100 * noise:0.0} %")),
         ("rate", false, Rate),
-        ("% peak", false, r => r.OfPeak is { } share ? Text($"{100 * share:0}") : "-"),
+        ("% peak", false, OfPeak),
         ("allocated", false, r => r.Allocated is { } bytes ? Text($"{bytes}") : "-"),
         ("launches", false, r => r.Launches is { } launches ? Text($"{launches}") : "-"),
         ("reference", true, Reference),
@@ -51,9 +51,13 @@ public static class BenchTable
 
     private static string Timed(BenchRecord record, double milliseconds) => record.IsSimulated ? "-" : Digits(milliseconds);
 
-    private static string Rate(BenchRecord record) => record.IsSimulated ? "-"
+    /// <summary>GFLOP/s or GB/s, by what bounds it.</summary>
+    internal static string Rate(BenchRecord record) => record.IsSimulated ? "-"
         : record.IsMemoryBound ? Digits(record.Gigabytes) + " GB/s"
         : record.Flops > 0 ? Digits(record.Gflops) + " GFLOP/s" : "-";
+
+    /// <summary>Per cent of the limit that bounds it.</summary>
+    internal static string OfPeak(BenchRecord record) => record.OfPeak is { } share ? Text($"{100 * share:0}") : "-";
 
     private static BenchReference? Fastest(BenchRecord record) => record.References.MinBy(reference => reference.P50);
 

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 
 namespace JepaEngine.Jepa.Benchmarking;
@@ -44,20 +43,6 @@ public static unsafe class CpuPeak
             Chains256(Steps);
         double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
         return 2.0 * Steps * 12 * (Vector512.IsHardwareAccelerated ? 16 : 8) / seconds * 1e-9;
-    }
-
-    /// <summary>One thread's copy of 64 MiB in GB/s, bytes read and written.</summary>
-    public static double CopyGigabytes()
-    {
-        const int bytes = 64 << 20;
-        byte* source = (byte*)NativeMemory.AllocZeroed(bytes), destination = (byte*)NativeMemory.AllocZeroed(bytes);
-        Buffer.MemoryCopy(source, destination, bytes, bytes);
-        long start = Stopwatch.GetTimestamp();
-        Buffer.MemoryCopy(source, destination, bytes, bytes);
-        double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
-        NativeMemory.Free(source);
-        NativeMemory.Free(destination);
-        return 2.0 * bytes / seconds * 1e-9;
     }
 
     // Inlined, the chains would be dead code.
