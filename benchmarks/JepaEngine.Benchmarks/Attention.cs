@@ -26,7 +26,7 @@ public class Attention : Family
     public void Forward() => Backend.Attention(q, k, v, Size.Scale, 0, y, lse);
 }
 
-/// <summary>The gradients of <see cref="Attention"/>, which compute the scores again: 2.5 times its operations.</summary>
+/// <summary>The gradients of <see cref="Attention"/>, which compute the scores again: 2.5 times its operations, and every tensor has a gradient.</summary>
 [Runs(threads: 1)]
 public class AttentionGradient : Family
 {
@@ -45,7 +45,7 @@ public class AttentionGradient : Family
         Backend.Attention(q, k, v, Size.Scale, 0, y, lse);
     }
 
-    [Benchmark, Work("backward", OverSize = 2.5)]
+    [Benchmark, Work("backward", TimesFlops = 2.5, TimesBytes = 2)]
     public void Backward() => Backend.AttentionGrad(q, k, v, y, lse, dy, Size.Scale, 0, dq, dk, dv);
 }
 
@@ -67,6 +67,9 @@ public sealed record Heads(int B, int H, int Nq, int Nk, int E) : ISized
     public double Scale => 1 / Math.Sqrt(E);
 
     public double Flops => 4.0 * B * H * Nq * Nk * E;
+
+    /// <summary>Of q, k, v and y.</summary>
+    public double Bytes => 2.0 * sizeof(float) * B * H * E * (Nq + Nk);
 
     public override string ToString() => $"{B}x{H}x{Nq}x{Nk}x{E}";
 }

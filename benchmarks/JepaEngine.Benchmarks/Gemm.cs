@@ -40,5 +40,7 @@ public sealed record Product(string Layout, int M, int N, int K) : ISized
 {
     public double Flops => 2.0 * M * N * K;
 
+    public double Bytes => sizeof(float) * ((double)M * K + (double)K * N + (double)M * N);
+
     public override string ToString() => $"{Layout} {M}x{N}x{K}";
 }

@@ -11,6 +11,7 @@ namespace JepaEngine.Benchmarks;
 public class Linear : Family
 {
     private const int Tokens = 256, Inputs = 1024, Outputs = 4096;
+    private const double Moved = 4.0 * (Tokens * Inputs + Inputs * Outputs + Outputs + Tokens * Outputs);
 
     private Operand x, bias, y;
     private Ring weights = null!;
@@ -18,7 +19,7 @@ public class Linear : Family
 
     protected override void Prepare() => (x, bias, y, weights) = (Draw(Tokens, Inputs), Draw(Outputs), Draw(Tokens, Outputs), new Ring(Memory, Outputs, Inputs));
 
-    [Benchmark, Work("forward", "256x4096x1024", Flops = 2.0 * Tokens * Inputs * Outputs)]
+    [Benchmark, Work("forward", "256x4096x1024", Flops = 2.0 * Tokens * Inputs * Outputs, Bytes = Moved)]
     public void Gelu()
     {
         Operand weight = weights[turn++];

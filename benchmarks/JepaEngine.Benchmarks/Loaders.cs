@@ -16,9 +16,8 @@ public class Loaders : Family
     private const int Tensors = 64, Rows = 256, Columns = 1024, Page = 1024, Side = 512, Windows = 64, Frames = 4, Skip = 5, ImageSize = 56;
     private const double Mapped = 4.0 * Tensors * Rows * Columns, Copied = 3.0 * Windows * Frames * ImageSize * ImageSize;
 
-    private readonly string folder = Directory.CreateTempSubdirectory("jepa-benchmark").FullName;
     private readonly byte[] frames = new byte[(int)Copied];
-    private string weights = "", picture = "";
+    private string folder = "", weights = "", picture = "";
     private EpisodeFile episodes = null!;
     private WindowSampler sampler = null!;
     private float[] actions = [];
@@ -26,6 +25,7 @@ public class Loaders : Family
 
     protected override void Prepare()
     {
+        folder = Directory.CreateTempSubdirectory("jepa-benchmark").FullName;
         weights = Path.Combine(folder, "weights.safetensors");
         Safetensors.Write(weights, [.. Enumerable.Range(0, Tensors)
             .Select(i => ($"blocks.{i}.weight", Memory.RandomUniform([Rows, Columns], new PhiloxKey((ulong)i))))]);

@@ -22,41 +22,52 @@ public sealed class BenchmarkTests : IDisposable
     }
 
     [Fact]
-    public void ARunWritesRecordsThatTheCommandsRead()
+    public void EveryCaseRunsAndCountsItsWork()
     {
-        Benchmark("--filter", "*.Rows.SigReg", "*.Api.Encode", "*.Gemm.*", "--iterationCount", "3", "--iterationTime", "2", "--artifacts", folder);
-        string file = Assert.Single(Directory.GetFiles(Path.Combine(folder, "results"), "*.jsonl"));
-        BenchFile lines = BenchFile.Read(file);
-        Assert.Equal(0, lines.Skipped);
-        Assert.Equal(11, lines.Records.Count);
-        Assert.All(lines.Records, record =>
-        {
-            Assert.Equal(("cpu", "F32", 1, "JepaEngine"), (record.Device, record.DType, record.Threads, record.Engine));
-            Assert.True(record is { P50: > 0, PeakGflops: > 1, PeakGigabytes: > 0.1, Machine: not null });
-        });
-        BenchRecord cube = lines.Records.Single(record => record.Case == "Gemm.Product TN 1024x1024x1024");
-        Assert.Equal(2.0 * 1024 * 1024 * 1024, cube.Flops);
-        // A product cannot do more than the fused multiply-adds alone, met in the same process.
-        Assert.InRange(cube.OfPeak!.Value, 1e-3, 1.1);
-        BenchRecord rows = lines.Records.Single(record => record.Case == "Rows.SigReg 4x64x256");
-        Assert.True(rows is { Cold: true, Bytes: 4 * 64 * 256 * sizeof(float), OfPeak: > 0, Allocated: 0 });
-        Assert.True(lines.Records.Single(record => record.Case == "Api.Encode 32x32") is { Allocated: > 0, OfPeak: null });
-        Assert.Contains("Gemm.Product NT 1x384x384", JepaProcess.Works("roofline", "--from", file));
-        Assert.Contains("Rows.SigReg 4x64x256", JepaProcess.Works("compare", file, file));
+        IReadOnlyList<BenchRecord> records = Measure("--job", "Dry");
+        Assert.Equal(CaseFacts.All().Select(facts => facts.Name).Order(), records.Select(record => record.Case).Order());
+        Assert.All(records, record => Assert.True(record.P50 > 0 && record.OfPeak > 0 == record.Flops + record.Bytes > 0, record.Case));
+        // Nobody counts the work of what has little, or of a whole model.
+        Assert.All(records.Where(record => record.OfPeak is null), record => Assert.Matches(@"^Api\.|^Loaders\.PickleFile |\.Demo", record.Case));
     }
 
     [Fact]
-    public void CasesMeetTheSettingsOfTheCommand()
+    public void ARunWritesRecordsThatTheCommandsRead()
     {
-        // In this process, as the command's: an own job cannot set them.
-        string own = File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "JepaEngine.Benchmarks.runtimeconfig.json"));
-        foreach (string setting in (string[])["System.Runtime.TieredPGO", "System.Runtime.TieredCompilation.QuickJitForLoops", "System.GC.Concurrent"])
-            Assert.Contains($"\"{setting}\": false", own);
+        IReadOnlyList<BenchRecord> records = Measure("--filter", "*.Rows.SigReg", "*.Api.Encode", "*.Gemm.*", "--iterationCount", "3", "--iterationTime", "2");
+        Assert.Equal(11, records.Count);
+        Assert.All(records, record =>
+        {
+            Assert.Equal(("cpu", "F32", 1, "JepaEngine"), (record.Device, record.DType, record.Threads, record.Engine));
+            Assert.True(record is { Samples.Length: >= 2, PeakGflops: > 1, PeakGigabytes: > 0.1, Machine: not null }, record.Case);
+        });
+        BenchRecord cube = records.Single(record => record.Case == "Gemm.Product TN 1024x1024x1024");
+        Assert.Equal((2.0 * 1024 * 1024 * 1024, 12.0 * 1024 * 1024), (cube.Flops, cube.Bytes));
+        // A product cannot do more than the fused multiply-adds alone, met in the same process.
+        Assert.InRange(cube.OfPeak!.Value, 1e-3, 1.1);
+        Assert.True(records.Single(record => record.Case == "Rows.SigReg 4x64x256") is { Cold: true, Bytes: 4 * 64 * 256 * sizeof(float) });
+        Assert.True(records.Single(record => record.Case == "Api.Encode 32x32") is { Cold: false, Allocated: > 0 });
+        Assert.Contains("Gemm.Product NT 1x384x384", JepaProcess.Works("roofline", "--from", Lines));
+        Assert.Contains("Rows.SigReg 4x64x256", JepaProcess.Works("compare", Lines, Lines));
     }
 
-    private static void Benchmark(params string[] arguments)
+    [Theory]
+    [InlineData("jepa")]
+    [InlineData("JepaEngine.Benchmarks")]
+    public void CasesRunUnderTheSettingsOfTheCommand(string program)
     {
-        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "JepaEngine.Benchmarks.dll"), .. arguments])
+        string settings = File.ReadAllText(Path.Combine(AppContext.BaseDirectory, $"{program}.runtimeconfig.json"));
+        Assert.Contains("\"System.Runtime.TieredPGO\": false", settings);
+        Assert.Contains("\"System.Runtime.TieredCompilation.QuickJitForLoops\": false", settings);
+    }
+
+    private string Lines => Assert.Single(Directory.GetFiles(Path.Combine(folder, "results"), "*.jsonl"));
+
+    /// <summary>Runs the project as a process and reads what it writes.</summary>
+    private IReadOnlyList<BenchRecord> Measure(params string[] arguments)
+    {
+        string[] all = [Path.Combine(AppContext.BaseDirectory, "JepaEngine.Benchmarks.dll"), .. arguments, "--artifacts", folder];
+        var start = new ProcessStartInfo("dotnet", all)
         {
             UseShellExecute = false,
             RedirectStandardOutput = true,
@@ -65,5 +76,8 @@ public sealed class BenchmarkTests : IDisposable
         string output = process.StandardOutput.ReadToEnd();
         process.WaitForExit();
         Assert.True(process.ExitCode == 0, output);
+        BenchFile file = BenchFile.Read(Lines);
+        Assert.Equal(0, file.Skipped);
+        return file.Records;
     }
 }

@@ -20,7 +20,7 @@ internal sealed record CaseFacts(string Name, string Pass, int Threads, bool Col
         ISized? size = item.Parameters.Items.Select(parameter => parameter.Value).OfType<ISized>().SingleOrDefault();
         string name = $"{family.Name}.{method.Name} {size?.ToString() ?? work.Size}".TrimEnd();
         return new CaseFacts(name, work.Pass, Family.ThreadsOf(family), family.GetCustomAttribute<RunsAttribute>()!.Cold,
-            size is null ? work.Flops : work.OverSize * size.Flops, work.Bytes);
+            size is null ? work.Flops : work.TimesFlops * size.Flops, size is null ? work.Bytes : work.TimesBytes * size.Bytes);
     }
 
     /// <summary>Every case.</summary>

@@ -4,6 +4,7 @@ using BenchmarkDotNet.Diagnosers;
 using BenchmarkDotNet.Exporters.Json;
 using BenchmarkDotNet.Jobs;
 using BenchmarkDotNet.Loggers;
+using BenchmarkDotNet.Order;
 using BenchmarkDotNet.Toolchains.InProcess.Emit;
 using BenchmarkDotNet.Validators;
 using Perfolizer.Horology;
@@ -26,6 +27,7 @@ internal static class Settings
             .AddDiagnoser(new MemoryDiagnoser(new MemoryDiagnoserConfig(displayGenColumns: false)))
             .AddExporter(new RecordExporter(records), JsonExporter.Full)
             .AddValidator(JitOptimizationsValidator.FailOnError)
+            .WithOrderer(new DefaultOrderer(SummaryOrderPolicy.Declared))
             .WithOptions(ConfigOptions.JoinSummary);
         return hasJob ? config : config.AddJob(Usual);
     }

@@ -13,17 +13,22 @@ internal sealed class WorkAttribute(string pass, string size = "") : Attribute
     /// <summary>Floating-point operations a call; 0 where nobody counts them.</summary>
     public double Flops { get; init; }
 
-    /// <summary>Operations over those of the parameter, as a gradient takes more than its forward pass.</summary>
-    public double OverSize { get; init; } = 1;
-
     /// <summary>Bytes a call has to move, each input read once and each result written once; 0 where nobody counts them.</summary>
     public double Bytes { get; init; }
+
+    /// <summary>Operations over those of the parameter, as a gradient takes more than its forward pass.</summary>
+    public double TimesFlops { get; init; } = 1;
+
+    /// <summary>Likewise bytes.</summary>
+    public double TimesBytes { get; init; } = 1;
 }
 
-/// <summary>A parameter that is a size: it is written as the end of the case's name, and knows the floating-point operations of a call.</summary>
+/// <summary>A parameter that is a size: it is the end of the case's name, and knows the work of a call as <see cref="WorkAttribute"/> does.</summary>
 internal interface ISized
 {
     double Flops { get; }
+
+    double Bytes { get; }
 }
 
 /// <summary>Where the cases of a family run, and where their operands lie.</summary>
