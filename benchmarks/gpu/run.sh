@@ -84,9 +84,9 @@ peers() {
     local script
     rm -f "$out/peers.jsonl"
     python3 -c 'import torch' 2>/dev/null || { skip peers 'python3 has no torch'; return; }
-    for script in gpu_ops gpu_models gpu_lewm; do
-        run "peers-$script" python3 "$here/peers/$script.py" --device "${device/sim/cpu}" ${small:+--small}
-        cat "$out/peers-$script.txt" >>"$out/peers.jsonl"
+    for script in peer_ops peer_models peer_lewm; do
+        run "$script" python3 "$here/peers/$script.py" --device "${device/sim/cpu}" ${small:+--small}
+        cat "$out/$script.txt" >>"$out/peers.jsonl"
     done
 }
 
@@ -99,7 +99,7 @@ bench() {
 
 ops() { if [ -n "$small" ]; then bench ops --op LayerNorm,Gelu --tokens 16; else bench ops; fi; }
 
-models() { if [ -n "$small" ]; then skip models 'SMALL is set'; else bench models --model ijepa-vith,vjepa2-vitl-16,vjepa2-vitl-64,lewm-train,lewm-plan; fi; }
+models() { if [ -n "$small" ]; then skip models 'SMALL is set'; else bench models --model ijepa-vith,vjepa2-vitl-2,vjepa2-vitl-16,vjepa2-vitl-64,lewm-train,lewm-plan; fi; }
 
 for step in "${steps[@]}"; do
     case $step in

@@ -13,7 +13,8 @@ namespace JepaEngine.Jepa.Benchmarking;
 internal static class BenchModels
 {
     /// <summary>Names that <c>--model</c> takes.</summary>
-    public static IReadOnlyList<string> Names { get; } = ["ijepa-vith", "vjepa2-vitl-16", "vjepa2-vitl-64", "lewm-train", "lewm-plan", "demo-train", "demo-plan"];
+    public static IReadOnlyList<string> Names { get; } =
+        ["ijepa-vith", "vjepa2-vitl-2", "vjepa2-vitl-16", "vjepa2-vitl-64", "lewm-train", "lewm-plan", "demo-train", "demo-plan"];
 
     /// <summary>The row of a model on a device.</summary>
     public static BenchCase Of(string model, Device device)
@@ -23,6 +24,7 @@ internal static class BenchModels
         return model switch
         {
             "ijepa-vith" => Encoder(model, IJepa.Huge14, 1, device),
+            "vjepa2-vitl-2" => Encoder(model, VJepa2.Large256, 2, device),
             "vjepa2-vitl-16" => Encoder(model, VJepa2.Large256, 16, device),
             "vjepa2-vitl-64" => Encoder(model, VJepa2.Large256, 64, device),
             "lewm-train" => Training(model, LeWorldModelConfig.Published, TrainOptions.Published with { Batch = batch }, device),

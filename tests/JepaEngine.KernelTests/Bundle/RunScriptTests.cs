@@ -52,7 +52,7 @@ public sealed class RunScriptTests : IDisposable
     public void WhatTheScriptRunsIsInTheBundle()
     {
         string script = File.ReadAllText(Path.Combine(Root, "benchmarks", "gpu", "run.sh"));
-        foreach (string peer in (string[])["gpu_ops", "gpu_models", "gpu_lewm"])
+        foreach (string peer in (string[])["peer_ops", "peer_models", "peer_lewm"])
         {
             Assert.Contains(peer, script);
             Assert.True(File.Exists(Path.Combine(Root, "benchmarks", "peers", peer + ".py")), peer);

@@ -37,12 +37,15 @@ public sealed class BenchGridTests
             ("Attention 1x2048x16x64", "forward", 17.18), ("Attention 1x2048x16x64", "backward", 42.95),
             ("LayerNorm 2048x1024", "forward", 0.02), ("LayerNorm 2048x1024", "backward", 0.02),
             ("AdamW 10000000", "step", 0.14), ("AdamW 10000000 with average", "step", 0.14),
-            ("vjepa2-vitl-16", "encode", null), ("lewm-train 128x4", "step", null), ("lewm-plan 300x30x5", "plan", null),
+            ("vjepa2-vitl-2", "encode", null), ("vjepa2-vitl-16", "encode", null), ("lewm-train 128x4", "step", null), ("lewm-plan 300x30x5", "plan", null),
             ("demo-train 64x4", "step", null), ("demo-plan 256x4x14", "plan", null),
         ];
         var grid = new BenchGrid
         {
-            Ops = ["MatMul", "Attention", "LayerNorm", "AdamW"], Models = ["vjepa2-vitl-16", "lewm-train", "lewm-plan", "demo-train", "demo-plan"], Tokens = [2048], Devices = [Device.Cuda()],
+            Ops = ["MatMul", "Attention", "LayerNorm", "AdamW"],
+            Models = ["vjepa2-vitl-2", "vjepa2-vitl-16", "lewm-train", "lewm-plan", "demo-train", "demo-plan"],
+            Tokens = [2048],
+            Devices = [Device.Cuda()],
         };
         Assert.Equal(expected, grid.Cases().Select(item => (item.Name, item.Pass, Billions(item.Flops))));
 
