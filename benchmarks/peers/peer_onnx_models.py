@@ -1,11 +1,11 @@
 """The encoders of peer_models.py in ONNX Runtime on the processor, exported by PyTorch and checked against it. See README.md."""
 import functools
-import gc
 import tempfile
 import warnings
 from pathlib import Path
 
-import onnx_session
+import onnx_session  # before torch, whose OpenMP it tells how to wait
+
 import torch
 from torch.onnx import register_custom_op_symbolic
 
@@ -72,9 +72,7 @@ def main():
     peer = onnx_session.peer(__doc__)
     with tempfile.TemporaryDirectory() as folder:
         rows(peer, Path(folder), peer_models.ijepa, {"ijepa-vith": peer.random(1, 3, 224, 224)})
-        gc.collect()
         rows(peer, Path(folder), peer_models.vjepa2, {f"vjepa2-vitl-{frames}": peer_models.clip(peer, frames) for frames in (2, 16)}, skip_predictor=True)
-        gc.collect()
         peer.measure()
 
 

@@ -1,11 +1,11 @@
 """Operations in ONNX Runtime on the processor, forward, under the names of `jepa bench`. See README.md."""
 import functools
 
+import onnx_session  # before torch, whose OpenMP it tells how to wait
+
 import numpy as np
 import torch
 from onnx import TensorProto, helper, numpy_helper
-
-import onnx_session
 
 FUSED = "com.microsoft"
 

@@ -15,7 +15,8 @@ from pathlib import Path
 import torch
 
 DTYPES = {"F32": torch.float32, "BF16": torch.bfloat16}
-ROUNDS, MOST_SAMPLES, WARM_UPS, SLOT_MS, LONG_MS = 5, 200, 30, 400, 2000  # as BenchRunner.cs
+# As BenchRunner.cs, but for five rounds instead of fifteen: all scripts together shall end within twelve minutes.
+ROUNDS, ROUNDS_IF_LONG, MOST_SAMPLES, WARM_UPS, SLOT_MS, LONG_MS = 5, 3, 40, 30, 120, 2000
 GPU_CACHE, USUAL_CACHE = 128 << 20, 32 << 20
 
 Work = namedtuple("Work", "run ready", defaults=(tuple,))
@@ -25,12 +26,12 @@ Work.__doc__ = "run(*ready()) is measured; what ready does is not."
 class Row:
     def __init__(self, case, part, dtype, engine, threads, prepare):
         self.case, self.part, self.dtype, self.engine, self.threads, self.prepare = case, part, dtype, engine, threads, prepare
-        self.samples, self.count, self.is_long, self.fault = [], 0, False, None
+        self.samples, self.rounds, self.count, self.is_long, self.fault = [], 0, 1, False, None
 
 
 class Peer:
-    """Measures rows on one device as BenchRunner.cs does: each of five rounds visits every row, prepares its operands anew and takes a fifth of its samples,
-    each behind a copy that empties the caches. A GPU's time is what lies between two events."""
+    """Measures rows on one device as BenchRunner.cs does: after a round to warm up, each round visits every row, prepares its operands anew and takes a part of
+    its samples, each behind a copy that empties the caches. A GPU's time is what lies between two events."""
 
     def __init__(self, description, engine=f"PyTorch {torch.__version__}", only_cpu=False):
         parser = argparse.ArgumentParser(description=description)
@@ -71,50 +72,47 @@ class Peer:
         machine = self.machine()
         print(f"machine  {machine}", file=sys.stderr, flush=True)
         try:
-            for at in range(ROUNDS):
+            for at in range(-1, ROUNDS):
                 for row in self.rows:
-                    if not row.fault and not (row.is_long and at >= 3):
-                        self.attempt(row, is_first=at == 0)
+                    if not row.fault and at < (ROUNDS_IF_LONG if row.is_long else ROUNDS):
+                        self.attempt(row, self.warm_up if at < 0 else self.sample)
         finally:
             for row in self.rows:
                 if row.samples and not row.fault:
                     print(json.dumps(self.record(row, machine)), flush=True)
         sys.exit(1 if any(row.fault for row in self.rows) else 0)
 
-    def attempt(self, row, is_first):
+    def attempt(self, row, visit):
         """A failure is told and the next row follows."""
+        if row.threads:
+            torch.set_num_threads(row.threads)
         try:
-            self.visit(row, is_first)
+            visit(row, row.prepare())
         except Exception as error:  # whatever a compiler or a kernel throws
             row.fault = f"{row.case} ({row.part}, {row.dtype}, {row.engine}) was not measured: {error}".replace("\n", " ")[:500]
             print(row.fault, file=sys.stderr, flush=True)
 
-    def visit(self, row, is_first):
-        if row.threads:
-            torch.set_num_threads(row.threads)
-        work = row.prepare()
-        if is_first:
-            self.warm_up(row, work)
-        elif not row.is_long:
-            self.once(work)
-        row.samples += [self.once(work) for _ in range(row.count)]
-
     def warm_up(self, row, work):
-        """Past the first calls, but not for longer than the samples; then as many samples a round as there is time for."""
+        """Past the first calls, but not for longer than the samples of a round; then as many of these as there is time for."""
         if self.is_gpu:
             self.once(work)  # compiles
         begin = time.perf_counter()
         last = self.once(work)
         for _ in range(1, WARM_UPS):
-            if milliseconds(begin) > SLOT_MS / 2:
+            if milliseconds(begin) > SLOT_MS:
                 break
             last = self.once(work)
         row.is_long = last > LONG_MS
-        row.count = 1
         if not row.is_long and not self.small:
             begin = time.perf_counter()
             self.once(work)
-            row.count = min(MOST_SAMPLES, max(1, int(SLOT_MS / 2 / milliseconds(begin))))
+            row.count = min(MOST_SAMPLES, int(1 + SLOT_MS / milliseconds(begin)))
+
+    def sample(self, row, work):
+        if not row.is_long:
+            self.once(work)
+        row.samples += [self.once(work) for _ in range(row.count)]
+        row.rounds += 1
 
     def once(self, work):
         arguments = work.ready()
@@ -132,7 +130,7 @@ class Peer:
 
     def record(self, row, machine):
         return {"case": row.case + (" small" if self.small else ""), "pass": row.part, "device": str(self.device), "dtype": row.dtype, "threads": row.threads,
-                "engine": row.engine, "cold": True, "samples": row.samples, "machine": machine, "utc": self.utc}
+                "engine": row.engine, "cold": True, "samples": row.samples, "rounds": row.rounds, "machine": machine, "utc": self.utc}
 
     def machine(self):
         """The fields of BenchMachine.cs; the build names the versions and the BLAS, without which a time means little."""
