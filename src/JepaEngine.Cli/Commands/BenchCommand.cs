@@ -21,6 +21,7 @@ internal static class BenchCommand
         Command command = CommandLine.Verb("bench", "Measures operations and models: times and their noise, rates, the share of the limit measured in the same run.",
             "jepa bench --op MatMul,Attention --tokens 256,2048 --threads 1,2 --md", [.. grid.All, quick, peer, to, markdown, csv, json]);
         command.Add(HistoryCommand.Create());
+        command.Add(TablesCommand.Create());
         command.SetAction(async (parsed, cancellation) =>
         {
             bool isQuick = parsed.GetValue(quick);
