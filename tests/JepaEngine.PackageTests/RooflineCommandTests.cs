@@ -36,8 +36,8 @@ public sealed class RooflineCommandTests : IDisposable
         string text = Works("roofline", "--model", "demo-plan", "--threads", "1", "--out", picture);
         Assert.Contains("limits   demo-plan 256x4x14 on cpu x1 F32: ", text);
         Assert.Matches(@"run      [\d.]+ ms, \d+ calls, [\d.]+ GFLOP at [\d.]+ GFLOP/s", text);
-        Assert.Matches(@" 1  MatMul +\d+x\d+x\d+ NT", text);
-        Assert.Matches(@"between operations .* host ", text);
+        Assert.Matches(@"\d  MatMul +\d+x\d+x\d+ NT", text);
+        Assert.Matches(@"between operations .* host\n", text);
         Assert.All(text.Split('\n').Where(line => line.Contains(" MatMul ", StringComparison.Ordinal)), line => Assert.InRange(line.Length, 1, 160));
         Assert.Matches(@">MatMul \d+x\d+x\d+ NT", File.ReadAllText(picture));
         JsonElement[] lines = [.. Works("roofline", "--model", "demo-plan", "--threads", "1", "--json").Split('\n', StringSplitOptions.RemoveEmptyEntries)

@@ -15,6 +15,9 @@ internal static class RooflineAdvice
     /// <summary>Calls of a run that are worth being one launch.</summary>
     private const long Many = 10;
 
+    /// <summary>FLOPs a byte: elementwise work and what normalises rows stay below, products do not.</summary>
+    private const double Elementwise = 2;
+
     /// <summary>Of a run: less than this is not worth looking for.</summary>
     private const double Little = 0.1;
 
@@ -32,7 +35,7 @@ internal static class RooflineAdvice
         (p => p.Calls >= Many && p.Milliseconds < Short && p.Launches > 0, "many short calls: record them as one graph, or a larger batch"),
         (p => p.Launches > 1, "too little work in flight: larger batch or fewer launches"),
         (p => p.Milliseconds < Short, "too little work in flight: larger batch, or fuse it with its neighbour"),
-        (p => p.OfCompute > p.OfBandwidth, "far from the compute roof: more rows at once, or an idle machine"),
+        (p => p.Intensity > Elementwise, "far from the compute roof: more rows at once, or an idle machine"),
         (_ => true, "far from a copy: exponentials, random numbers or scattered rows, not bandwidth"),
     ];
 

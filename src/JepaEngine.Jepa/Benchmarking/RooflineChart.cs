@@ -31,7 +31,7 @@ public static class RooflineChart
         var svg = new Svg(Width, height, $"Roofline of {roofline.Name}");
         svg.Rect(0, 0, Width, height, "page").Text(20, 28, $"Roofline of {roofline.Name}", style: "title");
         if (roofline.Machine is { } machine)
-            svg.Text(20, 47, $"{(roofline.Points.Any(point => point.Threads == 0) ? machine.Gpu : machine.Cpu)} · {machine.Build}", style: "soft");
+            svg.Text(20, 47, $"{(roofline.Points.All(point => point.Device == "cpu") ? machine.Cpu : machine.Gpu)} · {machine.Build}", style: "soft");
         RooflinePoint[] points = [.. roofline.Points.Where(point => point is { Intensity: not null, Gflops: not null })];
         double low = Math.Min(roofline.Ridge / 4, Least(points, point => point.Intensity)) / 2;
         double high = Math.Max(roofline.Ridge * 4, Most(points, point => point.Intensity)) * 2;

@@ -3,7 +3,10 @@ using JepaEngine.Backends.Profiling;
 
 namespace JepaEngine.Jepa.Benchmarking;
 
-/// <summary>Runs a case operation by operation: the median of a few runs, once they are warm, with the limits of the same minute.</summary>
+/// <summary>
+/// Runs a case operation by operation: the median of a few runs, once they are warm, with the limits of the same minute. Operands lie where the operation before
+/// left them.
+/// </summary>
 public static class RooflineProfile
 {
     private const int MostRuns = 15;

@@ -16,6 +16,7 @@ public sealed class RooflineTests
     [InlineData(0, 3.1e6, RooflineBound.Memory, 0.31, "below the roof: look for strided access")]
     [InlineData(2.9e7, 2.8e6, RooflineBound.Latency, 0.29, "far from the compute roof")]
     [InlineData(0, 2.9e6, RooflineBound.Latency, 0.29, "far from a copy")]
+    [InlineData(2e7, 2.5e6, RooflineBound.Latency, 0.25, "far from the compute roof")]
     [InlineData(5e7, 0, RooflineBound.Compute, 0.5, "below the roof: more rows")]
     [InlineData(1e7, 0, RooflineBound.Unknown, 0.1, "not counted")]
     [InlineData(0, 0, RooflineBound.Unknown, null, "not counted")]
