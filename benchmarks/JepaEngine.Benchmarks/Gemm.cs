@@ -5,8 +5,8 @@ using JepaEngine.Memory;
 namespace JepaEngine.Benchmarks;
 
 /// <summary>
-/// Matrix products of the models' sizes, operands in the caches as a step leaves them. NT is a Linear, NN its input gradient, TN its weight gradient: a letter says
-/// whether a · b takes the operand as it is stored, or its transpose.
+/// Matrix products of the models' sizes, operands in the caches as a step leaves them. NT is a Linear, NN its input gradient, TN its weight gradient: N takes
+/// an operand of a · b as it is stored, T its transpose.
 /// </summary>
 [Runs(threads: 1)]
 public class Gemm : Family

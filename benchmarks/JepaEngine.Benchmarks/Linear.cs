@@ -17,7 +17,11 @@ public class Linear : Family
     private Ring weights = null!;
     private int turn;
 
-    protected override void Prepare() => (x, bias, y, weights) = (Draw(Tokens, Inputs), Draw(Outputs), Draw(Tokens, Outputs), new Ring(Memory, Outputs, Inputs));
+    protected override void Prepare()
+    {
+        (x, bias, y) = (Draw(Tokens, Inputs), Draw(Outputs), Draw(Tokens, Outputs));
+        weights = new Ring(Memory, Outputs, Inputs);
+    }
 
     [Benchmark, Work("forward", "256x4096x1024", Flops = 2.0 * Tokens * Inputs * Outputs, Bytes = Moved)]
     public void Gelu()

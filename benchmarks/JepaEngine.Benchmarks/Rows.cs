@@ -20,7 +20,8 @@ public class Rows : Family
     // Five operations a knot, as the operation table counts them.
     private const double Terms = 5.0 * Knots * Groups * Batch * Directions;
 
-    private Ring x = null!, dy = null!, y = null!, wideX = null!, wideDy = null!, wideY = null!, p = null!, g = null!, m = null!, v = null!, u = null!, du = null!;
+    private Ring x = null!, dy = null!, y = null!, wideX = null!, wideDy = null!, wideY = null!, u = null!, du = null!;
+    private Ring p = null!, g = null!, m = null!, v = null!;
     private Operand weight, bias, mean, rstd, runningMean, runningVariance, columnMean, columnRstd, scalar, norm, step;
     private int turn;
 
@@ -28,8 +29,8 @@ public class Rows : Family
     {
         (x, dy, y) = (new Ring(Memory, Tokens, Width), new Ring(Memory, Tokens, Width), new Ring(Memory, Tokens, Width));
         (wideX, wideDy, wideY) = (new Ring(Memory, Tokens, Hidden), new Ring(Memory, Tokens, Hidden), new Ring(Memory, Tokens, Hidden));
-        (p, g, m, v) = (new Ring(Memory, Parameters), new Ring(Memory, Parameters), new Ring(Memory, Parameters), new Ring(Memory, Parameters));
         (u, du) = (new Ring(Memory, Groups, Batch, Directions), new Ring(Memory, Groups, Batch, Directions));
+        (p, g, m, v) = (new Ring(Memory, Parameters), new Ring(Memory, Parameters), new Ring(Memory, Parameters), new Ring(Memory, Parameters) { Least = 0.5 });
         (weight, bias, columnMean, columnRstd) = (Draw(Width), Draw(Width), Draw(Width), Draw(Width));
         (mean, rstd, runningMean, runningVariance, scalar) = (Draw(Tokens), Draw(Tokens), Draw(Width), Draw(Width), Draw());
         (norm, step) = (Memory.Full([], 1, DType.F64).Operand, Memory.Empty([AdamWStep.Length], DType.F64).Operand);

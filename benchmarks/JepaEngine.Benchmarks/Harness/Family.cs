@@ -54,8 +54,8 @@ public abstract class Family
     {
     }
 
-    /// <summary>A warm operand: uniform in 0.5 to 1.5, which is also a variance.</summary>
-    private protected Operand Draw(params ReadOnlySpan<int> shape) => Memory.RandomUniform(new Shape(shape), new PhiloxKey(drawn++), 0.5, 1.5).Operand;
+    /// <summary>A warm operand, uniform in −1 to 1.</summary>
+    private protected Operand Draw(params ReadOnlySpan<int> shape) => Memory.RandomUniform(new Shape(shape), new PhiloxKey(drawn++), -1, 1).Operand;
 
     /// <summary>Gives back what is no tensor.</summary>
     protected virtual void Release()

@@ -13,6 +13,9 @@ internal sealed class Ring(TensorScope memory, params int[] shape)
 
     private Operand[]? operands;
 
+    /// <summary>The least number; a second moment is not negative.</summary>
+    public double Least { get; init; } = -1;
+
     /// <summary>The operand of a call.</summary>
     /// <param name="turn">Calls before it.</param>
     public Operand this[int turn]
@@ -24,7 +27,7 @@ internal sealed class Ring(TensorScope memory, params int[] shape)
         }
     }
 
-    /// <summary>Alike, uniform in 0.5 to 1.5, which is also a variance.</summary>
+    /// <summary>Alike, uniform from the least number to 1.</summary>
     private Operand[] Draw()
     {
         Backend backend = Backend.For(memory.Device);
@@ -35,7 +38,7 @@ internal sealed class Ring(TensorScope memory, params int[] shape)
         {
             drawn[i] = new Operand(memory.Rent(bytes), DType.F32, new Layout(one));
             if (i == 0)
-                backend.RandomUniform(drawn[0], new PhiloxKey(1), 0.5, 1.5);
+                backend.RandomUniform(drawn[0], new PhiloxKey(1), Least, 1);
             else
                 backend.Copy(drawn[0], drawn[i]);
         }

@@ -32,7 +32,7 @@ internal static class Settings
         return hasJob ? config : config.AddJob(Usual);
     }
 
-    /// <summary>15 iterations of a quarter of a second, as dotnet/performance measures; what is slower than its neighbours by far is another process's doing.</summary>
+    /// <summary>15 iterations of a quarter of a second, as dotnet/performance measures. One far slower than the others is another process's doing.</summary>
     private static Job Usual => Job.Default
         .WithToolchain(InProcessEmitToolchain.Instance)
         .WithWarmupCount(1)

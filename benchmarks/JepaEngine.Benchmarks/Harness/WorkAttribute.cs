@@ -1,7 +1,7 @@
 namespace JepaEngine.Benchmarks.Harness;
 
 /// <summary>What a case does: the part of a model it is, its size, and what has to be done for it.</summary>
-/// <param name="pass">As in a record: <c>forward</c>, <c>backward</c>, <c>step</c>, <c>encode</c>, <c>plan</c>, and <c>call</c> or <c>load</c> for what is no kernel.</param>
+/// <param name="pass">As in a record: <c>forward</c>, <c>backward</c>, <c>step</c>, <c>plan</c>; <c>call</c> or <c>load</c> for what is no kernel.</param>
 /// <param name="size">As <c>2048x1024</c>; empty where a parameter says it, or there is none.</param>
 [AttributeUsage(AttributeTargets.Method)]
 internal sealed class WorkAttribute(string pass, string size = "") : Attribute
