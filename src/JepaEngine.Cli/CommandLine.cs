@@ -84,6 +84,7 @@ internal static class CommandLine
     {
         UsageException => ExitCode.Usage,
         BadFileException => ExitCode.BadInput,
+        BuildException build => build.Code,
         PlatformNotSupportedException or CudaException => ExitCode.Device,
         MemoryRefusedException or OutOfMemoryException => ExitCode.Memory,
         OperationCanceledException => ExitCode.Interrupted,

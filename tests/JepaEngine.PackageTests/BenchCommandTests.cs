@@ -36,6 +36,15 @@ public sealed class BenchCommandTests : IDisposable
         Assert.Equal(2, csv.Split('\n', StringSplitOptions.RemoveEmptyEntries).Length);
     }
 
+    [Fact]
+    public void ANarrowTerminalGetsWholeLines()
+    {
+        (int code, string text) = RunAtTerminal("bench", "--op", "Relu", "--tokens", "16", "--threads", "1", "--warm");
+        Assert.Equal(0, code);
+        Assert.DoesNotContain(text, letter => char.IsControl(letter) && letter != '\n');
+        Assert.Matches("(?m)^Relu 16x4096  forward  cpu x1  F32 .* GB/s .* -$", text);
+    }
+
     [Theory]
     [InlineData("no operation is called 'Nothing'", "--op", "Nothing")]
     [InlineData("no model is called 'gpt2'", "--model", "gpt2")]

@@ -18,6 +18,24 @@ internal static class JepaProcess
         return (process.ExitCode, output.ReplaceLineEndings("\n"), error.Result.ReplaceLineEndings("\n"));
     }
 
+    /// <summary>Runs it to its end at a terminal of 40 columns; what it says on the error stream goes nowhere.</summary>
+    /// <returns>Its exit code and what it shows, without the modes that the runtime sets in any terminal.</returns>
+    public static (int Code, string Output) RunAtTerminal(params string[] arguments)
+    {
+        const string Script = "/usr/bin/script";
+        Assert.SkipUnless(File.Exists(Script), "script, of util-linux, gives a program a terminal");
+        string quoted = string.Join(' ', arguments.Prepend(Path.Combine(AppContext.BaseDirectory, "jepa.dll")).Select(argument => $"'{argument}'"));
+        var start = new ProcessStartInfo(Script, ["-qec", $"stty cols 40; TERM=xterm-256color dotnet {quoted} 2>/dev/null", "/dev/null"])
+        {
+            UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardInput = true,
+        };
+        using Process process = Process.Start(start)!;
+        process.StandardInput.Close();
+        string shown = process.StandardOutput.ReadToEnd();
+        process.WaitForExit();
+        return (process.ExitCode, shown.ReplaceLineEndings("\n").Replace("\e[?1h\e=", "", StringComparison.Ordinal).Replace("\e[?1l\e>", "", StringComparison.Ordinal));
+    }
+
     /// <summary>Runs it and expects that it does its work.</summary>
     /// <returns>What it prints.</returns>
     public static string Works(params string[] arguments)

@@ -14,22 +14,24 @@ internal static class BenchCommand
         var grid = new GridOptions();
         var quick = new Option<bool>("--quick") { Description = "What a step spends its time in, at 256 tokens, within a minute" };
         var peer = new Option<string?>("--peer") { Description = "JSON lines of a peer on the same work: fills the reference column" };
+        var turns = new Option<string?>("--turns") { Description = "The comparison that paces it through its input and output", Hidden = true };
+        var only = new Option<string[]>("--row") { Description = "Measure only this row of the grid, named as compare does", Hidden = true };
         var to = new Option<string?>("--out") { Description = "File for the JSON lines, one a row with every sample" };
         var markdown = new Option<bool>("--md") { Description = "Write Markdown" };
         var csv = new Option<bool>("--csv") { Description = "Write comma-separated values" };
         var json = CommonOptions.Json();
         Command command = CommandLine.Verb("bench", "Measures operations and models: times and their noise, rates, the share of the limit measured in the same run.",
-            "jepa bench --op MatMul,Attention --tokens 256,2048 --threads 1,2 --md", [.. grid.All, quick, peer, to, markdown, csv, json]);
+            "jepa bench --op MatMul,Attention --tokens 256,2048 --threads 1,2 --md", [.. grid.All, quick, turns, only, peer, to, markdown, csv, json]);
         command.Add(HistoryCommand.Create());
         command.Add(TablesCommand.Create());
         command.SetAction(async (parsed, cancellation) =>
         {
             bool isQuick = parsed.GetValue(quick);
-            BenchGrid rows = grid.Read(parsed, isQuick);
+            BenchGrid rows = grid.Read(parsed, isQuick) with { Rows = parsed.GetValue(only) ?? [] };
             // A file that cannot be read is told before the minutes pass, not after.
             BenchFile? other = parsed.GetValue(peer) is { } file ? BenchFile.Read(file) : null;
             var options = new BenchOptions(!grid.IsWarm(parsed), isQuick ? QuickBudget : null);
-            (IReadOnlyList<BenchRecord> records, string[] faults) = await Interruptible.Run(() => Measure(rows, options, cancellation), cancellation);
+            (IReadOnlyList<BenchRecord> records, string[] faults) = await Interruptible.Run(() => Measure(rows, options, parsed.GetValue(turns), cancellation), cancellation);
             records = [.. records.Select(record => other is null ? record : record with { References = [.. record.References, .. other.For(record)] })];
             if (parsed.GetValue(to) is { } path)
                 BenchFile.Write(path, records);
@@ -41,11 +43,14 @@ internal static class BenchCommand
         return command;
     }
 
-    private static (IReadOnlyList<BenchRecord> Records, string[] Faults) Measure(BenchGrid grid, BenchOptions options, CancellationToken cancellation)
+    private static (IReadOnlyList<BenchRecord> Records, string[] Faults) Measure(BenchGrid grid, BenchOptions options, string? turns, CancellationToken cancellation)
     {
         using var runner = new BenchRunner(grid.Cases(), options);
-        var progress = new Progress("visit", runner.Visits);
-        IReadOnlyList<BenchRecord> records = runner.Run(BenchMachine.Of(Machine.Processor(), grid.Devices), progress.Done, cancellation);
+        BenchMachine machine = BenchMachine.Of(Machine.Processor(), grid.Devices);
+        Action<int> visited = turns is null ? new Progress("visit", runner.Visits).Done : new TurnClient(Console.In, Console.Out, runner.Visits).Done;
+        if (turns is not null)
+            visited(-1);
+        IReadOnlyList<BenchRecord> records = [.. runner.Run(machine, visited, cancellation).Select(record => record with { Turns = turns })];
         return (records, [.. runner.Faults.Select(row => $"{row.Case.Name} ({row.Case.Pass}) on {row.Case.Device} was not measured: {row.Fault.ReplaceLineEndings(" ")}")]);
     }
 

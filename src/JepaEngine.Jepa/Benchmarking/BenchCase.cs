@@ -29,6 +29,9 @@ public sealed class BenchCase
     /// <summary>The matrix product it is, which the vendor's library does too.</summary>
     internal MatrixProduct? Product { get; init; }
 
+    /// <summary>Its record's label.</summary>
+    internal string Label => BenchRecord.LabelOf(Name, Pass, BenchDevice.NameOf(Device), Device.Threads, Device.Compute.ToString());
+
     /// <summary>Makes it ready to run, in memory of its own.</summary>
     internal BenchWork Prepare() => prepare();
 

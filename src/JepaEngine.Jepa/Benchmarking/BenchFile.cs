@@ -10,13 +10,16 @@ public sealed record BenchFile(IReadOnlyList<BenchRecord> Records, int Skipped)
 {
     /// <summary>Reads a file; a damaged line is skipped and counted.</summary>
     /// <exception cref="IOException">There is no such file.</exception>
-    public static BenchFile Read(string path)
+    public static BenchFile Read(string path) => Parse(File.ReadLines(path));
+
+    /// <summary>Reads lines; a damaged one is skipped and counted.</summary>
+    public static BenchFile Parse(IEnumerable<string> lines)
     {
         var records = new List<BenchRecord>();
         int skipped = 0;
-        foreach (string line in File.ReadLines(path).Where(line => !string.IsNullOrWhiteSpace(line)))
+        foreach (string line in lines.Where(line => !string.IsNullOrWhiteSpace(line)))
         {
-            if (Parse(line) is { } record)
+            if (Record(line) is { } record)
                 records.Add(record);
             else
                 skipped++;
@@ -43,12 +46,13 @@ public sealed record BenchFile(IReadOnlyList<BenchRecord> Records, int Skipped)
             && (other.Device == "cpu") == (record.Device == "cpu") && other.Engine != record.Engine)
         .Select(other => new BenchReference(other.Engine, other.P50));
 
-    private static BenchRecord? Parse(string line)
+    private static BenchRecord? Record(string line)
     {
         try
         {
             BenchRecord? record = JsonSerializer.Deserialize(line, BenchJson.Lines.BenchRecord);
-            return record is { Samples: { Length: > 0 } samples } && samples.All(sample => double.IsFinite(sample) && sample >= 0) ? record : null;
+            return record is { Samples: { Length: > 0 } samples, Rounds: var rounds } && samples.All(sample => double.IsFinite(sample) && sample >= 0)
+                && rounds >= 0 && (rounds == 0 || samples.Length % rounds == 0) ? record : null;
         }
         catch (JsonException)
         {

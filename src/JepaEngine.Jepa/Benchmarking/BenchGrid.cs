@@ -19,6 +19,9 @@ public sealed record BenchGrid
     /// <summary>Devices, with their dtype and threads; a processor without threads has what the engine would take.</summary>
     public IReadOnlyList<Device> Devices { get; init; } = [];
 
+    /// <summary>Of the rows only those of these labels; all where none is named.</summary>
+    public IReadOnlyList<string> Rows { get; init; } = [];
+
     /// <summary>Operations that something is measured of.</summary>
     public static IReadOnlyList<string> OpNames { get; } = [.. BenchOps.Names];
 
@@ -43,7 +46,7 @@ public sealed record BenchGrid
                 throw new ArgumentException("the simulator would take days for a model of published size; measure operations on it, with --op");
             cases.AddRange(Models.Select(model => BenchModels.Of(model, device)));
         }
-        return cases;
+        return Rows.Count == 0 ? cases : [.. cases.Where(row => Rows.Contains(row.Label))];
     }
 
     private IEnumerable<BenchCase> Of(string name, Device device)

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
@@ -39,6 +40,9 @@ public sealed record BenchRecord
 
     /// <summary>Visits the samples are of, equally many of each and one visit after the other; 0 where nobody tells.</summary>
     public int Rounds { get; init; }
+
+    /// <summary>The comparison that it was measured in by turns with another build, whose record says the same; null where it was measured alone.</summary>
+    public string? Turns { get; init; }
 
     /// <summary>Floating-point operations, analytic; 0 where nobody counts them.</summary>
     public double Flops { get; init; }
@@ -89,6 +93,14 @@ public sealed record BenchRecord
     [JsonIgnore]
     public bool IsSimulated => Device == "sim";
 
+    /// <summary>A case's name, pass, device and dtype in words.</summary>
+    [JsonIgnore]
+    public string Label => LabelOf(Case, Pass, Device, Threads, DType);
+
+    /// <summary>The device, and of a processor as <c>cpu x2</c> how many threads.</summary>
+    [JsonIgnore]
+    public string Where => WhereOf(Device, Threads);
+
     /// <summary>GFLOP/s of the median; 0 where they are not counted.</summary>
     public double Gflops => Flops / P50 * 1e-6;
 
@@ -102,8 +114,20 @@ public sealed record BenchRecord
     /// <summary>The share of the limit that bounds it, measured in the same run; null where there is none.</summary>
     public double? OfPeak => IsMemoryBound ? Share(Gigabytes, PeakGigabytes) : Share(Gflops, PeakGflops);
 
+    /// <summary>The samples of a visit, from 0.</summary>
+    internal double[] Round(int visit)
+    {
+        int each = Samples.Length / Rounds;
+        return Samples[(visit * each)..((visit + 1) * each)];
+    }
+
+    /// <summary>The label of a row with these.</summary>
+    internal static string LabelOf(string name, string pass, string device, int threads, string dtype) => $"{name} {pass} {WhereOf(device, threads)} {dtype}";
+
     /// <summary>The line.</summary>
     public string ToJson() => JsonSerializer.Serialize(this, BenchJson.Lines.BenchRecord);
+
+    private static string WhereOf(string device, int threads) => threads > 0 ? string.Create(CultureInfo.InvariantCulture, $"{device} x{threads}") : device;
 
     private static double? Share(double rate, double peak) => rate > 0 && peak > 0 ? rate / peak : null;
 }

@@ -9,7 +9,7 @@ public static class BenchTable
     [
         ("case", true, r => r.Case),
         ("pass", true, r => r.Pass),
-        ("device", true, r => r.Device + (r.Threads > 0 ? Text($" x{r.Threads}") : "")),
+        ("device", true, r => r.Where),
         ("dtype", true, r => r.DType),
         ("n", false, r => Text($"{r.Samples.Length}")),
         ("p50 ms", false, r => Timed(r, r.P50)),
@@ -39,7 +39,7 @@ public static class BenchTable
 
     /// <summary>The limits a run met, one line a device and dtype.</summary>
     public static IEnumerable<string> Peaks(IEnumerable<BenchRecord> records) => records.Where(r => r.PeakGflops > 0)
-        .Select(r => Text($"peak     {r.Device}{(r.Threads > 0 ? Text($" x{r.Threads}") : "")} {r.DType}: {Digits(r.PeakGflops)} GFLOP/s ({r.PeakOf}), copy {Digits(r.PeakGigabytes)} GB/s"))
+        .Select(r => Text($"peak     {r.Where} {r.DType}: {Digits(r.PeakGflops)} GFLOP/s ({r.PeakOf}), copy {Digits(r.PeakGigabytes)} GB/s"))
         .Distinct();
 
     /// <summary>Four digits that count, without an exponent.</summary>

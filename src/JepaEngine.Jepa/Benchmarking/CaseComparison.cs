@@ -15,54 +15,76 @@ public enum Verdict
     Ambiguous,
 }
 
-/// <summary>A case in two runs.</summary>
-/// <param name="Before">The first run's record.</param>
-/// <param name="After">The second run's.</param>
+/// <summary>A case of two builds.</summary>
+/// <param name="Before">The first one's samples of all runs.</param>
+/// <param name="After">The second one's.</param>
 /// <param name="Verdict">What they say.</param>
 /// <param name="Reason">Why.</param>
 public sealed record CaseComparison(BenchRecord Before, BenchRecord After, Verdict Verdict, string Reason)
 {
-    /// <summary>Fewer samples a run than this tell nothing: <see cref="MannWhitney.Score"/> is normal from here on.</summary>
-    private const int FewestSamples = 10;
+    /// <summary>Fewer turns than this tell nothing: <see cref="MannWhitney.Score"/> is normal from ten samples on.</summary>
+    private const int FewestTurns = 10;
+
+    /// <summary>Runs that a difference has to be found by: what two processes' code and memory happen to do is not told from it by fewer.</summary>
+    private const int FewestRuns = 3;
 
     /// <summary>99 % of the scores of two runs that are alike lie within plus and minus this.</summary>
     private const double ScoreThatCounts = 2.576;
 
-    /// <summary>The median of the second run over that of the first; null where a median is 0.</summary>
-    public double? Ratio => Before.P50 > 0 && After.P50 > 0 ? After.P50 / Before.P50 : null;
+    /// <summary>The second one's time over the first's, of turns where it is judged by turns, otherwise of the medians; null where there is no time.</summary>
+    public double? Ratio { get; private init; }
 
-    /// <summary>The larger noise of the two; null where it cannot be told.</summary>
-    public double? Noise => Before.Noise is { } before && After.Noise is { } after ? Math.Max(before, after) : null;
+    /// <summary>What the ratio may be wrong by, relative; null where it cannot be told.</summary>
+    public double? Noise { get; private init; }
+
+    /// <summary>Whether more turns may tell.</summary>
+    public bool IsOpen { get; private init; }
 
     /// <summary>
-    /// Judges. A difference counts where the medians differ by more than the threshold and by more than either run's noise, and the ranks of the samples agree
-    /// that they do; none counts as none only where the noise is less than the threshold.
+    /// Judges. A difference counts where the ratio of the turns differs from 1 by more than the threshold and by more than its noise, the ranks of the samples
+    /// agree that it does, and three runs or more were made; none counts as none only where the noise is less than the threshold. What was not measured by turns is
+    /// shown and not judged: between two runs the machine itself may have changed.
     /// </summary>
-    /// <param name="before">The first run's record.</param>
-    /// <param name="after">The second run's, of the same case.</param>
-    /// <param name="threshold">The smallest difference that matters, relative to the smaller median.</param>
-    public static CaseComparison Of(BenchRecord before, BenchRecord after, double threshold)
+    /// <param name="before">The first build's records.</param>
+    /// <param name="after">The second's, of the same case.</param>
+    /// <param name="threshold">The smallest difference that matters, relative to the smaller time.</param>
+    public static CaseComparison Of(IReadOnlyList<BenchRecord> before, IReadOnlyList<BenchRecord> after, double threshold)
     {
-        var pair = new CaseComparison(before, after, Verdict.Ambiguous, "");
-        int samples = Math.Min(before.Samples.Length, after.Samples.Length);
-        if (before.IsSimulated)
+        PairedTurns turns = PairedTurns.Of(before, after);
+        BenchRecord first = Pool(before), second = Pool(after);
+        var pair = new CaseComparison(first, second, Verdict.Ambiguous, "")
+        {
+            Ratio = turns.Ratio ?? (first.P50 > 0 && second.P50 > 0 ? second.P50 / first.P50 : null),
+            Noise = turns.Count > 0 ? turns.Noise : first.Noise is { } one && second.Noise is { } other ? Math.Max(one, other) : null,
+        };
+        if (first.IsSimulated)
             return pair with { Reason = "the simulator's times mean nothing" };
-        if (MachineDifference(before.Machine, after.Machine) is { } difference)
+        if (MachineDifference(first.Machine, second.Machine) is { } difference)
             return pair with { Reason = difference };
-        if (samples < FewestSamples)
-            return pair with { Reason = Text($"{samples} samples; {FewestSamples} are needed") };
-        if (pair is not { Ratio: { } ratio, Noise: { } noise })
+        if (pair.Ratio is not { } ratio)
             return pair with { Reason = "less than the clock can tell" };
-        double change = Math.Max(ratio, 1 / ratio) - 1, score = MannWhitney.Score(before.Samples, after.Samples);
+        if (turns.Count == 0)
+            return pair with { Reason = "measured one after the other; name two builds, and they are measured by turns" };
+        if (turns.Count < FewestTurns || turns.Noise is not { } noise)
+            return pair with { IsOpen = true, Reason = Text($"{turns.Count} turns; {FewestTurns} are needed") };
+        double change = Math.Max(ratio, 1 / ratio) - 1, score = turns.Score;
         bool isRanked = Math.Abs(score) > ScoreThatCounts && Math.Sign(score) == Math.Sign(ratio - 1);
+        if (change > Math.Max(threshold, noise) && isRanked && turns.Runs < FewestRuns)
+            return pair with { IsOpen = true, Reason = Text($"{100 * change:0.0} % {(ratio > 1 ? "slower" : "faster")} so far; {FewestRuns} runs have to say so, not {turns.Runs}") };
         if (change > Math.Max(threshold, noise) && isRanked)
-            return pair with { Verdict = ratio > 1 ? Verdict.Slower : Verdict.Faster, Reason = Text($"{100 * change:0.0} %, noise {100 * noise:0.0} %") };
+            return pair with { Verdict = ratio > 1 ? Verdict.Slower : Verdict.Faster, Reason = Text($"{100 * change:0.0} %, noise {100 * noise:0.0} % of {turns.Runs} runs") };
         if (noise > threshold)
-            return pair with { Reason = Text($"noise {100 * noise:0.0} % hides the {100 * threshold:0.##} % that matter; run it again") };
+            return pair with { IsOpen = true, Reason = Text($"noise {100 * noise:0.0} % hides the {100 * threshold:0.##} % that matter; run it again") };
         return change > threshold
-            ? pair with { Reason = Text($"the medians differ by {100 * change:0.0} %, the ranks of the samples do not (score {score:0.0})") }
+            ? pair with { IsOpen = true, Reason = Text($"the turns differ by {100 * change:0.0} %, the ranks of the samples do not (score {score:0.0})") }
             : pair with { Verdict = Verdict.Same, Reason = Text($"{100 * change:0.0} % is less than {100 * threshold:0.##} %") };
     }
+
+    /// <summary>All samples of a build, on one machine or on none.</summary>
+    private static BenchRecord Pool(IEnumerable<BenchRecord> records) => records.Aggregate((sum, next) => sum with
+    {
+        Samples = [.. sum.Samples, .. next.Samples], Rounds = 0, Machine = MachineDifference(sum.Machine, next.Machine) is null ? sum.Machine : null,
+    });
 
     /// <summary>What of two machines makes their times another; null where nothing does. Clocks and the build may differ.</summary>
     private static string? MachineDifference(BenchMachine? before, BenchMachine? after)

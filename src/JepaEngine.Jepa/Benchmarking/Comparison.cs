@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace JepaEngine.Jepa.Benchmarking;
 
-/// <summary>Two results files of the same cases, by whom they were measured and when being all that differs.</summary>
+/// <summary>The same cases of two builds.</summary>
 public sealed class Comparison
 {
     private static readonly (string Head, bool IsText)[] Columns =
@@ -26,17 +26,17 @@ public sealed class Comparison
     /// <summary>How many cases have a verdict.</summary>
     public int Count(Verdict verdict) => Cases.Count(item => item.Verdict == verdict);
 
-    /// <summary>Compares. A case that a file has several times, as runs by turns give, is all of its samples.</summary>
+    /// <summary>Compares. Where a case was measured several times, all its turns count.</summary>
     /// <param name="before">What was.</param>
     /// <param name="after">What is.</param>
     /// <param name="threshold">The smallest difference that matters, as 0.05.</param>
     public static Comparison Of(IEnumerable<BenchRecord> before, IEnumerable<BenchRecord> after, double threshold)
     {
-        Dictionary<Key, BenchRecord> first = Pool(before), second = Pool(after);
+        ILookup<Key, BenchRecord> first = before.ToLookup(Key.Of), second = after.ToLookup(Key.Of);
         return new Comparison(
-            [.. first.Where(item => second.ContainsKey(item.Key)).Select(item => CaseComparison.Of(item.Value, second[item.Key], threshold))],
-            [.. first.Where(item => !second.ContainsKey(item.Key)).Select(item => item.Value)],
-            [.. second.Where(item => !first.ContainsKey(item.Key)).Select(item => item.Value)]);
+            [.. first.Where(item => second.Contains(item.Key)).Select(item => CaseComparison.Of([.. item], [.. second[item.Key]], threshold))],
+            [.. first.Where(item => !second.Contains(item.Key)).Select(item => item.First())],
+            [.. second.Where(item => !first.Contains(item.Key)).Select(item => item.First())]);
     }
 
     /// <summary>Aligned with spaces, for a terminal.</summary>
@@ -45,22 +45,12 @@ public sealed class Comparison
     /// <summary>Markdown.</summary>
     public IEnumerable<string> Markdown() => TextTable.Markdown(Columns, Cases.Select(Row));
 
-    /// <summary>A case's name, pass, device and dtype in words.</summary>
-    public static string Name(BenchRecord record) => string.Join(' ', Place(record)) + (record.Cold ? "" : " warm");
-
-    private static Dictionary<Key, BenchRecord> Pool(IEnumerable<BenchRecord> records) =>
-        records.GroupBy(Key.Of).ToDictionary(group => group.Key,
-        group => group.Aggregate((sum, next) =>
-            sum with { Samples = [.. sum.Samples, .. next.Samples], Machine = sum.Machine == next.Machine ? sum.Machine : null }));
-
     private static string[] Row(CaseComparison item) =>
     [
-        .. Place(item.Before), BenchTable.Digits(item.Before.P50), BenchTable.Digits(item.After.P50),
+        item.Before.Case, item.Before.Pass, item.Before.Where, item.Before.DType,
+        BenchTable.Digits(item.Before.P50), BenchTable.Digits(item.After.P50),
         item.Ratio?.ToString("0.000", CultureInfo.InvariantCulture) ?? "-", item.Verdict.ToString().ToLowerInvariant(), item.Reason,
     ];
-
-    private static string[] Place(BenchRecord record) =>
-        [record.Case, record.Pass, record.Device + (record.Threads > 0 ? string.Create(CultureInfo.InvariantCulture, $" x{record.Threads}") : ""), record.DType];
 
     /// <summary>What makes a case the same.</summary>
     private readonly record struct Key(string Case, string Pass, string Device, string DType, int Threads, string Engine, bool Cold)
