@@ -41,7 +41,7 @@ public sealed record RooflinePoint
     /// <summary>How often the case calls it.</summary>
     public long Calls { get; init; } = 1;
 
-    /// <summary>Of a call: of a case the median, of an operation the mean; null in the simulator.</summary>
+    /// <summary>Of a call: of a case the median, of an operation the mean in the fastest run; null in the simulator.</summary>
     public double? Milliseconds { get; init; }
 
     /// <summary>Of the time of the run or, where the points are cases, of all of them, each called once: from 0 to 1.</summary>

@@ -4,8 +4,8 @@ using JepaEngine.Backends.Profiling;
 namespace JepaEngine.Jepa.Benchmarking;
 
 /// <summary>
-/// Runs a case operation by operation: the median of a few runs, once they are warm, with the limits of the same minute. Operands lie where the operation before
-/// left them.
+/// Runs a case operation by operation: the fastest of a few runs, once they are warm, beside the limits of the same minute, which are the best that was met too.
+/// Operands lie where the operation before left them.
 /// </summary>
 public static class RooflineProfile
 {
@@ -36,7 +36,7 @@ public static class RooflineProfile
             runs.Add((milliseconds, profile.Read()));
             work.Done();
         });
-        (double wall, IReadOnlyList<ProfiledOperation> operations) = runs.OrderBy(run => run.Milliseconds).ElementAt(runs.Count / 2);
+        (double wall, IReadOnlyList<ProfiledOperation> operations) = runs.MinBy(run => run.Milliseconds);
         return Roofline.Of(item, device, wall, operations, machine);
 
         void Repeat(TimeSpan enough, Action run)
