@@ -99,7 +99,7 @@ bench() {
 
 ops() { if [ -n "$small" ]; then bench ops --op LayerNorm,Gelu --tokens 16; else bench ops; fi; }
 
-models() { if [ -n "$small" ]; then skip models 'SMALL is set'; else bench models --model ijepa-vith,vjepa2-vitl-2,vjepa2-vitl-16,vjepa2-vitl-64,lewm-train,lewm-plan; fi; }
+models() { if [ -n "$small" ]; then skip models 'SMALL is set'; else bench models --model ijepa-vith,vjepa2-vitl-2,vjepa2-vitl-16,vjepa2-vitl-64,lewm-train,lewm-plan,demo-train,demo-plan; fi; }
 
 for step in "${steps[@]}"; do
     case $step in

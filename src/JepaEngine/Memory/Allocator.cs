@@ -145,7 +145,7 @@ public sealed class Allocator
         {
             foreach (Storage storage in shared.Drain())
             {
-                source.Free(storage.Pointer);
+                source.Free(storage.Pointer, storage.Capacity);
                 cached -= storage.Capacity;
             }
         }

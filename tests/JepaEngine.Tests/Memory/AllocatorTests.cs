@@ -20,6 +20,46 @@ public class AllocatorTests
         Assert.Equal(0, allocator.Rent(1000).Pointer % 64);
     }
 
+    /// <summary>Blocks of all kinds: of the C library, mapped, mapped with large pages.</summary>
+    [Theory]
+    [InlineData(100_000)]
+    [InlineData(300_000)]
+    [InlineData(5_000_001)]
+    [InlineData(1 << 28)]
+    public unsafe void Every_byte_of_a_block_may_be_written_and_the_block_given_back(long bytes)
+    {
+        var allocator = new Allocator(new HostMemory());
+        Storage first = allocator.Rent(bytes), second = allocator.Rent(bytes);
+        foreach (Storage block in (Storage[])[first, second])
+        {
+            Assert.Equal(0, block.Pointer % (bytes >= 2 << 20 && OperatingSystem.IsLinux() ? 2 << 20 : 64));
+            for (byte* at = (byte*)block.Pointer; at < (byte*)block.Pointer + block.Capacity; at += 1000)
+                *at = 1;
+            ((byte*)block.Pointer)[block.Capacity - 1] = 1;
+        }
+        allocator.Return(first);
+        allocator.Return(second);
+        allocator.Trim();
+        Assert.Equal(new MemoryReport(0, 2 * first.Capacity, 0, 0), allocator.Report());
+    }
+
+    [Fact]
+    public unsafe void What_is_trimmed_the_system_has_again()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "elsewhere the C library may keep what it gets back");
+        const int Blocks = 128, Bytes = 1 << 20;
+        var allocator = new Allocator(new HostMemory());
+        long before = Environment.WorkingSet;
+        Storage[] blocks = [.. Enumerable.Range(0, Blocks).Select(_ => allocator.Rent(Bytes))];
+        foreach (Storage block in blocks)
+            new Span<byte>((void*)block.Pointer, Bytes).Fill(1);
+        Assert.InRange(Environment.WorkingSet - before, Blocks / 2 * Bytes, long.MaxValue);
+        foreach (Storage block in blocks)
+            allocator.Return(block);
+        allocator.Trim();
+        Assert.InRange(Environment.WorkingSet - before, long.MinValue, Blocks / 2 * Bytes);
+    }
+
     [Fact]
     public void A_returned_block_serves_the_next_of_its_class_and_knows_that_it_was_away()
     {
