@@ -70,9 +70,16 @@ public static class BenchDocument
         BenchRecord ours = results.Newest;
         BenchMachine machine = ours.Machine!;
         string build = machine.Build.Split('+') is [string version, string commit, ..] ? $"{version} at {commit[..Math.Min(7, commit.Length)]}" : machine.Build;
-        string[] peers = [.. results.Peers.Select(peer => string.Join(' ', peer.Engine.Split(' ').TakeWhile((word, i) => i == 0 || !char.IsLower(word[0])))).Distinct().Order(StringComparer.Ordinal)];
+        string[] peers = [.. results.Peers.Select(peer => Version(peer.Engine)).Distinct().Order(StringComparer.Ordinal)];
         string beside = peers.Length == 0 ? "" : $", beside {string.Join(" and ", peers)}";
         return $"{BenchHistory.NameOf(ours)}, {machine.Simd}, {machine.System}, {machine.Runtime}; {build}{beside}; {ours.Utc!.Split('T')[0]}.";
+    }
+
+    /// <summary>An engine's name and version, without the way it was used: as ONNX Runtime 1.23.</summary>
+    private static string Version(string engine)
+    {
+        string[] words = engine.Split(' ');
+        return string.Join(' ', words[..(Array.FindIndex(words, word => char.IsDigit(word[0])) + 1)]);
     }
 
     private static IEnumerable<string> Models(BenchResults results)
