@@ -87,6 +87,6 @@ public static class HistoryChart
 
     private static double High(BenchRecord record) => record.P50 * (1 + (record.Noise ?? 0));
 
-    /// <summary>A build's commit in as many letters as git shows, or a peer's version.</summary>
-    private static string Commit(string build) => build.Split('+') is [_, { Length: > 7 } commit, ..] ? commit[..7] : build.Length > 16 ? build[..16] : build;
+    /// <summary>A build's commit in as many letters as git shows; of a peer's, which says more, the first part.</summary>
+    private static string Commit(string build) => build.Split('+') is [_, { Length: > 7 } commit] && build.StartsWith("JepaEngine", StringComparison.Ordinal) ? commit[..7] : build.Split(',')[0];
 }

@@ -33,12 +33,14 @@ public sealed class BenchHistoryTests
     [Fact]
     public void ThePictureShowsEveryRunAndTheBandOfItsNoise()
     {
-        BenchHistory history = Assert.Single(BenchHistory.Of([First, Later("2026-11-22T10:00:00Z", "JepaEngine 0.1.0+0123456789", 0.5), First with { Engine = "PyTorch 2.14.1" }]));
+        BenchRecord peer = Later("2026-11-23T10:00:00Z", "torch 2.14.1+debian, OpenBLAS 0.3.34", 1) with { Engine = "PyTorch 2.14.1" };
+        BenchHistory history = Assert.Single(BenchHistory.Of([First, Later("2026-11-22T10:00:00Z", "JepaEngine 0.1.0+0123456789", 0.5), peer]));
         string svg = HistoryChart.Draw(history);
         Assert.Equal(3, Count("<circle class=\"dot"));
         // Two runs make a band; the peer's single one a bar.
         Assert.Equal((1, 1), (Count("<path class=\"band"), Count("class=\"bar c1\"")));
         Assert.Contains(">0123456</text>", svg);
+        Assert.Contains(">torch 2.14.1+debian</text>", svg);
         Assert.Contains(">2026-11-22</text>", svg);
         Assert.Contains("JepaEngine, cpu x2 F32: 5.500 ms, noise ", svg);
 
