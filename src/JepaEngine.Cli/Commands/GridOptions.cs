@@ -67,7 +67,8 @@ internal sealed class GridOptions
         _ => throw new UsageException($"--dtype names '{name}'; it is f32 or bf16"),
     };
 
-    private static string[]? List(string? text) => text?.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+    /// <summary>What stands between commas; null where nothing is said.</summary>
+    public static string[]? List(string? text) => text?.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
 
     private static int[]? Numbers(Option<string?> option, ParseResult parsed) => List(parsed.GetValue(option))?
         .Select(part => int.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number > 0

@@ -27,7 +27,7 @@ internal static class RooflineCommand
             "jepa roofline --op Linear,Attention,LayerNorm --out roofline.svg", op, model, tokens, device, threads, from, to, markdown, json);
         command.SetAction(async (parsed, cancellation) =>
         {
-            string[]? ops = List(parsed.GetValue(op)), models = List(parsed.GetValue(model));
+            string[]? ops = GridOptions.List(parsed.GetValue(op)), models = GridOptions.List(parsed.GetValue(model));
             Device? named = Read(parsed.GetValue(device));
             int? count = CommonOptions.Positive(parsed, threads);
             IReadOnlyList<Roofline> rooflines;
@@ -134,6 +134,4 @@ internal static class RooflineCommand
     private static Device? Read(string? name) => name is null ? null
         : Device.TryParse(name, out Device device) ? device
         : throw new UsageException($"--device is '{name}'; it is cpu, cuda:N, cuda:N:bf16, sim or sim:bf16");
-
-    private static string[]? List(string? text) => text?.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
 }

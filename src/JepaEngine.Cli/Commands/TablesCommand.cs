@@ -15,16 +15,17 @@ internal static class TablesCommand
         command.SetAction(parsed =>
         {
             string folder = parsed.GetValue(root)!;
+            var output = new Output(json: false);
             BenchFile file = BenchFile.ReadFolder(Path.Combine(folder, "benchmarks", "results"));
             foreach (string path in (string[])[Path.Combine(folder, "README.md"), Path.Combine(folder, "docs", "benchmarks.md")])
             {
                 string text = File.ReadAllText(path), anew = Rewrite(path, text, file);
                 if (anew != text)
                     AtomicFile.WriteText(path, anew);
-                Console.Out.WriteLine($"{path} {(anew == text ? "is as it was" : "has new tables")}");
+                output.Line($"{path} {(anew == text ? "is as it was" : "has new tables")}");
             }
             if (file.Skipped > 0)
-                Console.Out.WriteLine($"{file.Skipped} damaged lines were skipped.");
+                output.Line($"{file.Skipped} damaged lines were skipped.");
         });
         return command;
     }

@@ -26,8 +26,8 @@ public sealed class BenchRunner : IDisposable
     private const int RoundsIfLong = 3;
 
     /// <summary>
-    /// Milliseconds: what takes longer to prepare, a model's weights, is prepared once. Where gigabytes come and go, a virtual machine's host takes them back, and
-    /// everything runs slower for a while: V-JEPA 2 ViT-L on 2 frames took 1.08 s instead of 0.80.
+    /// Milliseconds: what takes longer to prepare, a model's weights, is prepared once. Where gigabytes came and went between
+    /// visits of three encoders, V-JEPA 2 ViT-L on 2 frames took 1.08 s on a virtual machine, instead of 0.85.
     /// </summary>
     private const double LongPreparation = 500;
 
