@@ -1,11 +1,13 @@
 """Encoders of published size in transformers, random weights, SDPA, under the names of `jepa bench`; on a GPU also torch.compile. See README.md."""
 import functools
 
+from timing import Peer, Work, among  # first: a budget counts from here
+
 import torch
 from transformers import IJepaConfig, IJepaModel, VJEPA2Config, VJEPA2Model
 
-from timing import Peer, Work
-
+CLIPS = {f"vjepa2-vitl-{frames}": frames for frames in (2, 16, 64)}
+MODELS = ("ijepa-vith", *CLIPS)
 HUGE = {"hidden_size": 1280, "num_hidden_layers": 32, "num_attention_heads": 16, "intermediate_size": 5120}
 TINY = {"hidden_size": 96, "num_hidden_layers": 2, "num_attention_heads": 2}
 
@@ -43,11 +45,13 @@ def encode(call, draw, dtype, options):
 
 
 def main():
-    peer = Peer(__doc__)
-    rows(peer, ijepa, {"ijepa-vith": functools.partial(peer.random, 1, 3, 224, 224)})
+    peer = Peer(__doc__, model=(among(*MODELS), f"some of {','.join(MODELS)}"))
     # 64 frames take a processor minutes.
-    clips = {f"vjepa2-vitl-{frames}": functools.partial(clip, peer, frames) for frames in ((2, 16, 64) if peer.is_gpu else (2, 16))}
-    rows(peer, vjepa2, clips, skip_predictor=True)
+    models = peer.options.model or [model for model in MODELS if peer.is_gpu or model != "vjepa2-vitl-64"]
+    if "ijepa-vith" in models:
+        rows(peer, ijepa, {"ijepa-vith": functools.partial(peer.random, 1, 3, 224, 224)})
+    if clips := {model: functools.partial(clip, peer, frames) for model, frames in CLIPS.items() if model in models}:
+        rows(peer, vjepa2, clips, skip_predictor=True)
     peer.measure()
 
 

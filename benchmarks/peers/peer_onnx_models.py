@@ -64,8 +64,9 @@ def rows(peer, folder, build, cases, **options):
         path = folder / case / "model.onnx"
         path.parent.mkdir()
         expected = export(encoder, pixels, path)
-        made = functools.cache(functools.partial(prepare, path, pixels, expected))
-        peer.add(case, "encode", "F32", "MultiHeadAttention", lambda made=made: made(torch.get_num_threads()))
+        make = functools.partial(prepare, path, pixels, expected)
+        peer.add(case, "encode", "F32", "MultiHeadAttention",
+                 lambda make=make: make(torch.get_num_threads()), kept=True)
 
 
 def main():

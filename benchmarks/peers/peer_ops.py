@@ -1,9 +1,10 @@
 """Operations in PyTorch under the names of `jepa bench`: SDPA, fused AdamW; on a GPU also torch.compile. See README.md."""
+from timing import Peer, Work, numbers  # first: a budget counts from here
+
 import torch
 from torch.nn import functional as F
 
 import lewm
-from timing import Peer, Work
 
 EPS = 1e-6
 
@@ -83,19 +84,21 @@ def optimizer(peer, count, averaged):
 
 
 def main():
-    peer = Peer(__doc__)
+    peer = Peer(__doc__, tokens=(numbers, "rows of the operations' inputs (256,2048)"))
     width, tokens, count = (128, (16,), 20_000) if peer.small else (1024, (256, 2048), 10_000_000)
     for name in peer.dtypes:
         rows = Rows(peer, name)
-        for n in tokens:
+        for n in peer.options.tokens or tokens:
             products(rows, n, width)
             elements(rows, n, width)
         for side in (1024, 2048, 4096) if peer.is_gpu else ():
             rows.both_ways(f"MatMul {side}x{side}x{side}", torch.matmul, (side, side), (side, side), engine="eager")
         peer.add(f"AdamW {count}", "step", name, "fused", lambda: optimizer(peer, count, averaged=False))
         peer.add(f"AdamW {count} with average", "step", name, "fused", lambda: optimizer(peer, count, averaged=True))
-    directions = lambda: lewm.random_directions(192, 1024, peer.device)
-    Rows(peer, "F32").both_ways("SigReg 4x128x192 in 1024 directions", lewm.sigreg, (4, 128, 192), directions, wanted=1)
+    if "F32" in peer.dtypes:
+        directions = lambda: lewm.random_directions(192, 1024, peer.device)
+        Rows(peer, "F32").both_ways("SigReg 4x128x192 in 1024 directions", lewm.sigreg,
+                                    (4, 128, 192), directions, wanted=1)
     peer.measure()
 
 

@@ -1,16 +1,20 @@
 """What the peers share: options, rows measured in rounds, and the lines of `jepa bench`, one a row. See README.md."""
 import argparse
 import ctypes
+import functools
 import json
 import os
 import platform
 import re
 import signal
+import subprocess
 import sys
 import time
 from collections import namedtuple
 from datetime import datetime, timezone
 from pathlib import Path
+
+START = time.perf_counter()  # importing torch takes its part of a budget
 
 import torch
 
@@ -24,31 +28,57 @@ Work.__doc__ = "run(*ready()) is measured; what ready does is not."
 
 
 class Row:
-    def __init__(self, case, part, dtype, engine, threads, prepare):
+    def __init__(self, case, part, dtype, engine, threads, prepare, kept):
         self.case, self.part, self.dtype, self.engine, self.threads, self.prepare = case, part, dtype, engine, threads, prepare
-        self.samples, self.rounds, self.count, self.is_long, self.fault = [], 0, 1, False, None
+        self.kept, self.work, self.samples, self.count, self.is_long, self.fault = kept, None, [], 1, False, None
+        self.preparation = self.cost = 0  # milliseconds: of a visit before its first run, of a sample with its copy
+
+
+class Parser(argparse.ArgumentParser):
+    def error(self, message):
+        """One line, as of jepa."""
+        self.exit(2, f"{self.prog}: {message}\n")
 
 
 class Peer:
     """Measures rows on one device as BenchRunner.cs does: after a round to warm up, each round visits every row, prepares its operands anew and takes a part of
     its samples, each behind a copy that empties the caches. A GPU's time is what lies between two events."""
 
-    def __init__(self, description, engine=f"PyTorch {torch.__version__}", only_cpu=False):
-        parser = argparse.ArgumentParser(description=description)
+    def __init__(self, description, engine=f"PyTorch {torch.__version__}", only_cpu=False, **own):
+        """own: name -> (type, help) of the options that only this script has."""
+        parser = Parser(description=description)
         parser.add_argument("--device", default="cpu", choices=["cpu"] if only_cpu else None, help="cpu" if only_cpu else "cpu or cuda:0")
-        parser.add_argument("--threads", default=str(os.cpu_count()), help="of the processor, as 1,2; by default one a core")
+        parser.add_argument("--dtype", type=among(*map(str.lower, DTYPES)),
+                            help="f32,bf16; by default all of the device")
+        parser.add_argument("--threads", type=numbers, default=str(os.cpu_count()),
+                            help="of the processor, as 1,2; by default one a core")
+        parser.add_argument("--eager", action="store_true", help="without torch.compile, which takes minutes")
         parser.add_argument("--small", action="store_true", help="sizes that try the script, not the machine")
-        options = parser.parse_args()
+        parser.add_argument("--budget", type=number, metavar="SECONDS",
+                            help="as many rounds as end within it, imports included; at least one")
+        parser.add_argument("--out", type=Path, metavar="FILE",
+                            help="of the lines, whole at any time; else they are printed at the end")
+        for name, (read, text) in own.items():
+            parser.add_argument(f"--{name}", type=read, help=text)
+        self.options = options = parser.parse_args()
         self.engine, self.device, self.small = engine, torch.device(options.device), options.small
         self.is_gpu = self.device.type == "cuda"
-        self.threads = [0] if self.is_gpu else [int(count) for count in options.threads.split(",")]
+        self.threads = [0] if self.is_gpu else options.threads
         # A processor computes in f32 on both sides, and PyTorch's compiler is for the GPU.
-        self.dtypes = {name: dtype for name, dtype in DTYPES.items() if name == "F32" or self.is_gpu or self.small}
-        self.modes = ("eager", "compile") if self.is_gpu else ("eager",)
+        tiers = [name for name in DTYPES if name == "F32" or self.is_gpu or (self.small and not only_cpu)]
+        asked = [name.upper() for name in options.dtype or tiers]
+        if not set(asked) <= set(tiers):
+            parser.error(f"--dtype names bf16 for {self.device}, which is measured in f32")
+        self.dtypes = {name: DTYPES[name] for name in asked}
+        self.modes = ("eager", "compile") if self.is_gpu and not options.eager else ("eager",)
         self.rows, self.utc = [], datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+        try:
+            self.write()
+        except OSError as error:
+            parser.error(f"--out: {error}")
         # The f32 tier is true f32 on both sides.
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
-        if self.is_gpu:
+        if "compile" in self.modes:
             torch._dynamo.config.cache_size_limit = 256  # one piece of code serves all shapes, dtypes and passes
         torch.manual_seed(0)
         elements = (1 << 20 if self.small else 2 * (GPU_CACHE if self.is_gpu else cache_bytes())) // 4
@@ -62,57 +92,98 @@ class Peer:
         for mode in self.modes:
             yield mode, function if mode == "eager" else torch.compile(function, dynamic=False)
 
-    def add(self, case, part, dtype, engine, prepare):
-        """A row for each number of threads. prepare() makes a Work, in every round; functools.cache(prepare) one for all."""
-        self.rows += [Row(case, part, dtype, f"{self.engine} {engine}".strip(), threads, prepare) for threads in self.threads]
+    def add(self, case, part, dtype, engine, prepare, kept=False):
+        """A row for each number of threads. prepare() makes a Work: in every round, or one that is kept for all."""
+        engine = f"{self.engine} {engine}".strip()
+        self.rows += [Row(case, part, dtype, engine, threads, prepare, kept) for threads in self.threads]
 
     def measure(self):
-        """Measures all rows, prints a line each, and ends the process; of a run that is stopped, what there is."""
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped: the rows have fewer samples"))
-        machine = self.machine()
-        print(f"machine  {machine}", file=sys.stderr, flush=True)
+        """Measures all rows, writes a line each, and ends the process; of a run that is stopped, what there is."""
+        signal.signal(signal.SIGTERM, stop)
+        print(f"machine  {self.machine}", file=sys.stderr, flush=True)
+        longest = 0
         try:
             for at in range(-1, ROUNDS):
+                begin = milliseconds(START)
+                # Where the time does not last for another round, what there is counts.
+                if self.options.budget and at > 0 and begin + longest > 1000 * self.options.budget:
+                    break
                 for row in self.rows:
                     if not row.fault and at < (ROUNDS_IF_LONG if row.is_long else ROUNDS):
                         self.attempt(row, self.warm_up if at < 0 else self.sample)
+                    if milliseconds(self.written) > 1000:
+                        self.write()
+                self.write()
+                if at < 0:
+                    self.share()
+                else:
+                    longest = max(longest, milliseconds(START) - begin)
         finally:
-            for row in self.rows:
-                if row.samples and not row.fault:
-                    print(json.dumps(self.record(row, machine)), flush=True)
+            self.finish()
         sys.exit(1 if any(row.fault for row in self.rows) else 0)
 
     def attempt(self, row, visit):
-        """A failure is told and the next row follows."""
+        """A failure is told and the next row follows, unless the GPU is lost with it."""
         if row.threads:
             torch.set_num_threads(row.threads)
         try:
-            visit(row, row.prepare())
+            begin = time.perf_counter()
+            work = row.work or row.prepare()
+            if row.kept:
+                row.work = work
+            else:
+                row.preparation = milliseconds(begin)
+            visit(row, work)
         except Exception as error:  # whatever a compiler or a kernel throws
+            row.work = None
             row.fault = f"{row.case} ({row.part}, {row.dtype}, {row.engine}) was not measured: {error}".replace("\n", " ")[:500]
             print(row.fault, file=sys.stderr, flush=True)
+            if self.is_gpu:
+                self.leave_if_lost()
+
+    def leave_if_lost(self):
+        """After an error that stays every call fails, those too that would free memory: nothing is taken down."""
+        try:
+            torch.cuda.synchronize(self.device)
+        except Exception:
+            self.finish()
+            print("stopped: after this error the GPU does nothing more", file=sys.stderr, flush=True)
+            os._exit(1)
 
     def warm_up(self, row, work):
-        """Past the first calls, but not for longer than the samples of a round; then as many of these as there is time for."""
+        """Past the first calls, but not for longer than the samples of a round; then what a sample costs."""
         if self.is_gpu:
             self.once(work)  # compiles
+        slot = SLOT_MS
+        if self.options.budget:
+            slot = min(slot, 1000 * self.options.budget / (1 + ROUNDS) / len(self.rows))
         begin = time.perf_counter()
-        last = self.once(work)
+        row.cost = self.once(work)
         for _ in range(1, WARM_UPS):
-            if milliseconds(begin) > SLOT_MS:
+            if milliseconds(begin) > slot:
                 break
-            last = self.once(work)
-        row.is_long = last > LONG_MS
-        if not row.is_long and not self.small:
+            row.cost = self.once(work)
+        row.is_long = row.cost > LONG_MS
+        if not row.is_long:
             begin = time.perf_counter()
             self.once(work)
-            row.count = min(MOST_SAMPLES, int(1 + SLOT_MS / milliseconds(begin)))
+            row.cost = milliseconds(begin)
+
+    def share(self):
+        """As many samples a visit as there is time for, but at least one: what a budget leaves is shared equally."""
+        slot = SLOT_MS
+        if self.options.budget:
+            # A visit's first run is no sample, except of what takes long.
+            least = sum(row.preparation + (1 if row.is_long else 2) * row.cost for row in self.rows)
+            slot = ((1000 * self.options.budget - milliseconds(START)) / ROUNDS - least) / len(self.rows)
+        for row in self.rows:
+            if not (self.small or row.is_long or row.fault):
+                row.count = max(1, min(MOST_SAMPLES, int(1 + slot / row.cost)))
 
     def sample(self, row, work):
         if not row.is_long:
             self.once(work)
         row.samples += [self.once(work) for _ in range(row.count)]
-        row.rounds += 1
 
     def once(self, work):
         arguments = work.ready()
@@ -128,20 +199,67 @@ class Peer:
         stop.synchronize()
         return start.elapsed_time(stop)
 
-    def record(self, row, machine):
-        return {"case": row.case + (" small" if self.small else ""), "pass": row.part, "device": str(self.device), "dtype": row.dtype, "threads": row.threads,
-                "engine": row.engine, "cold": True, "samples": row.samples, "rounds": row.rounds, "machine": machine, "utc": self.utc}
+    def lines(self):
+        return "".join(json.dumps(self.record(row)) + "\n" for row in self.rows if row.samples and not row.fault)
 
+    def write(self):
+        """A file that is whole at any time: whoever kills the process loses what is being measured."""
+        if self.options.out:
+            beside = self.options.out.with_name(self.options.out.name + ".new")
+            beside.write_text(self.lines())
+            os.replace(beside, self.options.out)
+        self.written = time.perf_counter()
+
+    def finish(self):
+        self.write()
+        if not self.options.out:
+            print(self.lines(), end="", flush=True)
+
+    def record(self, row):
+        return {"case": row.case + (" small" if self.small else ""), "pass": row.part, "device": str(self.device), "dtype": row.dtype, "threads": row.threads,
+                "engine": row.engine, "cold": True, "samples": row.samples, "rounds": len(row.samples) // row.count,
+                "machine": self.machine, "utc": self.utc}
+
+    @functools.cached_property
     def machine(self):
         """The fields of BenchMachine.cs; the build names the versions and the BLAS, without which a time means little."""
         versions = [f"{name} {sys.modules[name].__version__}" for name in ("torch", "transformers", "onnxruntime") if name in sys.modules]
+        if self.is_gpu:
+            versions.append(f"CUDA {torch.version.cuda}")
         machine = {"cpu": of_processor("model name") or platform.machine(), "simd": torch.backends.cpu.get_cpu_capability(), "cores": os.cpu_count(),
                    "system": platform.platform(), "runtime": f"Python {platform.python_version()}", "build": ", ".join([*versions, blas()])}
         if clock := of_processor("cpu MHz"):
             machine["cpuMegahertz"] = float(clock)
         if self.is_gpu:
-            machine |= {"gpu": torch.cuda.get_device_name(self.device), "driver": f"CUDA {torch.version.cuda}"}
+            machine |= {"gpu": torch.cuda.get_device_name(self.device), "driver": driver()}
         return machine
+
+
+def stop(*_):
+    """timeout sends its signal twice, the second time perhaps while lines are written."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    sys.exit("stopped: the rows have fewer samples")
+
+
+def number(text):
+    if int(text) < 1:
+        raise ValueError
+    return int(text)
+
+
+def numbers(text):
+    return [number(part) for part in text.split(",")]
+
+
+def among(*known):
+    """Some of these names, with commas between."""
+    def names(text):
+        for name in text.lower().split(","):
+            if name not in known:
+                raise argparse.ArgumentTypeError(f"there is no '{name}'; there are {', '.join(known)}")
+        return text.lower().split(",")
+
+    return names
 
 
 def milliseconds(begin):
@@ -152,6 +270,15 @@ def cache_bytes():
     """Of the processor's last cache, as BenchDevice.cs reads it."""
     size = Path("/sys/devices/system/cpu/cpu0/cache/index3/size")
     return max(USUAL_CACHE, int(size.read_text().rstrip("K\n")) << 10 if size.exists() else 0)
+
+
+def driver():
+    """As the vendor numbers it, or the CUDA version where nvidia-smi is missing or hangs."""
+    ask = ["nvidia-smi", "-i", "0", "--query-gpu=driver_version", "--format=csv,noheader"]
+    try:
+        return subprocess.run(ask, capture_output=True, check=True, text=True, timeout=10).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return f"CUDA {torch.version.cuda}"
 
 
 def of_processor(field):
