@@ -15,6 +15,7 @@ static thread_local void* current_context;
 static int references;
 static std::string fault_api;
 static int fault_countdown, fault_error, sticky_error;
+static int multiprocessors = 4;
 
 // An error of a kernel that ran wrong stays with its context, as on the device.
 int planned_fault(const char* api) {
@@ -33,6 +34,12 @@ EXPORT void simFail(const char* api, int nth, int error) {
   fault_countdown = nth;
   fault_error = *api != 0 ? error : 0;
   sticky_error = 0;
+}
+
+// How many the device has, from now on.
+EXPORT void simMultiprocessors(int count) {
+  std::lock_guard<std::recursive_mutex> hold(driver_lock);
+  multiprocessors = count;
 }
 
 // Kernels find sim_* and the compiler's hooks in this library, however the process opened it.
@@ -80,7 +87,8 @@ EXPORT int cuDeviceTotalMem_v2(size_t* bytes, int) {
   return SUCCESS;
 }
 
-// The smallest device that every kernel must run on (compute capability 8.6), with few multiprocessors so that loops over tiles take several turns.
+// The smallest device that every kernel must run on (compute capability 8.6). It has few multiprocessors unless told otherwise:
+// loops over tiles then take several turns.
 EXPORT int cuDeviceGetAttribute(int* value, int attribute, int) {
   ENTER("cuDeviceGetAttribute");
   switch (attribute) {
@@ -95,7 +103,7 @@ EXPORT int cuDeviceGetAttribute(int* value, int attribute, int) {
     case 12: case 82: *value = 65536; break;     // registers a block, a multiprocessor
     case 13: *value = 1000000; break;            // clock, kHz
     case 14: *value = 512; break;                // alignment of textures
-    case 16: *value = 4; break;                  // multiprocessors
+    case 16: *value = multiprocessors; break;
     case 36: *value = 1000000; break;            // memory clock, kHz
     case 37: *value = 128; break;                // bus, bits
     case 38: *value = 4 << 20; break;            // L2 bytes

@@ -28,6 +28,19 @@ public sealed class DeviceCommandTests
         Assert.Contains("BF16", output);
     }
 
+    [Fact]
+    public void TheSimulatedDeviceIsAsLargeAsTheVariableSays()
+    {
+        (int code, string output, string error) = Run([("JEPA_SIMULATOR", "132")], "parity", "--device", "sim", "--op", "Full");
+        Assert.SkipWhen(code == 4 && error.Contains("to compile kernels"), error);
+        Assert.True(code == 0, error);
+        Assert.Contains(" 132 multiprocessors", output);
+        (code, _, error) = Run([("JEPA_SIMULATOR", "many")], "parity", "--device", "sim", "--op", "Full");
+        Assert.Equal(4, code);
+        Assert.StartsWith("jepa: the simulator cannot be opened: JEPA_SIMULATOR is 'many', ", error);
+        Assert.Equal(1, error.Count(letter => letter == '\n'));
+    }
+
     [Theory]
     [InlineData("--device is 'gpu'", "--device", "gpu")]
     [InlineData("--device is 'cpu:bf16'", "--device", "cpu:bf16")]

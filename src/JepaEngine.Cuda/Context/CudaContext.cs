@@ -84,16 +84,26 @@ public sealed unsafe partial class CudaContext : IDisposable
     }
 
     /// <summary>Opens the simulator: a device that runs the same kernels on the processor and checks every access. Built by the system's C++ compiler at first need.</summary>
-    /// <exception cref="CudaException">There is no C++ compiler, or the simulator does not build.</exception>
+    /// <exception cref="CudaException">
+    /// There is no C++ compiler, the simulator does not build, or JEPA_SIMULATOR is no number of multiprocessors that it can have.
+    /// </exception>
     public static CudaContext OpenSimulator() => OpenSimulator(KernelFiles.Default);
 
-    internal static CudaContext OpenSimulator(KernelFiles files)
+    internal static CudaContext OpenSimulator(KernelFiles files) =>
+        OpenSimulator(files, Simulator.Multiprocessors(Environment.GetEnvironmentVariable(Simulator.Variable)));
+
+    /// <summary>The simulator as a device of so many multiprocessors, beside contexts that have others.</summary>
+    internal static CudaContext OpenSimulator(KernelFiles files, int multiprocessors)
     {
         var driver = new CudaDriver(CudaLibraries.Driver(Simulator.Library()));
         if (!driver.IsComplete)
             throw new CudaException($"the simulator cannot be used:\n{string.Join('\n', driver.File.Lines())}");
         driver.Check(driver.Init(0), "cuInit");
-        return new(driver, 0, null, 0, files, _ => Simulator.Compiler());
+        lock (Simulator.Opening)
+        {
+            driver.SimMultiprocessors(multiprocessors);
+            return new(driver, 0, null, 0, files, _ => Simulator.Compiler());
+        }
     }
 
     /// <summary>Uses a context and a stream of the host's, which stay the host's.</summary>

@@ -61,11 +61,13 @@ internal sealed unsafe class CudaDriver
     public readonly delegate* unmanaged<nint, nuint, nuint*, nuint*, CudaResult> FuncGetParamInfo;
     public readonly delegate* unmanaged<TensorMap*, int, uint, nint, ulong*, ulong*, uint*, uint*, int, int, int, int, CudaResult> TensorMapEncodeTiled;
 
-    // The simulator's own: findings as text, the order threads run in, a call that shall fail, a cached block's use.
+    // The simulator's own: findings as text, the order threads run in, a call that shall fail, a cached block's use,
+    // how many multiprocessors the device has.
     public readonly delegate* unmanaged<byte*, int, int> SimReport;
     public readonly delegate* unmanaged<int, ulong, void> SimSchedule;
     public readonly delegate* unmanaged<byte*, int, CudaResult, void> SimFail;
     public readonly delegate* unmanaged<nint, nuint, nuint, CudaResult> SimLend;
+    public readonly delegate* unmanaged<int, void> SimMultiprocessors;
 
     public CudaDriver(NativeFile file)
     {
@@ -129,6 +131,7 @@ internal sealed unsafe class CudaDriver
         SimSchedule = (delegate* unmanaged<int, ulong, void>)file.TryExport("simSchedule");
         SimFail = (delegate* unmanaged<byte*, int, CudaResult, void>)file.TryExport("simFail");
         SimLend = (delegate* unmanaged<nint, nuint, nuint, CudaResult>)file.TryExport("simLend");
+        SimMultiprocessors = (delegate* unmanaged<int, void>)file.TryExport("simMultiprocessors");
     }
 
     /// <summary>The library behind the table.</summary>

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 
@@ -8,10 +9,29 @@ namespace JepaEngine.Cuda;
 /// </summary>
 internal static class Simulator
 {
+    /// <summary>Names how many multiprocessors the device has: on a GPU's number, sums and products are cut as there.</summary>
+    public const string Variable = "JEPA_SIMULATOR";
+
+    /// <summary>Few, so that loops over tiles take several turns; and more than any GPU has.</summary>
+    private const int FewMultiprocessors = 4, MostMultiprocessors = 1024;
+
+    /// <summary>
+    /// Held while a context is opened, which reads the number then and not again: the library has one for the process.
+    /// </summary>
+    public static readonly Lock Opening = new();
+
     private static readonly string[] Options =
         ["-std=c++20", "-O2", "-g1", "-fPIC", "-shared", "-fvisibility=hidden", "-fno-exceptions", "-ffp-contract=off", .. HostCompiler.Processor];
 
     private static readonly Lock Building = new();
+
+    /// <summary>The number of multiprocessors that <see cref="Variable"/> asks for; 4 where it is not set.</summary>
+    /// <exception cref="CudaException">It is no such number.</exception>
+    public static int Multiprocessors(string? text) => string.IsNullOrEmpty(text) ? FewMultiprocessors
+        : int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int count)
+            && count is >= 1 and <= MostMultiprocessors ? count
+        : throw new CudaException($"the simulator cannot be opened: {Variable} is '{text}', and its device cannot have so many "
+            + $"multiprocessors; set it to a number from 1 to {MostMultiprocessors}, or unset it for {FewMultiprocessors}");
 
     /// <summary>The path of <c>libjepa_simulator.so</c>, which is built once for each state of its sources, its options and the compiler.</summary>
     /// <exception cref="CudaException">There is no C++ compiler (the message says what to install), or it reports errors.</exception>

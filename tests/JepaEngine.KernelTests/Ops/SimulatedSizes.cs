@@ -1,0 +1,36 @@
+using JepaEngine.Backends;
+using JepaEngine.Cuda;
+using JepaEngine.Memory;
+using JepaEngine.Primitives;
+
+namespace JepaEngine.KernelTests.Ops;
+
+/// <summary>
+/// Simulated devices of other sizes, beside the process's own; each is opened when it is first asked for.
+/// </summary>
+public sealed class SimulatedSizes : IDisposable
+{
+    private readonly Dictionary<(int, DType), (CudaContext Context, Device Device)> opened = [];
+
+    internal Device Of(int multiprocessors, DType compute)
+    {
+        Gpus.Require("sim");
+        if (opened.TryGetValue((multiprocessors, compute), out (CudaContext, Device Device) known))
+            return known.Device;
+        CudaContext context = CudaContext.OpenSimulator(KernelFiles.Default, multiprocessors);
+        Device device = CudaDevices.Lend(context, compute);
+        opened.Add((multiprocessors, compute), (context, device));
+        return device;
+    }
+
+    public void Dispose()
+    {
+        foreach ((CudaContext context, Device device) in opened.Values)
+        {
+            Backend.Forget(device);
+            Allocator.Forget(device);
+            CudaDevices.Return(device);
+            context.Dispose();
+        }
+    }
+}
