@@ -31,6 +31,14 @@ public sealed class NvrtcCompilerTests : IDisposable
     }
 
     [Fact]
+    public void ACubinHoldsTheLinesOfItsSource()
+    {
+        byte[] image = Compile(Doubling, "sm_80").Image;
+        Assert.NotEqual(-1, image.AsSpan().IndexOf(".debug_line"u8)); // the section's name
+        Assert.NotEqual(-1, image.AsSpan().IndexOf("double.cu"u8));
+    }
+
+    [Fact]
     public void ALogOfSeveralKernelsIsReadKernelByKernel()
     {
         const string Log = """
