@@ -87,8 +87,8 @@ EXPORT int cuDeviceTotalMem_v2(size_t* bytes, int) {
   return SUCCESS;
 }
 
-// The smallest device that every kernel must run on (compute capability 8.6). It has few multiprocessors unless told otherwise:
-// loops over tiles then take several turns.
+// The smallest device that every kernel must run on (compute capability 8.6). It has few multiprocessors unless told
+// otherwise: loops over tiles then take several turns.
 EXPORT int cuDeviceGetAttribute(int* value, int attribute, int) {
   ENTER("cuDeviceGetAttribute");
   switch (attribute) {

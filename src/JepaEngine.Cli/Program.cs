@@ -15,6 +15,7 @@ var root = new RootCommand("JepaEngine: trains, runs and plans with JEPA world m
     ConvertCommand.Create(),
     ReportCommand.Create(),
     ParityCommand.Create(),
+    KernelsCommand.Create(),
     BenchCommand.Create(),
     RooflineCommand.Create(),
     CompareCommand.Create(),

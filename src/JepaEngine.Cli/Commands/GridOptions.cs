@@ -68,7 +68,14 @@ internal sealed class GridOptions
     };
 
     /// <summary>What stands between commas; null where nothing is said.</summary>
-    public static string[]? List(string? text) => text?.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+    /// <exception cref="UsageException">Nothing stands there.</exception>
+    public static string[]? List(string? text)
+    {
+        string[]? list = text?.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        return list is []
+            ? throw new UsageException("a list names nothing between its commas; leave the option out for all")
+            : list;
+    }
 
     private static int[]? Numbers(Option<string?> option, ParseResult parsed) => List(parsed.GetValue(option))?
         .Select(part => int.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number > 0

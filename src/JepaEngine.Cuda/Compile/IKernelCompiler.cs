@@ -8,6 +8,9 @@ public sealed record CompiledKernel(byte[] Image, string Log);
 /// <summary>Makes images of kernel files. Thread-safe.</summary>
 public interface IKernelCompiler
 {
+    /// <summary>Which compiler, as <c>NVRTC 12.4</c>.</summary>
+    string Name { get; }
+
     /// <summary>All that decides the image besides the sources: compiler, version, options, architecture.</summary>
     string Identity { get; }
 

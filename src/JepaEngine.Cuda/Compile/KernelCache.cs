@@ -18,14 +18,21 @@ internal sealed class KernelCache(IKernelCompiler compiler, string? folder, Acti
 
     private bool writeFailed;
 
+    public string Name => compiler.Name;
+
     public string Identity => compiler.Identity;
 
     public IReadOnlyList<string> IncludeFolders => compiler.IncludeFolders;
 
-    /// <summary>Where images are kept; null where the user has no such folder.</summary>
+    /// <summary>Where images are kept, which is made when the first one is; null where the user has no home.</summary>
     public static string? DefaultFolder()
     {
-        string root = Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } named ? named : Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData);
+        // Not verified: a bare machine has no ~/.local/share until somebody makes it, as the first kernel that is kept
+        // does.
+        string root = Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } named
+            ? named
+            : Environment.GetFolderPath(
+                Environment.SpecialFolder.LocalApplicationData, Environment.SpecialFolderOption.DoNotVerify);
         return root.Length == 0 ? null : Path.Combine(Path.GetFullPath(root), "JepaEngine", "kernels");
     }
 
@@ -33,7 +40,7 @@ internal sealed class KernelCache(IKernelCompiler compiler, string? folder, Acti
     public static string? Fault(string? folder)
     {
         if (folder is null)
-            return $"this user has no folder for application data: every start compiles its kernels; name a folder in {Variable}";
+            return $"this user has no home: every start compiles its kernels; name a folder in {Variable}";
         try
         {
             Directory.CreateDirectory(folder);
@@ -59,6 +66,10 @@ internal sealed class KernelCache(IKernelCompiler compiler, string? folder, Acti
         Write(path, made);
         return made;
     }
+
+    /// <summary>Whether an image is kept.</summary>
+    public bool Holds(KernelSource source, KernelFiles files) =>
+        folder is not null && File.Exists(FileOf(source, files));
 
     /// <summary>The file an image is kept in.</summary>
     internal string FileOf(KernelSource source, KernelFiles files) => Path.Combine(folder!, $"{source.File}-{Key(source, files)}");

@@ -3,8 +3,8 @@ namespace JepaEngine.Cuda;
 /// <summary>Compiles kernels with NVRTC to a cubin of one architecture.</summary>
 internal sealed class NvrtcCompiler : IKernelCompiler
 {
-    // Functions without an annotation are the device's; the assembler reports registers and spills in the log. Lines let
-    // compute-sanitizer and ncu name the source: the instructions stay the same, a cubin is three times as large.
+    // Functions without an annotation are the device's; the assembler reports registers and spills in the log. Lines
+    // let compute-sanitizer and ncu name the source: the instructions stay the same, a cubin is three times as large.
     private static readonly string[] Options =
         ["--std=c++17", "-default-device", "--extra-device-vectorization", "--ptxas-options=-v", "-lineinfo"];
 
@@ -17,8 +17,11 @@ internal sealed class NvrtcCompiler : IKernelCompiler
     {
         this.library = library;
         this.architecture = architecture;
+        Name = $"NVRTC {library.Version}";
         Identity = $"nvrtc {library.Version} {architecture} {string.Join(' ', Options)}";
     }
+
+    public string Name { get; }
 
     public string Identity { get; }
 

@@ -12,6 +12,9 @@ public sealed unsafe partial class CudaContext
     private readonly Lock loading = new();
     private long launches, recorded;
 
+    /// <summary>What compiles the kernels, as <c>NVRTC 12.4</c>.</summary>
+    public string Compiler => compiler.Name;
+
     /// <summary>Where the kernels' sources come from.</summary>
     public KernelFiles Files { get; private set; }
 

@@ -85,7 +85,8 @@ public sealed unsafe partial class CudaContext : IDisposable
 
     /// <summary>Opens the simulator: a device that runs the same kernels on the processor and checks every access. Built by the system's C++ compiler at first need.</summary>
     /// <exception cref="CudaException">
-    /// There is no C++ compiler, the simulator does not build, or JEPA_SIMULATOR is no number of multiprocessors that it can have.
+    /// There is no C++ compiler, the simulator does not build, or JEPA_SIMULATOR is no number of multiprocessors that
+    /// it can have.
     /// </exception>
     public static CudaContext OpenSimulator() => OpenSimulator(KernelFiles.Default);
 

@@ -9,7 +9,9 @@ namespace JepaEngine.Cuda;
 /// </summary>
 internal static class Simulator
 {
-    /// <summary>Names how many multiprocessors the device has: on a GPU's number, sums and products are cut as there.</summary>
+    /// <summary>
+    /// Names how many multiprocessors the device has: on a GPU's number, sums and products are cut as there.
+    /// </summary>
     public const string Variable = "JEPA_SIMULATOR";
 
     /// <summary>Few, so that loops over tiles take several turns; and more than any GPU has.</summary>
@@ -30,8 +32,10 @@ internal static class Simulator
     public static int Multiprocessors(string? text) => string.IsNullOrEmpty(text) ? FewMultiprocessors
         : int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int count)
             && count is >= 1 and <= MostMultiprocessors ? count
-        : throw new CudaException($"the simulator cannot be opened: {Variable} is '{text}', and its device cannot have so many "
-            + $"multiprocessors; set it to a number from 1 to {MostMultiprocessors}, or unset it for {FewMultiprocessors}");
+        : throw new CudaException(
+            $"the simulator cannot be opened: {Variable} is '{text}', and its device cannot have so many "
+            + $"multiprocessors; set it to a number from 1 to {MostMultiprocessors}, "
+            + $"or unset it for {FewMultiprocessors}");
 
     /// <summary>The path of <c>libjepa_simulator.so</c>, which is built once for each state of its sources, its options and the compiler.</summary>
     /// <exception cref="CudaException">There is no C++ compiler (the message says what to install), or it reports errors.</exception>

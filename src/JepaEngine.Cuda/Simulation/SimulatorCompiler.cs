@@ -21,8 +21,11 @@ internal sealed class SimulatorCompiler : IKernelCompiler
     public SimulatorCompiler(HostCompiler compiler, KernelFiles files)
     {
         this.compiler = compiler;
+        Name = compiler.Version;
         Identity = $"{compiler.Version} {string.Join(' ', Options)} {files.Hash("simulator/language.h", IncludeFolders)}";
     }
+
+    public string Name { get; }
 
     public string Identity { get; }
 

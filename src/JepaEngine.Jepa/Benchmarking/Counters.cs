@@ -1,7 +1,7 @@
 using System.Diagnostics;
-using System.Globalization;
 using System.Runtime;
 using JepaEngine.Backends;
+using JepaEngine.Cuda;
 using JepaEngine.IO;
 using JepaEngine.Jepa.Models;
 using JepaEngine.Jepa.Planning;
@@ -85,7 +85,7 @@ public static class Counters
     /// Launches and bytes moved on the simulator, <c>sim.*</c>: the same as on a GPU. A plan's first run clears the search's memory and does one iteration more than a
     /// later one, kernel by kernel, to record it: that difference is what an iteration costs.
     /// </summary>
-    /// <exception cref="Cuda.CudaException">The simulator does not run here.</exception>
+    /// <exception cref="CudaException">The simulator does not run here.</exception>
     public static void CountSimulator(CounterTable into)
     {
         Device device = Device.Simulator;
@@ -124,19 +124,16 @@ public static class Counters
     /// <exception cref="BadFileException">It is no table of kernels.</exception>
     public static void CountKernels(string path, CounterTable into)
     {
-        // Entry, file, tier, width, architecture, registers, shared, stack and spilled bytes.
-        const int Words = 9, Registers = 5, Spilled = 8;
-        long registers = 0, spilled = 0;
-        foreach (string line in File.ReadLines(path).Where(line => line.Length > 0 && line[0] != '#'))
+        try
         {
-            string[] words = line.Split(' ');
-            if (words.Length != Words || !Parse(words[Registers], out long ofKernel) || !Parse(words[Spilled], out long bytes))
-                throw new BadFileException(path, $"'{line}' is no kernel's line; the kernel tests write this file");
-            (registers, spilled) = (registers + ofKernel, spilled + bytes);
+            ICollection<KernelResources> kernels = [.. ResourceTable.Read(path).Rows.Values];
+            into.Values["cubin.registers"] = kernels.Sum(kernel => (long)kernel.Registers);
+            into.Values["cubin.spilled-bytes"] = kernels.Sum(kernel => (long)kernel.SpillBytes);
         }
-        (into.Values["cubin.registers"], into.Values["cubin.spilled-bytes"]) = (registers, spilled);
-
-        static bool Parse(string word, out long value) => long.TryParse(word, NumberStyles.None, CultureInfo.InvariantCulture, out value);
+        catch (FormatException fault)
+        {
+            throw new BadFileException(path, fault.Message);
+        }
     }
 
     /// <summary>

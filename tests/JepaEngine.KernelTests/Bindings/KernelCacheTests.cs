@@ -93,6 +93,8 @@ public sealed class KernelCacheTests : IDisposable
     {
         public int Compilations { get; private set; }
 
+        public string Name => "counting";
+
         public string Identity { get; set; } = "counting 1";
 
         public IReadOnlyList<string> IncludeFolders => ["include"];

@@ -22,8 +22,9 @@ public sealed class OpcodeTests
     public void MatrixProductsInBf16RunOnTensorCores(string file, int width)
     {
         KernelSource source = new(file, "bf16", width);
-        Assert.Contains(source, KernelCatalog.Sources);
-        string code = Disassemble(KernelCatalog.Builds.Single(build => build.Source == source && build.Architecture == "sm_80"));
+        Assert.Contains(source, KernelCatalog.Sources(KernelFiles.Embedded));
+        string code = Disassemble(KernelBuilds.All.Single(build =>
+            build.Source == source && build.Architecture == "sm_80"));
         Assert.Contains("HMMA.16816.F32.BF16", code, StringComparison.Ordinal);
         Assert.Contains("LDSM.16.M", code, StringComparison.Ordinal);
         Assert.Contains("LDGSTS.E", code, StringComparison.Ordinal);
@@ -33,7 +34,8 @@ public sealed class OpcodeTests
     [Fact]
     public void TheF32TierMultipliesInF32()
     {
-        string code = Disassemble(KernelCatalog.Builds.Single(build => build.Source == new KernelSource("gemm", "float") && build.Architecture == "sm_80"));
+        string code = Disassemble(KernelBuilds.All.Single(build =>
+            build.Source == new KernelSource("gemm", "float") && build.Architecture == "sm_80"));
         Assert.Contains("FFMA", code, StringComparison.Ordinal);
         Assert.DoesNotContain("HMMA", code, StringComparison.Ordinal); // neither bf16 nor TF32
     }

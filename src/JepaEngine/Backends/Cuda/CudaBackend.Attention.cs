@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using JepaEngine.Cuda;
 using JepaEngine.Memory;
 using JepaEngine.Primitives;
 
@@ -6,9 +7,6 @@ namespace JepaEngine.Backends.Cuda;
 
 internal sealed unsafe partial class CudaBackend
 {
-    /// <summary>Head widths kernels are compiled for; others run in the next larger one, behind zeros.</summary>
-    private static readonly int[] HeadWidths = [24, 32, 64, 80, 88, 128];
-
     /// <summary>
     /// Queries up to which rotary positions are applied on load, without a pass of their own. Every tile of queries turns all keys again, 29 % more instructions a
     /// step (counted, heads of 64), which grows with the square of the tokens while the pass grows with them: at 300 TFLOP/s and 3 TB/s they meet near 690
@@ -92,6 +90,13 @@ internal sealed unsafe partial class CudaBackend
     }
 
     /// <summary>The compiled width that holds heads of this one.</summary>
-    private static int CompiledWidth(int width) => Array.Find(HeadWidths, compiled => compiled >= width) is > 0 and int found ? found
-        : throw new NotSupportedException($"Attention: heads {width} wide; a GPU's kernels hold {HeadWidths[^1]}: use more and narrower heads, or the CPU");
+    private static int CompiledWidth(int width)
+    {
+        foreach (int compiled in KernelCatalog.HeadWidths)
+            if (compiled >= width)
+                return compiled;
+        throw new NotSupportedException(
+            $"Attention: heads {width} wide; a GPU's kernels hold {KernelCatalog.HeadWidths[^1]}: "
+            + "use more and narrower heads, or the CPU");
+    }
 }
