@@ -1,3 +1,5 @@
+using System.ComponentModel;
+using System.Diagnostics;
 using System.Text.Json;
 using static JepaEngine.PackageTests.JepaProcess;
 
@@ -31,7 +33,8 @@ public sealed class DeviceCommandTests
     [Fact]
     public void TheSimulatedDeviceIsAsLargeAsTheVariableSays()
     {
-        (int code, string output, string error) = Run([("JEPA_SIMULATOR", "132")], "parity", "--device", "sim", "--op", "Full");
+        (int code, string output, string error) =
+            Run([("JEPA_SIMULATOR", "132")], "parity", "--device", "sim", "--op", "Full");
         Assert.SkipWhen(code == 4 && error.Contains("to compile kernels"), error);
         Assert.True(code == 0, error);
         Assert.Contains(" 132 multiprocessors", output);
@@ -47,6 +50,67 @@ public sealed class DeviceCommandTests
     [InlineData("no operation is called 'Gelo'", "--op", "Gelo")]
     [InlineData("--watch is for kernels", "--op", "Gelu", "--watch", "kernels")]
     public void AnArgumentThatCannotBeIsUsage(string says, params string[] arguments) => Assert.Contains(says, Fails(2, ["parity", .. arguments]));
+
+    /// <summary>As on a bare machine: a home, and nothing in it.</summary>
+    [Fact]
+    public void ABareHomeGetsAKernelCache()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "HOME is Unix's");
+        string home = Directory.CreateTempSubdirectory("jepa-home").FullName;
+        try
+        {
+            (int code, string output, string error) =
+                Run([("HOME", home), ("XDG_DATA_HOME", ""), ("JEPA_CACHE", "")], "doctor");
+            Assert.True(code == 0, error);
+            string cache = Path.Combine(home, ".local", "share", "JepaEngine", "kernels");
+            Assert.Contains($"cache      {cache}\n", output);
+            Assert.True(Directory.Exists(cache));
+            string named = Path.Combine(home, "named");
+            (_, output, _) = Run([("HOME", home), ("JEPA_CACHE", named)], "doctor");
+            Assert.Contains($"cache      {Path.Combine(named, "JepaEngine", "kernels")}\n", output);
+        }
+        finally
+        {
+            Directory.Delete(home, recursive: true);
+        }
+    }
+
+    /// <summary>
+    /// A library that leaves a mark when it is opened: hundreds of megabytes are the doctor's to look at, and nobody
+    /// else's.
+    /// </summary>
+    [Fact]
+    public void OnlyTheDoctorOpensCublasLt()
+    {
+        string folder = Directory.CreateTempSubdirectory("jepa-cublas").FullName;
+        string library = Path.Combine(folder, "libcublasLt.so.13"), mark = Path.Combine(folder, "opened");
+        try
+        {
+            string source = Path.Combine(folder, "mark.c");
+            File.WriteAllText(source, "#include <stdio.h>\n"
+                + $"__attribute__((constructor)) static void opened(void) {{ fclose(fopen(\"{mark}\", \"w\")); }}\n");
+            try
+            {
+                using Process compiler = Process.Start("g++", ["-x", "c", "-shared", "-fPIC", "-o", library, source]);
+                compiler.WaitForExit();
+                Assert.Equal(0, compiler.ExitCode);
+            }
+            catch (Win32Exception)
+            {
+                Assert.Skip("g++ makes the library, and there is none");
+            }
+            (string, string)[] variables = [("JEPA_CUBLASLT", library), ("JEPA_CUDA", "/no/such/libcuda.so")];
+            Run(variables, "parity", "--op", "Gelu", "--device", "cuda:0");
+            Run(variables, "parity", "--op", "Gelu", "--device", "sim");
+            Assert.False(File.Exists(mark));
+            Assert.Contains(library, Run(variables, "doctor").Output);
+            Assert.True(File.Exists(mark));
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
 
     /// <summary>There is no such library, so there is no GPU, whatever the machine.</summary>
     [Theory]

@@ -18,9 +18,13 @@ internal static class GpuFacts
         yield return Fact("simulator", "runs CUDA kernels on the processor: --device sim", SimulatorFault());
         yield return ("kernels", KernelFilesInUse(), null);
         yield return Fact("cache", KernelCache.DefaultFolder() ?? "", KernelCache.Fault(KernelCache.DefaultFolder()));
-        if (probe.DriverFault is not null || probe.NvrtcFault is not null)
-            foreach (string line in probe.ToString().Split('\n'))
-                yield return ("tried", line.Trim(), null);
+        IEnumerable<string> tried =
+            probe.DriverFault is not null || probe.NvrtcFault is not null ? probe.ToString().Split('\n') : [];
+        // Where there is no GPU, nobody misses it.
+        if (probe.DriverFault is null && probe.CublasLt is null)
+            tried = tried.Concat(probe.CublasLtTried);
+        foreach (string line in tried)
+            yield return ("tried", line.Trim(), null);
     }
 
     // A fault reads "what is wrong; the mend" or "what is wrong: the mend".

@@ -2,7 +2,7 @@ namespace JepaEngine.Cuda;
 
 /// <summary>
 /// Where CUDA's libraries lie: first what a variable names (a file, or a folder that holds it), then what the system's loader finds, then toolkits, then the
-/// packages Python installs. Newer versions come first.
+/// packages of Python, of an active environment and of each Python on the search path. Newer versions come first.
 /// </summary>
 internal static class CudaLibraries
 {
@@ -13,10 +13,16 @@ internal static class CudaLibraries
         ? [@"%CUDA_PATH%\bin\x64", @"%CUDA_PATH%\bin"]
         : ["%CUDA_HOME%/lib64", "/usr/local/cuda*/lib64", "/usr/local/nvidia/lib64", "/usr/lib/wsl/lib"];
 
-    private static readonly string[] Packages = OperatingSystem.IsWindows()
-        ? [@"%VIRTUAL_ENV%\Lib\site-packages\nvidia\*\bin", @"%CONDA_PREFIX%\Library\bin"]
-        : ["%VIRTUAL_ENV%/lib/python3*/site-packages/nvidia/*/lib", "%CONDA_PREFIX%/lib",
-           "/usr/local/lib/python3*/dist-packages/nvidia/*/lib", "/usr/local/lib/python3*/site-packages/nvidia/*/lib", "/usr/lib/python3*/dist-packages/nvidia/*/lib"];
+    private static string[] Packages => OperatingSystem.IsWindows()
+        ? [.. PythonPackages.Patterns("%VIRTUAL_ENV%"), @"%CONDA_PREFIX%\Library\bin", .. PythonPackages.OnPath()]
+        :
+        [
+            .. PythonPackages.Patterns("%VIRTUAL_ENV%"),
+            "%CONDA_PREFIX%/lib",
+            .. PythonPackages.OnPath(),
+            .. PythonPackages.Patterns("/usr/local"),
+            .. PythonPackages.Patterns("/usr"),
+        ];
 
     /// <param name="path">The only place to look in; null looks everywhere.</param>
     public static NativeFile Driver(string? path = null) =>

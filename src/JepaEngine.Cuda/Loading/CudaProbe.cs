@@ -2,10 +2,14 @@ using System.Text;
 
 namespace JepaEngine.Cuda;
 
-/// <summary>What of CUDA this machine has: every library path that was tried, every function that is missing, the driver's version, the devices.</summary>
+/// <summary>
+/// What of CUDA this machine has: every path of the driver and the compiler that was tried, every function that is
+/// missing, the driver's version, the devices. cuBLASLt and cuDNN are looked for when they are asked for.
+/// </summary>
 public sealed unsafe class CudaProbe
 {
-    private readonly NativeFile cublas = CudaLibraries.CublasLt(), cudnn = CudaLibraries.Cudnn();
+    // Hundreds of megabytes each: loaded only for who asks.
+    private readonly Lazy<NativeFile> cublas = new(CudaLibraries.CublasLt), cudnn = new(CudaLibraries.Cudnn);
 
     private CudaProbe(string? driverPath, string? nvrtcPath)
     {
@@ -34,11 +38,20 @@ public sealed unsafe class CudaProbe
         : Nvrtc.File.Path is null ? $"no NVRTC was found; install it from a CUDA toolkit or Python's nvidia-cuda-nvrtc package, or name it in {CudaLibraries.NvrtcVariable}"
         : $"{Nvrtc.File.Path} has no {string.Join(", ", Nvrtc.File.Missing)}; NVRTC 12.0 or newer is needed";
 
-    /// <summary>Where cuBLASLt was found; null where it was not, which costs nothing but the comparison with it.</summary>
-    public string? CublasLt => cublas.Path;
+    /// <summary>
+    /// Where cuBLASLt was found, which is looked for now; null where it was not, which costs nothing but the comparison
+    /// with it.
+    /// </summary>
+    public string? CublasLt => cublas.Value.Path;
 
-    /// <summary>Where cuDNN was found; null where it was not, which costs nothing but the comparison with it.</summary>
-    public string? Cudnn => cudnn.Path;
+    /// <summary>
+    /// Where cuDNN was found, which is looked for now; null where it was not, which costs nothing but the comparison
+    /// with it.
+    /// </summary>
+    public string? Cudnn => cudnn.Value.Path;
+
+    /// <summary>Every place that cuBLASLt was looked for in, a line each.</summary>
+    internal IEnumerable<string> CublasLtTried => cublas.Value.Lines();
 
     internal CudaDriver Driver { get; }
 
@@ -46,7 +59,7 @@ public sealed unsafe class CudaProbe
 
     private static string Needed => $"a driver for CUDA {CudaDriver.VersionText(CudaDriver.OldestVersion)} or newer is needed";
 
-    /// <summary>Looks for everything. Throws nothing.</summary>
+    /// <summary>Looks for the driver and the compiler. Throws nothing.</summary>
     public static CudaProbe Run() => new(null, null);
 
     /// <summary>As <see cref="Run()"/>, with the only places to look for the driver and the compiler in.</summary>
@@ -60,7 +73,7 @@ public sealed unsafe class CudaProbe
     public override string ToString()
     {
         var text = new StringBuilder();
-        foreach (string line in new[] { Driver.File, Nvrtc.File, cublas, cudnn }.SelectMany(file => file.Lines()))
+        foreach (string line in new[] { Driver.File, Nvrtc.File }.SelectMany(file => file.Lines()))
             text.Append("  ").AppendLine(line);
         if (DriverVersion != 0)
             text.Append("  CUDA driver: version ").AppendLine(CudaDriver.VersionText(DriverVersion));
