@@ -165,7 +165,10 @@ public abstract class Backend
         { Kind: DeviceKind.Cpu, Compute: DType.F32 } => new CpuBackend(device.Isa, device.Threads),
         { Kind: DeviceKind.Reference, Compute: DType.F64 } => new ReferenceBackend<double>(),
         { Kind: DeviceKind.Reference, Compute: DType.F32 } => new ReferenceBackend<float>(),
-        { Kind: DeviceKind.Reference, Compute: DType.BF16 } => new RoundedBackend(),
+        { Kind: DeviceKind.Reference, Compute: DType.BF16, Isa: CpuIsa.Auto } =>
+            new RoundedBackend(new ReferenceBackend<float>()),
+        { Kind: DeviceKind.Reference, Compute: DType.BF16 } =>
+            new RoundedBackend(new CpuBackend(device.Isa, device.Threads)),
         { Kind: DeviceKind.Cuda or DeviceKind.Simulator, Compute: DType.F32 or DType.BF16 } => new CudaBackend(device),
         _ => throw new NotSupportedException($"there is no backend for {device} computing in {device.Compute}"),
     });

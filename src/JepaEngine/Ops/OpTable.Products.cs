@@ -214,7 +214,7 @@ public static partial class OpTable
     private static OpSample Rotary(string name, OpInput x, Shape tables) => Sample(
         name, [x, .. Tables(tables)], t => t[0].Rotary(t[1], t[2]));
 
-    private static OpSample TurnedAttention(string name, OpInput q, Shape tables, int causalBlock = 0) => Sample(
+    internal static OpSample TurnedAttention(string name, OpInput q, Shape tables, int causalBlock = 0) => Sample(
         name, [q, Normal("k", q.Shape), Normal("v", q.Shape), .. Tables(tables)], x => x[0].Attention(x[1], x[2], causalBlock, x[3], x[4]));
 
     private static Tensor Packed(Tensor qkv, Tensor cos, Tensor sin) => qkv.Select(2, 0).Attention(qkv.Select(2, 1), qkv.Select(2, 2), 0, cos, sin);
@@ -222,6 +222,6 @@ public static partial class OpTable
     /// <summary>Any numbers, since nothing of rotary positions needs them to be cosines and sines.</summary>
     private static OpInput[] Tables(Shape shape) => [Normal("cos", shape).Statistic(), Normal("sin", shape).Statistic()];
 
-    private static OpSample Attention(string name, Shape q, Shape kv, int causalBlock = 0) => Sample(
+    internal static OpSample Attention(string name, Shape q, Shape kv, int causalBlock = 0) => Sample(
         name, [Normal("q", q), Normal("k", kv), Normal("v", kv)], x => x[0].Attention(x[1], x[2], causalBlock));
 }

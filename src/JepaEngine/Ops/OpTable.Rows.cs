@@ -91,7 +91,7 @@ public static partial class OpTable
     private static OpSample Gather(string name, OpInput x, int ids) =>
         Sample(name, [x, Ids("ids", [x.Shape[0], ids], x.Shape[1])], t => t[0].Gather(t[1]));
 
-    private static OpSample LayerNorm(string name, OpInput x, double eps) => Sample(
+    internal static OpSample LayerNorm(string name, OpInput x, double eps) => Sample(
         name, [x, Normal("weight", [x.Shape[-1]]), Normal("bias", [x.Shape[-1]])], t => t[0].LayerNorm(t[1], t[2], eps));
 
     private static OpSample AdaLayerNorm(string name, params OpInput[] inputs) =>

@@ -18,7 +18,7 @@ public static partial class OpTable
     public static OpCase Find(string name) => All.FirstOrDefault(op => op.Name.Equals(name, StringComparison.OrdinalIgnoreCase))
         ?? throw new KeyNotFoundException($"no operation is called '{name}'; the table has {string.Join(", ", All.Select(op => op.Name))}");
 
-    private static OpInput Normal(string name, params Shape shape) => new(name, shape);
+    internal static OpInput Normal(string name, params Shape shape) => new(name, shape);
 
     private static OpInput Positive(string name, params Shape shape) => new(name, shape, OpInputKind.Positive);
 

@@ -44,13 +44,21 @@ public static class Parity
         DType precision = device.Compute;
         List<Output> exact = Run(sample, Device.Reference, precision), plain = Run(sample, device.Straightforward, precision);
         List<Output> actual = Run(sample, device, precision);
-        return [.. exact.Select((output, i) =>
-        {
-            double allowed = 2 * Compare(output, plain[i], double.PositiveInfinity).Error + op.Floor
-                + (actual[i].DType == DType.BF16 ? op.RoundedFloor : 0);
-            (double error, long bad) = Compare(output, actual[i], allowed);
-            return new ParityResult(op.Name, sample.Name, output.Name, output.Shape, actual[i].DType, error, allowed, bad);
-        })];
+        return [.. exact.Select((output, i) => Judge(op, sample.Name, output, plain[i], actual[i]))];
+    }
+
+    /// <summary>
+    /// An output against the exact one; what is allowed follows from how far a straightforward one is off.
+    /// </summary>
+    internal static ParityResult Judge(OpCase op, string sample, Output exact, Output plain, Output actual) =>
+        Judge(op, sample, exact, actual, 2 * Compare(exact, plain, double.PositiveInfinity).Error + op.Floor
+            + (actual.DType == DType.BF16 ? op.RoundedFloor : 0));
+
+    /// <summary>An output against the exact one, with what is allowed relative to its largest number.</summary>
+    internal static ParityResult Judge(OpCase op, string sample, Output exact, Output actual, double allowed)
+    {
+        (double error, long bad) = Compare(exact, actual, allowed);
+        return new ParityResult(op.Name, sample, exact.Name, exact.Shape, actual.DType, error, allowed, bad);
     }
 
     /// <summary>A tensor that an operation wrote.</summary>

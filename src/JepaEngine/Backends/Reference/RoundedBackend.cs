@@ -4,13 +4,15 @@ using JepaEngine.Primitives;
 namespace JepaEngine.Backends.Reference;
 
 /// <summary>
-/// The straightforward implementation of a bf16 tier: tensors are stored in bf16, each operation is the plain loops in f32 on what is stored, and its results
+/// The straightforward implementation of a bf16 tier: tensors are stored in bf16, each operation is done in f32 on
+/// what is stored, and its results
 /// are rounded once. By its error the fast kernels of that tier are judged. Operands in f32 pass through.
 /// </summary>
-internal sealed class RoundedBackend : Backend
+/// <param name="plain">
+/// Does it in f32: the plain loops or, where these would take hours, the processor's kernels.
+/// </param>
+internal sealed class RoundedBackend(Backend plain) : Backend
 {
-    private readonly ReferenceBackend<float> plain = new();
-
     /// <inheritdoc/>
     public override string Description => "reference BF16";
 
