@@ -42,7 +42,7 @@ public sealed record BenchHistory(string Case, string Pass, string Machine, IRea
     /// <summary>What makes a machine another one: its times are never on one picture with this one's.</summary>
     internal static string NameOf(BenchRecord record) => record.Device == "cpu"
         ? string.Create(CultureInfo.InvariantCulture, $"{record.Machine!.Cpu}, {record.Machine.Cores} cores")
-        : record.Machine!.Gpu ?? "a GPU";
+        : record.Machine!.Gpu is { } gpu ? BenchMachine.NameOf(gpu) : "a GPU";
 
     private static HistoryLine[] LinesOf(IEnumerable<BenchRecord> records) =>
     [

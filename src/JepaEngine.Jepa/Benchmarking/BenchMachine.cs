@@ -27,6 +27,9 @@ public sealed record BenchMachine(string Cpu, string Simd, int Cores, double? Cp
     /// <summary>Its driver, as the vendor numbers it, or the CUDA version it speaks where nvidia-smi is missing.</summary>
     public string? Driver { get; init; }
 
+    /// <summary>What compiled its kernels, as <c>NVRTC 12.4</c>.</summary>
+    public string? Compiler { get; init; }
+
     /// <summary>Its clocks in MHz when the run began, which nothing locks: processors, memory.</summary>
     public string? GpuClocks { get; init; }
 
@@ -40,12 +43,14 @@ public sealed record BenchMachine(string Cpu, string Simd, int Cores, double? Cp
             RuntimeInformation.FrameworkDescription, $"JepaEngine {version}");
         if (devices.Where(device => !device.IsHost).Select(device => (Device?)device).FirstOrDefault() is not { } gpu)
             return machine;
-        CudaDeviceInfo info = CudaDevices.Context(gpu).Info;
+        CudaContext context = CudaDevices.Context(gpu);
+        CudaDeviceInfo info = context.Info;
         string[] told = gpu.Kind == DeviceKind.Simulator ? [] : AskDriver(gpu.Index);
         return machine with
         {
             Gpu = $"{info.Name}, sm_{info.ComputeCapability.Major}{info.ComputeCapability.Minor}, {info.Multiprocessors} multiprocessors, {info.MemoryBytes >> 30} GiB",
             Driver = told.Length == 3 ? told[0] : $"CUDA {info.DriverVersion / 1000}.{info.DriverVersion % 1000 / 10}",
+            Compiler = context.Compiler,
             GpuClocks = told.Length == 3 ? $"{told[1]}/{told[2]}" : null,
         };
     }
@@ -55,9 +60,13 @@ public sealed record BenchMachine(string Cpu, string Simd, int Cores, double? Cp
     {
         yield return $"machine  {Cpu}, {Simd}, {Cores} cores{(CpuMegahertz is { } mhz ? string.Create(CultureInfo.InvariantCulture, $", {mhz:0} MHz") : "")} | {System}";
         if (Gpu is not null)
-            yield return $"GPU      {Gpu} | driver {Driver}{(GpuClocks is null ? "" : $" | clocks {GpuClocks} MHz, not locked")}";
+            yield return $"GPU      {Gpu} | driver {Driver} | {Compiler}"
+                + (GpuClocks is null ? "" : $" | clocks {GpuClocks} MHz, not locked");
         yield return $"build    {Build} | {Runtime}";
     }
+
+    /// <summary>A GPU's own name, without what <see cref="Gpu"/> says of it besides: all that a peer knows.</summary>
+    internal static string NameOf(string gpu) => gpu.Split(", sm_")[0];
 
     private static double? Megahertz()
     {

@@ -31,6 +31,20 @@ public sealed class BenchHistoryTests
     }
 
     [Fact]
+    public void APeerThatKnowsOnlyTheNameOfAGpuIsInItsHistory()
+    {
+        BenchRecord ours = First with
+        {
+            Device = "cuda:0", Threads = 0,
+            Machine = First.Machine! with { Gpu = "H100, sm_90, 132 multiprocessors, 79 GiB" },
+        };
+        BenchRecord peer = ours with { Engine = "PyTorch 2.14.1", Machine = First.Machine! with { Gpu = "H100" } };
+        BenchHistory history = Assert.Single(BenchHistory.Of([ours, peer]));
+        Assert.Equal("H100", history.Machine);
+        Assert.Equal(["JepaEngine, cuda:0 F32", "PyTorch 2.14.1, cuda:0 F32"], history.Lines.Select(line => line.Name));
+    }
+
+    [Fact]
     public void ThePictureShowsEveryRunAndTheBandOfItsNoise()
     {
         BenchRecord peer = Later("2026-11-23T10:00:00Z", "torch 2.14.1+debian, OpenBLAS 0.3.34", 1) with { Engine = "PyTorch 2.14.1" };
