@@ -23,15 +23,9 @@ internal sealed class BuildProcess : IDisposable
     public BuildProcess(string path, IEnumerable<string> arguments)
     {
         this.path = path;
-        string program = Find(path);
-        bool isLibrary = program.EndsWith(".dll", StringComparison.OrdinalIgnoreCase);
-        var start = new ProcessStartInfo(isLibrary ? "dotnet" : program, isLibrary ? [program, .. arguments] : arguments)
-        {
-            UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true,
-        };
         try
         {
-            process = Process.Start(start)!;
+            process = OwnProcess.Start(Find(path), arguments);
         }
         catch (Win32Exception error)
         {
@@ -65,12 +59,18 @@ internal sealed class BuildProcess : IDisposable
     /// <exception cref="BuildException">It failed.</exception>
     public async Task<(BenchFile Results, string[] Faults)> Finish(CancellationToken cancellation)
     {
-        await process.WaitForExitAsync(cancellation);
-        string[] said = [.. (await errors).Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
-            .Select(line => line.StartsWith("jepa: ", StringComparison.Ordinal) ? line["jepa: ".Length..] : line)];
-        if (process.ExitCode is ExitCode.Ok or ExitCode.CheckFailed && Turns.Lines.Count > 0 && !Turns.Asks)
+        (int code, string[] said) = await Exit(cancellation);
+        if (code is ExitCode.Ok or ExitCode.CheckFailed && Turns.Lines.Count > 0 && !Turns.Asks)
             return (BenchFile.Parse(Turns.Lines), [.. said.Select(line => $"{path}: {line}")]);
-        throw new BuildException($"{path} ended with exit code {process.ExitCode}: {said.FirstOrDefault("it gave no reason")}", process.ExitCode);
+        string reason = said.FirstOrDefault("it gave no reason");
+        throw new BuildException($"{path} ended with exit code {code}: {reason}", code);
+    }
+
+    /// <summary>Its exit code and the lines it wrote to the error stream, once it has ended.</summary>
+    public async Task<(int Code, string[] Said)> Exit(CancellationToken cancellation)
+    {
+        await process.WaitForExitAsync(cancellation);
+        return (process.ExitCode, OwnProcess.Complaints(await errors));
     }
 
     /// <inheritdoc/>

@@ -1,6 +1,5 @@
 using System.CommandLine;
-using System.Text.Json.Nodes;
-using JepaEngine.Backends;
+using System.Diagnostics;
 using JepaEngine.Cuda;
 using JepaEngine.Memory;
 using JepaEngine.Ops;
@@ -14,83 +13,127 @@ internal static class ParityCommand
     public static Command Create()
     {
         var device = DeviceOption.Create();
-        var operation = new Option<string?>("--op") { Description = "Only this operation" };
+        var operation = new Option<string?>("--op")
+        {
+            Description = "Only these operations, with commas between; with --large also cases, "
+                + "as 'Attention heads of 64'",
+        };
+        var large = new Option<bool>("--large")
+        {
+            Description = "Sizes of real models instead: every tile of products, long sequences, recorded graphs, two "
+                + "runs bit for bit; bf16 against the device's own f32",
+        };
+        var jobs = new Option<int>("--jobs")
+        {
+            Description = "On a GPU, operations at a time, each in a process of its own; by default one a core",
+            DefaultValueFactory = _ => Environment.ProcessorCount,
+        };
+        var limit = LimitOption.Create("an operation");
+        var worker = new Option<bool>("--worker")
+        {
+            Description = "Check in this process, and end with the one that started it", Hidden = true,
+        };
+        var to = new Option<string?>("--out")
+        {
+            Description = "File for the proof: a JSON line an operation, as it is known",
+        };
         var watch = new Option<string?>("--watch") { Description = "Folder of kernels like kernels/: runs what is edited there each time it is saved, until Ctrl-C" };
         var json = CommonOptions.Json();
         Command command = CommandLine.Verb("parity", "Checks a device's operations, forward and backward, against the double-precision oracle.",
-            "jepa parity --device sim --op LayerNorm --watch kernels", device, operation, watch, json);
+            "jepa parity --device sim --op LayerNorm --watch kernels",
+            device, operation, large, jobs, limit, worker, to, watch, json);
         command.SetAction(async (parsed, cancellation) =>
         {
-            OpCase[] operations = parsed.GetValue(operation) is { } name ? [Find(name)] : [.. OpTable.All];
             Device where = DeviceOption.Read(parsed, device);
+            IReadOnlyList<ParityUnit> units =
+                ParityUnit.Find(parsed.GetValue(operation), parsed.GetValue(large), where);
+            int most = CommonOptions.Positive(parsed, jobs);
+            TimeSpan longest = LimitOption.Read(parsed, limit);
+            if (parsed.GetValue(watch) is not null && where.IsHost)
+                throw new UsageException($"--watch is for kernels, and {where} runs none: name sim or cuda:N");
+            if (parsed.GetValue(watch) is not null && parsed.GetValue(large))
+                throw new UsageException("--watch tries the operation table after each edit: leave out --large");
             var output = new Output(parsed.GetValue(json));
-            int code = Run(where, operations, output);
+            var report = new ParityReport(where, output, parsed.GetValue(to));
+            if (parsed.GetValue(worker))
+                OwnProcess.EndWithItsParent();
+            if (where.IsHost || parsed.GetValue(worker))
+                foreach (ParityUnit unit in units)
+                    Check(unit, where, report);
+            else
+                await Distribute(units, where, most, longest, report, cancellation);
+            int code = report.End();
             if (parsed.GetValue(watch) is { } folder)
-                await Watch(where, folder, operations, output, cancellation);
+                await Watch(where, folder, parsed.GetValue(operation), output, cancellation);
             return code;
         });
         return command;
     }
 
-    private static int Run(Device device, OpCase[] operations, Output output)
+    private static void Check(ParityUnit unit, Device device, ParityReport report)
     {
-        output.Line($"{Backend.For(device).Description}, {device.Compute}");
-        output.Line($"{"operation",-18} {"sample",-38} {"worst tensor",-24} {"dtype",-5} {"error",8} {"allowed",8} {"bad index",10}");
-        int failures = 0, checks = 0;
-        foreach (OpCase op in operations)
+        var clock = Stopwatch.StartNew();
+        report.Add(unit, unit.Check(device), () => clock.Elapsed);
+    }
+
+    /// <summary>
+    /// Each unit in a process of its own, several at a time: what crashes, hangs or loses the device costs itself
+    /// only. Told as they end.
+    /// </summary>
+    private static async Task Distribute(IReadOnlyList<ParityUnit> units, Device device, int jobs, TimeSpan limit,
+        ParityReport report, CancellationToken cancellation)
+    {
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        using var free = new SemaphoreSlim(jobs);
+        Task<(ParityUnit, OwnResult)>[] runs = [.. units.Select(Run)];
+        try
         {
-            foreach (OpSample sample in op.Samples)
+            await foreach (Task<(ParityUnit, OwnResult)> run in Task.WhenEach(runs))
             {
-                IReadOnlyList<ParityResult> results = Parity.Check(op, sample, device);
-                checks += results.Count;
-                failures += results.Count(result => !result.Passed);
-                // Of a sample's tensors the one that used most of what it is allowed.
-                ParityResult worst = results.MaxBy(result => result.Error / result.Allowed)!;
-                string bad = worst.Passed ? "" : worst.BadIndex.ToString();
-                output.Line($"{op.Name,-18} {sample.Name,-38} {worst.Output + " " + worst.Shape,-24} {worst.DType,-5} {worst.Error,8:0.0E+0} {worst.Allowed,8:0.0E+0} {bad,10}"
-                    .TrimEnd());
-                foreach (ParityResult result in results)
-                    output.Record(Record(device, result).ToJsonString());
+                (ParityUnit unit, OwnResult result) = await run;
+                if (result.Fault is { } fault)
+                    report.Fail(unit, fault, result.Took);
+                else if (ParityUnit.TryParse(result.Lines, out List<ParityResult> results))
+                    report.Add(unit, results, () => result.Took);
+                else
+                    report.Fail(unit, "printed what is no result", result.Took);
             }
         }
-        output.Line(failures == 0 ? $"{checks} tensors agree." : $"{failures} of {checks} tensors do not agree.");
-        return failures == 0 ? ExitCode.Ok : ExitCode.CheckFailed;
+        finally
+        {
+            // Of a run that is interrupted, or whose proof cannot be written, no process stays behind.
+            await ending.CancelAsync();
+            await Task.WhenAll(runs).ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.None,
+                TaskScheduler.Default);
+        }
+
+        async Task<(ParityUnit, OwnResult)> Run(ParityUnit unit)
+        {
+            await free.WaitAsync(ending.Token);
+            try
+            {
+                string[] arguments =
+                [
+                    "parity", "--device", device.ToString(), "--op", unit.Name,
+                    .. unit.IsLarge ? ["--large"] : (string[])[], "--worker", "--json",
+                ];
+                return (unit, await OwnProcess.Run(arguments, limit, ending.Token));
+            }
+            finally
+            {
+                free.Release();
+            }
+        }
     }
 
     /// <summary>Tries every edit; one that compiles and agrees takes the place of what is loaded.</summary>
-    private static async Task Watch(Device device, string folder, OpCase[] operations, Output output, CancellationToken cancellation)
+    private static async Task Watch(
+        Device device, string folder, string? operation, Output output, CancellationToken cancellation)
     {
-        if (device.IsHost)
-            throw new UsageException($"--watch is for kernels, and {device} runs none: name sim or cuda:N");
+        OpCase[] operations = [.. GridOptions.List(operation)?.Select(OpTable.Find) ?? OpTable.All];
         using var watch = new KernelWatch(CudaDevices.Context(device), folder, (context, _) => KernelTrial.Fault(context, device.Compute, operations), text => output.Line(text));
         watch.Start();
         output.Line($"Watching {folder}; Ctrl-C ends it.");
         await Task.Delay(Timeout.Infinite, cancellation).ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
-    }
-
-    private static JsonObject Record(Device device, ParityResult result) => new()
-    {
-        ["device"] = device.ToString(),
-        ["operation"] = result.Operation,
-        ["sample"] = result.Sample,
-        ["output"] = result.Output,
-        ["shape"] = new JsonArray([.. result.Shape.ToArray().Select(length => (JsonNode)length)]),
-        ["dtype"] = result.DType.ToString(),
-        // JSON has no infinity.
-        ["error"] = double.IsFinite(result.Error) ? result.Error : null,
-        ["allowed"] = result.Allowed,
-        ["badIndex"] = result.Passed ? null : result.BadIndex,
-    };
-
-    private static OpCase Find(string name)
-    {
-        try
-        {
-            return OpTable.Find(name);
-        }
-        catch (KeyNotFoundException error)
-        {
-            throw new UsageException(error.Message);
-        }
     }
 }

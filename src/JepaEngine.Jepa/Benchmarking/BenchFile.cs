@@ -27,11 +27,15 @@ public sealed record BenchFile(IReadOnlyList<BenchRecord> Records, int Skipped)
         return new BenchFile(records, skipped);
     }
 
-    /// <summary>Reads all files of a folder that end in .jsonl, by name.</summary>
+    /// <summary>
+    /// Reads all files of a folder that end in .jsonl, by name, but for proofs (<see cref="ProofRecord"/>).
+    /// </summary>
     /// <exception cref="IOException">There is no such folder.</exception>
     public static BenchFile ReadFolder(string folder)
     {
-        BenchFile[] files = [.. Directory.EnumerateFiles(folder, "*.jsonl").Order(StringComparer.Ordinal).Select(Read)];
+        BenchFile[] files = [.. Directory.EnumerateFiles(folder, "*.jsonl")
+            .Where(path => !path.EndsWith(ProofRecord.Ending, StringComparison.Ordinal))
+            .Order(StringComparer.Ordinal).Select(Read)];
         return new BenchFile([.. files.SelectMany(file => file.Records)], files.Sum(file => file.Skipped));
     }
 

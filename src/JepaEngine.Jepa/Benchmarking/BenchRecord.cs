@@ -133,6 +133,7 @@ public sealed record BenchRecord
 }
 
 [JsonSerializable(typeof(BenchRecord))]
+[JsonSerializable(typeof(ProofRecord))]
 internal sealed partial class BenchJson : JsonSerializerContext
 {
     /// <summary>How lines are read and written. A + stays a +: they go into files, never into a page.</summary>
