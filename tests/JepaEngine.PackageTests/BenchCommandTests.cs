@@ -1,4 +1,6 @@
+using System.Diagnostics;
 using System.Text.Json;
+using JepaEngine.Jepa.Benchmarking;
 using static JepaEngine.PackageTests.JepaProcess;
 
 namespace JepaEngine.PackageTests;
@@ -24,7 +26,8 @@ public sealed class BenchCommandTests : IDisposable
         // A peer's lines: the ratio shows, a damaged line is counted.
         string[] others = [.. File.ReadLines(lines).Select(line => line.Replace("\"engine\":\"JepaEngine\"", "\"engine\":\"PyTorch\"", StringComparison.Ordinal))];
         File.WriteAllLines(peer, [.. others, "{"]);
-        string markdown = Works("bench", "--op", "Relu", "--tokens", "16", "--threads", "1", "--quick", "--md", "--peer", peer);
+        string markdown = Works(
+            "bench", "--op", "Relu", "--tokens", "16", "--threads", "1", "--budget", "3", "--md", "--peer", peer);
         Assert.Contains("x PyTorch |", markdown);
         Assert.Contains("1 damaged lines", markdown);
 
@@ -32,8 +35,67 @@ public sealed class BenchCommandTests : IDisposable
         JsonElement record = JsonDocument.Parse(Assert.Single(json.Split('\n', StringSplitOptions.RemoveEmptyEntries))).RootElement;
         Assert.Equal("Relu 16x4096", record.GetProperty("case").GetString());
         Assert.True(record.GetProperty("samples").GetArrayLength() >= 3);
-        string csv = Works("bench", "--op", "Relu", "--tokens", "16", "--threads", "1", "--quick", "--csv");
+        string csv = Works("bench", "--op", "Relu", "--tokens", "16", "--threads", "1", "--budget", "3", "--csv");
         Assert.Equal(2, csv.Split('\n', StringSplitOptions.RemoveEmptyEntries).Length);
+    }
+
+    [Fact]
+    public void ARunThatIsKilledLeavesTheRowsItKnew()
+    {
+        string lines = Path.Combine(folder, "killed.jsonl");
+        using (Process process = Start(
+            "bench", "--op", "Relu,Silu", "--tokens", "256", "--threads", "1", "--out", lines))
+        {
+            while (!File.Exists(lines) && !process.HasExited)
+                Thread.Sleep(20);
+            process.Kill();
+            process.WaitForExit();
+            Assert.NotEqual(0, process.ExitCode);
+        }
+        BenchFile known = BenchFile.Read(lines);
+        Assert.Equal(0, known.Skipped);
+        Assert.NotEmpty(known.Records);
+        // Not yet of all rounds, but each whole.
+        Assert.All(known.Records, record =>
+            Assert.True(record.Rounds is >= 1 and < 15 && record.Samples.Length % record.Rounds == 0));
+    }
+
+    [Fact]
+    public void ABudgetBoundsARun()
+    {
+        var clock = Stopwatch.StartNew();
+        string json = Works(
+            "bench", "--op", "Relu,Silu", "--tokens", "16", "--threads", "1", "--budget", "3", "--json");
+        // Each of both rows would take its two seconds and more.
+        Assert.InRange(clock.Elapsed.TotalSeconds, 0.5, 20);
+        Assert.Equal(2, BenchFile.Parse(json.Split('\n')).Records.Count);
+    }
+
+    [Fact]
+    public void WhatWasMeasuredIsShownAgain()
+    {
+        string lines = Path.Combine(folder, "bench.jsonl");
+        string text = Works(
+            "bench", "--op", "Relu", "--tokens", "16", "--threads", "1", "--budget", "3", "--md", "--out", lines);
+        Assert.Equal(text, Works("bench", "--from", lines, "--md"));
+        Assert.Contains("--from shows what was measured", Fails(2, "bench", "--from", lines, "--op", "Relu"));
+    }
+
+    /// <summary>
+    /// As its options say, whichever process measures: the simulator's rows are measured from another one.
+    /// </summary>
+    [Fact]
+    public void ASimulatedRunIsPacedFromHere()
+    {
+        string lines = Path.Combine(folder, "sim.jsonl");
+        (int code, string output, string error) =
+            Run("bench", "--device", "sim", "--op", "Gelu", "--tokens", "16", "--out", lines);
+        Assert.SkipWhen(code == 4 && error.Contains("to compile kernels"), error);
+        Assert.True(code == 0, error);
+        Assert.Equal(
+            ["Gelu 16x512 forward sim F32", "Gelu 16x512 backward sim F32"],
+            BenchFile.Read(lines).Records.Select(record => record.Label));
+        Assert.Contains("The simulator's times mean nothing", output);
     }
 
     [Fact]

@@ -1,5 +1,7 @@
 using System.CommandLine;
+using JepaEngine.IO;
 using JepaEngine.Jepa.Benchmarking;
+using JepaEngine.Primitives;
 
 namespace JepaEngine.Cli.Commands;
 
@@ -13,45 +15,119 @@ internal static class BenchCommand
     {
         var grid = new GridOptions();
         var quick = new Option<bool>("--quick") { Description = "What a step spends its time in, at 256 tokens, within a minute" };
+        var budget = new Option<double?>("--budget")
+        {
+            Description = "Seconds it may take: as many rounds as fit, at least one",
+        };
+        var limit = LimitOption.Create("a row at a time");
+        var from = new Option<string?>("--from")
+        {
+            Description = "Show these records of 'jepa bench --out' instead of measuring",
+        };
         var peer = new Option<string?>("--peer") { Description = "JSON lines of a peer on the same work: fills the reference column" };
         var turns = new Option<string?>("--turns") { Description = "The comparison that paces it through its input and output", Hidden = true };
+        var paced = new Option<bool>("--paced")
+        {
+            Description = "Ask for each visit, and tell what it gave, through input and output", Hidden = true,
+        };
         var only = new Option<string[]>("--row") { Description = "Measure only this row of the grid, named as compare does", Hidden = true };
-        var to = new Option<string?>("--out") { Description = "File for the JSON lines, one a row with every sample" };
+        var to = new Option<string?>("--out")
+        {
+            Description = "File for the JSON lines, one a row with every sample, written as rows are known",
+        };
         var markdown = new Option<bool>("--md") { Description = "Write Markdown" };
         var csv = new Option<bool>("--csv") { Description = "Write comma-separated values" };
         var json = CommonOptions.Json();
         Command command = CommandLine.Verb("bench", "Measures operations and models: times and their noise, rates, the share of the limit measured in the same run.",
-            "jepa bench --op MatMul,Attention --tokens 256,2048 --threads 1,2 --md", [.. grid.All, quick, turns, only, peer, to, markdown, csv, json]);
+            "jepa bench --op MatMul,Attention --tokens 256,2048 --threads 1,2 --md",
+            [.. grid.All, quick, budget, limit, from, turns, paced, only, peer, to, markdown, csv, json]);
         command.Add(HistoryCommand.Create());
         command.Add(TablesCommand.Create());
         command.SetAction(async (parsed, cancellation) =>
         {
             bool isQuick = parsed.GetValue(quick);
             BenchGrid rows = grid.Read(parsed, isQuick) with { Rows = parsed.GetValue(only) ?? [] };
+            TimeSpan? most = LimitOption.Read(parsed, budget) ?? (isQuick ? QuickBudget : null);
+            TimeSpan longest = LimitOption.Read(parsed, limit);
             // A file that cannot be read is told before the minutes pass, not after.
             BenchFile? other = parsed.GetValue(peer) is { } file ? BenchFile.Read(file) : null;
-            var options = new BenchOptions(!grid.IsWarm(parsed), isQuick ? QuickBudget : null);
-            (IReadOnlyList<BenchRecord> records, string[] faults) = await Interruptible.Run(() => Measure(rows, options, parsed.GetValue(turns), cancellation), cancellation);
-            records = [.. records.Select(record => other is null ? record : record with { References = [.. record.References, .. other.For(record)] })];
-            if (parsed.GetValue(to) is { } path)
-                BenchFile.Write(path, records);
-            Write(records, other, new Output(parsed.GetValue(json)), parsed.GetValue(markdown), parsed.GetValue(csv));
-            foreach (string fault in faults)
-                await Console.Error.WriteLineAsync($"jepa: {fault}");
-            return faults.Length == 0 ? ExitCode.Ok : ExitCode.CheckFailed;
+            var known = new KnownRecords(parsed.GetValue(to), other);
+            var output = new Output(parsed.GetValue(json));
+            if (parsed.GetValue(from) is { } measured)
+            {
+                if (grid.Given(parsed).Any() || isQuick)
+                    throw new UsageException(
+                        "--from shows what was measured; the other options are for measuring: leave one out");
+                BenchFile shown = BenchFile.Read(measured);
+                if (shown.Records.Count == 0)
+                    throw new BadFileException(measured, "it holds no record of 'jepa bench --out'");
+                foreach (BenchRecord record in shown.Records)
+                    known.Add(record);
+                Write(known.Records, other, output, parsed.GetValue(markdown), parsed.GetValue(csv));
+                if (shown.Skipped > 0)
+                    output.Line($"{shown.Skipped} damaged lines of {measured} were skipped.");
+                return ExitCode.Ok;
+            }
+            bool isPaced = parsed.GetValue(paced) || parsed.GetValue(turns) is not null;
+            IReadOnlyList<BenchCase> cases = rows.Cases();
+            known.TryFile();
+            try
+            {
+                var options = new BenchOptions(!grid.IsWarm(parsed), most);
+                string? comparison = parsed.GetValue(turns);
+                string[] given = [.. grid.Given(parsed), .. isQuick ? ["--quick"] : (string[])[]];
+                string[] labels = [.. cases.Select(row => row.Label)];
+                IReadOnlyList<string> faults = isPaced || rows.Devices.All(device => device.IsHost)
+                    ? await Interruptible.Run(
+                        () => Measure(cases, rows.Devices, options, comparison, isPaced, known, cancellation),
+                        cancellation)
+                    : await new BenchProcesses(given, labels, longest, most, known).Run(cancellation);
+                foreach (string fault in faults)
+                    await Console.Error.WriteLineAsync($"jepa: {fault}");
+                return faults.Count == 0 ? ExitCode.Ok : ExitCode.CheckFailed;
+            }
+            finally
+            {
+                // Also of a run that is interrupted.
+                Write(known.Records, other, output, parsed.GetValue(markdown), parsed.GetValue(csv));
+                known.Write();
+            }
         });
         return command;
     }
 
-    private static (IReadOnlyList<BenchRecord> Records, string[] Faults) Measure(BenchGrid grid, BenchOptions options, string? turns, CancellationToken cancellation)
+    private static IReadOnlyList<string> Measure(
+        IReadOnlyList<BenchCase> cases, IReadOnlyList<Device> devices, BenchOptions options, string? turns,
+        bool isPaced, KnownRecords known, CancellationToken cancellation)
     {
-        using var runner = new BenchRunner(grid.Cases(), options);
-        BenchMachine machine = BenchMachine.Of(Machine.Processor(), grid.Devices);
-        Action<int> visited = turns is null ? new Progress("visit", runner.Visits).Done : new TurnClient(Console.In, Console.Out, runner.Visits).Done;
-        if (turns is not null)
-            visited(-1);
-        IReadOnlyList<BenchRecord> records = [.. runner.Run(machine, visited, cancellation).Select(record => record with { Turns = turns })];
-        return (records, [.. runner.Faults.Select(row => $"{row.Case.Name} ({row.Case.Pass}) on {row.Case.Device} was not measured: {row.Fault.ReplaceLineEndings(" ")}")]);
+        using var runner = new BenchRunner(cases, options);
+        BenchMachine machine = BenchMachine.Of(Machine.Processor(), devices);
+        Action<int> done = isPaced
+            ? new TurnClient(Console.In, Console.Out, runner.Visits).Done
+            : new Progress("visit", runner.Visits).Done;
+        if (isPaced)
+            done(-1);
+        foreach (BenchRecord record in runner.Run(machine, Visited, cancellation))
+            known.Add(record with { Turns = turns });
+        foreach ((BenchCase failed, _) in runner.Faults)
+            known.Remove(failed.Label);
+        return
+        [
+            .. runner.Faults.Select(row => $"{row.Case.Name} ({row.Case.Pass}) on {row.Case.Device} was not measured: "
+                + row.Fault.ReplaceLineEndings(" ")),
+        ];
+
+        void Visited(int visit)
+        {
+            if (runner.RecordOf(visit) is { } record)
+            {
+                known.Add(record);
+                // Whoever paces it keeps what it says, should this process not live to say it at its end.
+                if (isPaced && turns is null)
+                    Console.Out.WriteLine(record.ToJson());
+            }
+            done(visit);
+        }
     }
 
     private static void Write(IReadOnlyList<BenchRecord> records, BenchFile? peer, Output output, bool isMarkdown, bool isCsv)

@@ -30,7 +30,8 @@ public sealed class BenchCase
     internal MatrixProduct? Product { get; init; }
 
     /// <summary>Its record's label.</summary>
-    internal string Label => BenchRecord.LabelOf(Name, Pass, BenchDevice.NameOf(Device), Device.Threads, Device.Compute.ToString());
+    public string Label =>
+        BenchRecord.LabelOf(Name, Pass, BenchDevice.NameOf(Device), Device.Threads, Device.Compute.ToString());
 
     /// <summary>Makes it ready to run, in memory of its own.</summary>
     internal BenchWork Prepare() => prepare();

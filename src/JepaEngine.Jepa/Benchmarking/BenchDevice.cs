@@ -61,6 +61,9 @@ internal sealed class BenchDevice : IDisposable
     /// <summary>Whether it is the simulator, whose times mean nothing.</summary>
     public bool IsSimulated { get; }
 
+    /// <summary>Whether it failed beyond recovery.</summary>
+    public bool IsLost => context is { IsLost: true };
+
     /// <summary>The most operations a second met so far, in GFLOP/s; 0 in the simulator.</summary>
     public double PeakGflops { get; private set; }
 

@@ -37,6 +37,8 @@ public sealed class BenchRunner : IDisposable
     private readonly Row[] rows;
     private readonly BenchOptions options;
     private readonly Dictionary<Device, BenchDevice> devices = [];
+    private BenchMachine? machine;
+    private readonly string utc = DateTime.UtcNow.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
 
     /// <summary>A runner over these rows.</summary>
     public BenchRunner(IReadOnlyList<BenchCase> cases, BenchOptions options)
@@ -51,14 +53,24 @@ public sealed class BenchRunner : IDisposable
     /// <summary>How many visits all rows have together.</summary>
     public int Visits => (1 + Rounds) * rows.Length;
 
+    /// <summary>
+    /// What is known so far of the row that a visit is of; null before its first samples and after a fault.
+    /// </summary>
+    /// <param name="visit">Its number, from 0.</param>
+    public BenchRecord? RecordOf(int visit) =>
+        rows[visit % rows.Length] is { Fault: null, Times.Count: > 0 } row ? Record(row) : null;
+
     /// <summary>Measures; a row with a fault is left out.</summary>
     /// <param name="machine">Goes into every record.</param>
-    /// <param name="visited">Called with the number of visits done, from 0.</param>
+    /// <param name="visited">Called with the number of a visit when it is done, from 0.</param>
     /// <param name="cancellation">Ends the run between two visits.</param>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    /// <exception cref="CudaException">
+    /// A row lost the device, on which no other can be measured: the one of the visit under way.
+    /// </exception>
     public IReadOnlyList<BenchRecord> Run(BenchMachine machine, Action<int> visited, CancellationToken cancellation = default)
     {
-        string utc = DateTime.UtcNow.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
+        this.machine = machine;
         var clock = Stopwatch.StartNew();
         TimeSpan longest = TimeSpan.Zero;
         for (int round = -1; round < Rounds; round++)
@@ -70,15 +82,8 @@ public sealed class BenchRunner : IDisposable
             for (int i = 0; i < rows.Length; i++)
             {
                 cancellation.ThrowIfCancellationRequested();
-                try
-                {
-                    if (rows[i].Fault is null)
-                        Visit(rows[i], round);
-                }
-                catch (Exception error) when (error is CudaException or NotSupportedException or MemoryRefusedException)
-                {
-                    rows[i].Fault = error.Message;
-                }
+                if (rows[i].Fault is null)
+                    Attempt(rows[i], round);
                 visited((round + 1) * rows.Length + i);
             }
             if (round < 0)
@@ -87,7 +92,7 @@ public sealed class BenchRunner : IDisposable
                 longest = took;
         }
         visited(Visits - 1);
-        return [.. rows.Where(row => row.Fault is null).Select(row => Record(row, machine, utc))];
+        return [.. rows.Where(row => row.Fault is null).Select(Record)];
     }
 
     /// <summary>Gives the devices' memory back.</summary>
@@ -97,6 +102,19 @@ public sealed class BenchRunner : IDisposable
             row.Work?.Dispose();
         foreach (BenchDevice device in devices.Values)
             device.Dispose();
+    }
+
+    private void Attempt(Row row, int round)
+    {
+        try
+        {
+            Visit(row, round);
+        }
+        catch (Exception error) when (error is NotSupportedException or MemoryRefusedException
+            || (error is CudaException && !IsLost(row)))
+        {
+            row.Fault = error.Message;
+        }
     }
 
     private void Visit(Row row, int round)
@@ -168,12 +186,20 @@ public sealed class BenchRunner : IDisposable
         row.Cost = clock.Elapsed.TotalMilliseconds;
     }
 
-    /// <summary>Gives each row as many samples a visit as there is time for, but at least one: what is left after preparing all rows is shared equally.</summary>
+    /// <summary>
+    /// Gives each row as many samples a visit as there is time for, but at least one: what is left after preparing all
+    /// rows that are not kept is shared equally. One of the simulator's, whose times mean nothing.
+    /// </summary>
     private void Share(TimeSpan? left)
     {
-        double slot = left is { } time ? (time.TotalMilliseconds / Rounds - rows.Sum(row => row.Preparation + 2 * row.Cost)) / rows.Length : Usual;
+        double slot = left is { } time
+            ? (time.TotalMilliseconds / Rounds
+                - rows.Sum(row => (row.Work is null ? row.Preparation : 0) + 2 * row.Cost)) / rows.Length
+            : Usual;
         foreach (Row row in rows)
-            row.Samples = row.IsLong || row.Cost == 0 ? 1 : (int)Math.Clamp(1 + slot / row.Cost, 1, MostSamples);
+            row.Samples = row.IsLong || row.Case.Device.Kind == DeviceKind.Simulator
+                ? 1
+                : (int)Math.Clamp(1 + slot / row.Cost, 1, MostSamples);
     }
 
     /// <summary>The first run of a case without a formula: its operations' FLOPs are the case's.</summary>
@@ -203,6 +229,9 @@ public sealed class BenchRunner : IDisposable
         work.Done();
     }
 
+    /// <summary>Whether no other row of its device can be measured in this process.</summary>
+    private bool IsLost(Row row) => devices.TryGetValue(row.Case.Device, out BenchDevice? device) && device.IsLost;
+
     private BenchDevice DeviceOf(Row row)
     {
         if (!devices.TryGetValue(row.Case.Device, out BenchDevice? device))
@@ -210,7 +239,7 @@ public sealed class BenchRunner : IDisposable
         return device;
     }
 
-    private BenchRecord Record(Row row, BenchMachine machine, string utc)
+    private BenchRecord Record(Row row)
     {
         BenchDevice device = DeviceOf(row);
         Device where = row.Case.Device;

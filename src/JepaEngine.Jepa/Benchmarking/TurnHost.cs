@@ -50,7 +50,8 @@ public sealed class TurnHost(TextWriter to, TextReader from)
         }
     }
 
-    private async Task Take(CancellationToken cancellation)
+    /// <summary>Lets it take its turn, where it asks for one, and waits until it asks for the next or ends.</summary>
+    public async Task Take(CancellationToken cancellation)
     {
         if (!Asks)
             return;
