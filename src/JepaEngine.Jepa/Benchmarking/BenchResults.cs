@@ -5,7 +5,8 @@ namespace JepaEngine.Jepa.Benchmarking;
 /// <summary>Committed records of one kind of device on the machine that was measured last: of each work this engine's newest record and the peers'.</summary>
 internal sealed class BenchResults
 {
-    private const string Ours = "JepaEngine";
+    /// <summary>This engine's name.</summary>
+    public const string Ours = "JepaEngine";
 
     private readonly BenchRecord[] records;
 
@@ -14,7 +15,8 @@ internal sealed class BenchResults
     /// <exception cref="FormatException">Nothing of this engine was measured with such a device.</exception>
     public BenchResults(IEnumerable<BenchRecord> all, string device)
     {
-        BenchRecord[] ofDevice = [.. all.Where(record => record.Device.Split(':')[0] == device && record is { Machine: not null, Utc: not null })];
+        Device = device;
+        BenchRecord[] ofDevice = [.. all.Where(record => IsOf(record, device))];
         Newest = ofDevice.Where(record => record.Engine == Ours).MaxBy(record => record.Utc, StringComparer.Ordinal)
             ?? throw new FormatException($"no record of {device} says on what machine it was measured, and when");
         records =
@@ -23,9 +25,22 @@ internal sealed class BenchResults
                 .GroupBy(record => (record.Case, record.Pass, record.DType, record.Threads, record.Engine))
                 .Select(work => work.MaxBy(record => record.Utc, StringComparer.Ordinal)!),
         ];
-        Peers = [.. records.Where(record => record.Engine != Ours)];
+        Peers =
+        [
+            .. records.Where(record => record.Engine != Ours),
+            // Of what was measured by turns with this engine's row, as a vendor's product, the row keeps the median.
+            .. records.Where(record => record.Engine == Ours).SelectMany(record => record.References
+                .Select(other => record with { Engine = other.Engine, Samples = [other.P50], References = [] })),
+        ];
         PeerNames = [.. Peers.Select(NameOf).Distinct().OrderBy(name => name != "PyTorch")];
     }
+
+    /// <summary>Whether anything of this engine was measured with such a device.</summary>
+    public static bool Any(IEnumerable<BenchRecord> all, string device) =>
+        all.Any(record => IsOf(record, device) && record.Engine == Ours);
+
+    /// <summary>The kind of device.</summary>
+    public string Device { get; }
 
     /// <summary>This engine's newest record.</summary>
     public BenchRecord Newest { get; }
@@ -53,6 +68,9 @@ internal sealed class BenchResults
 
     /// <summary>Whether any peer did the same work, with any number of threads.</summary>
     public bool HasPeer(BenchRecord record) => Peers.Any(other => other.Case == record.Case && other.Pass == record.Pass);
+
+    private static bool IsOf(BenchRecord record, string device) =>
+        record.Device.Split(':')[0] == device && record is { Machine: not null, Utc: not null };
 
     private static bool IsOperation(string name) => BenchGrid.OpNames.Contains(name);
 
