@@ -11,17 +11,28 @@ public sealed class DocumentTests
         Repository.Read(file).Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonDocument.Parse(line).RootElement.Clone());
 
     [Theory]
-    [InlineData("README.md")]
-    [InlineData("docs/benchmarks.md")]
-    public void TablesAreThoseOfTheResults(string document)
+    [InlineData("README.md", "models cpu")]
+    [InlineData("docs/benchmarks.md", "models cpu")]
+    [InlineData("docs/hardware.md", "hardware cuda")]
+    [InlineData("docs/hardware.md", "measured cuda")]
+    public void TablesAreThoseOfTheResults(string document, string table)
     {
-        BenchFile results = BenchFile.ReadFolder(Path.Combine(Repository.Root, "benchmarks/results"));
+        string folder = Path.Combine(Repository.Root, "benchmarks/results");
+        BenchFile results = BenchFile.ReadFolder(folder);
         Assert.Equal(0, results.Skipped);
         string text = Repository.Read(document);
         // jepa bench tables writes them.
-        Assert.Equal(BenchDocument.Rewrite(text, results.Records), text);
-        Assert.Contains("<!-- table: models cpu -->", text);
+        Assert.Equal(BenchDocument.Rewrite(text, results.Records, ProofRecord.ReadFolder(folder)), text);
+        Assert.Contains($"<!-- table: {table} -->", text);
     }
+
+    /// <summary>Whoever commits the first results of a GPU changes what the README says of GPUs.</summary>
+    [Theory]
+    [InlineData("Nothing has run on a GPU yet.", "not yet run on hardware")]
+    [InlineData("Nothing has been measured on a GPU yet.", "any figure from a GPU")]
+    public void TheReadmeKnowsWhetherAnythingRanOnAGpu(string table, string readme) =>
+        Assert.Equal(
+            Repository.Read("docs/hardware.md").Contains(table), Repository.Read("README.md").Contains(readme));
 
     /// <summary>A run whose figures are worse than this is measured again before it is committed, or the commit says what became slower.</summary>
     [Theory]
@@ -72,7 +83,10 @@ public sealed class DocumentTests
     [InlineData("docs/architecture.md")]
     [InlineData("docs/from-pytorch.md")]
     [InlineData("docs/benchmarks.md")]
+    [InlineData("docs/hardware.md")]
+    [InlineData("docs/kernels.md")]
     [InlineData("docs/models.md")]
+    [InlineData("benchmarks/peers/README.md")]
     public void LinksLeadSomewhere(string document)
     {
         string folder = Path.GetDirectoryName(Path.Combine(Repository.Root, document))!;
