@@ -245,7 +245,7 @@ prove() {
   fi
 }
 
-# --- measure: one thing at a time; all that is asked for takes 258 of the 270 seconds ---
+# --- measure: one thing at a time; the steps' own budgets are 216 of the 270 seconds, the rest is for their starts ---
 bench() { # NAME SECONDS OPTIONS...
   step "$1" "$2" "$jepa" bench --device "$device" --budget $(($2 - 12)) --limit "$limit" --out "$log/$1.jsonl" --md "${@:3}"
 }

@@ -17,7 +17,7 @@ public sealed class BundleRehearsalTests : IDisposable
     {
         (int code, _, string error) = JepaProcess.Run("parity", "--device", "sim", "--op", "Relu");
         Assert.SkipWhen(code == 4 && error.Contains("to compile kernels"), error);
-        CopyKernels();
+        Repository.CopyKernels(Path.Combine(folder, "kernels"));
         Directory.CreateDirectory(Path.Combine(folder, "bundle", "kernels"));
         File.Copy(Path.Combine(Repository.Root, "benchmarks/gpu/run.sh"), Path.Combine(folder, "bundle/run.sh"));
         File.Copy(
@@ -83,17 +83,6 @@ public sealed class BundleRehearsalTests : IDisposable
         string path = Path.Combine(folder, "kernels", file), text = File.ReadAllText(path);
         Assert.Contains(at, text);
         File.WriteAllText(path, text.Replace(at, planted, StringComparison.Ordinal));
-    }
-
-    private void CopyKernels()
-    {
-        string root = Path.Combine(Repository.Root, "kernels");
-        foreach (string file in Directory.EnumerateFiles(root, "*", SearchOption.AllDirectories))
-        {
-            string to = Path.Combine(folder, "kernels", Path.GetRelativePath(root, file));
-            Directory.CreateDirectory(Path.GetDirectoryName(to)!);
-            File.Copy(file, to);
-        }
     }
 
     private Dictionary<string, string> Run(string mode)

@@ -64,13 +64,7 @@ public sealed class KernelsCommandTests : IDisposable
     public void AKernelThatDoesNotCompileFailsAndTheOthersAreShown()
     {
         string kernels = Path.Combine(folder, "kernels");
-        foreach (string file in Directory.EnumerateFiles(
-            Path.Combine(Repository.Root, "kernels"), "*.cu*", SearchOption.AllDirectories))
-        {
-            string to = Path.Combine(kernels, Path.GetRelativePath(Path.Combine(Repository.Root, "kernels"), file));
-            Directory.CreateDirectory(Path.GetDirectoryName(to)!);
-            File.Copy(file, to);
-        }
+        Repository.CopyKernels(kernels);
         File.AppendAllText(Path.Combine(kernels, "planner.cu"), "#error planted\n");
         (int code, string output, string error) = Run(
             [("JEPA_CACHE", folder), ("JEPA_KERNELS", kernels)],

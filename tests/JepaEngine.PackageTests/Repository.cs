@@ -12,6 +12,18 @@ internal static class Repository
             .Where(file => !file.Contains($"{Path.DirectorySeparatorChar}obj{Path.DirectorySeparatorChar}")
                 && !file.Contains($"{Path.DirectorySeparatorChar}bin{Path.DirectorySeparatorChar}"));
 
+    /// <summary>Copies the kernels, so that a test can edit them.</summary>
+    public static void CopyKernels(string folder)
+    {
+        string root = Path.Combine(Root, "kernels");
+        foreach (string file in Directory.EnumerateFiles(root, "*", SearchOption.AllDirectories))
+        {
+            string to = Path.Combine(folder, Path.GetRelativePath(root, file));
+            Directory.CreateDirectory(Path.GetDirectoryName(to)!);
+            File.Copy(file, to);
+        }
+    }
+
     // Not the compiler's file paths: a CI build maps those to /_/.
     private static string Find()
     {

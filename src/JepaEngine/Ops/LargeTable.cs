@@ -1,4 +1,5 @@
 using JepaEngine.Backends.Cpu;
+using JepaEngine.Cuda;
 using JepaEngine.Primitives;
 using JepaEngine.Tensors;
 
@@ -36,7 +37,8 @@ public static partial class LargeTable
     [
         .. device.IsHost ? [] : Tiles,
         new("MatMul", "epilogues", Epilogues),
-        .. HeadWidths.Select(width => new LargeCase("Attention", $"heads of {width}", on => Attention(width, on))),
+        .. KernelCatalog.HeadWidths.ToArray()
+            .Select(width => new LargeCase("Attention", $"heads of {width}", on => Attention(width, on))),
         new("LayerNorm", "published widths", LayerNorm),
         .. device.IsHost ? [] : new[] { new LargeCase("Capture", "transformer block", Recording) },
     ];
@@ -52,8 +54,6 @@ public static partial class LargeTable
             ? found
             : throw new KeyNotFoundException($"no large case is called '{name}'; there are {string.Join(", ", all)}");
     }
-
-    private static int[] HeadWidths => [24, 32, 64, 80, 88, 128];
 
     /// <summary>
     /// Without and with rotary positions, on both sides of the length up to which these are applied on load; in blocks,
