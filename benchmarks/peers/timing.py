@@ -292,8 +292,8 @@ def blas():
     maps = Path("/proc/self/maps")
     loaded = sorted(set(re.findall(r"/\S*/lib\w*blas[^\s/]*", maps.read_text()))) if maps.exists() else []
     for path in loaded:
-        if "openblas" in Path(path).name:
-            config = ctypes.CDLL(path).openblas_get_config
+        # NumPy's own OpenBLAS has other names for its calls, and PyTorch does not use it.
+        if config := getattr(ctypes.CDLL(path), "openblas_get_config", None):
             config.restype = ctypes.c_char_p
             return config().decode()
     return "MKL" if torch.backends.mkl.is_available() else f"BLAS {', '.join(loaded) or 'unknown'}"
