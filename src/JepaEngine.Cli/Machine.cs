@@ -8,13 +8,8 @@ namespace JepaEngine.Cli;
 /// <summary>What this machine is, for reports and the doctor.</summary>
 internal static class Machine
 {
-    public static MachineFacts Facts(Device device)
-    {
-        // "cpu avx512, 2 threads": the report shows the threads in a place of their own.
-        string[] description = Backend.For(device).Description.Split(", ");
-        return new MachineFacts(description[0], Processor(), int.Parse(description[1].Split(' ')[0]), RuntimeInformation.OSDescription,
-            RuntimeInformation.FrameworkDescription);
-    }
+    public static MachineFacts Facts(Device device) =>
+        new(Backend.For(device).Description, Processor(), RuntimeInformation.OSDescription, RuntimeInformation.FrameworkDescription);
 
     /// <summary>The processor's name, where the system tells it.</summary>
     public static string Processor()

@@ -61,8 +61,7 @@ public static partial class DemoReport
             var hardest = planner.Groups.MinBy(Share)!;
             page.Append(Tile(Capital(hardest.Kind), $"{hardest.Successes} of {hardest.Episodes}", "the harder kind of task"));
         }
-        string threads = Count(data.Machine.Threads, "thread");
-        page.Append(Tile("From nothing to here", Duration(data.Seconds), $"{data.Machine.Device}, {threads}"));
+        page.Append(Tile("From nothing to here", Duration(data.Seconds), data.Machine.Device));
         page.Append(Tile("Trained parameters", data.Parameters.ToString("N0", CultureInfo.InvariantCulture), "from random values"));
         page.Append("</dl>\n</header>\n");
     }
@@ -286,7 +285,7 @@ public static partial class DemoReport
             <div class="card"><h3>Machine</h3><dl class="facts">
 
             """);
-        Fact(page, "Device", $"{machine.Device}, {Count(machine.Threads, "thread")}");
+        Fact(page, "Device", machine.Device);
         Fact(page, "Processor", machine.Processor);
         Fact(page, "System", machine.System);
         Fact(page, "Runtime", machine.Runtime);

@@ -16,7 +16,7 @@ internal static class SampleReport
             Created = "2026-01-31 12:34 UTC",
             Parameters = 505_006,
             RecordedStates = 61_000,
-            Machine = new MachineFacts("cpu", "AMD EPYC 9R14 <Zen 4>", 2, "Linux 6.8, x64", ".NET 10.0.12"),
+            Machine = new MachineFacts("cpu avx512, 2 threads", "AMD EPYC 9R14 <Zen 4>", "Linux 6.8, x64", ".NET 10.0.12"),
             Settings =
             [
                 new("Frames", "56 × 56 RGB, 4 a window, 5 steps apart"), new("Batch", "64 windows"), new("Training steps", "400"),
