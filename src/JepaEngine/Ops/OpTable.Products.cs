@@ -126,6 +126,8 @@ public static partial class OpTable
             Attention("several tiles, odd width", [2, 65, 1, 7], [2, 131, 1, 7]),
             Attention("several tiles, causal, wide", [1, 71, 1, 104], [1, 80, 1, 104], causalBlock: 3),
             Attention("many keys", [1, 18, 1, 32], [1, 323, 1, 32]),
+            // The greatest score stays for a hundred steps, and may lose nothing in any of them.
+            Attention("one query, 2048 keys", [1, 1, 1, 24], [1, 2048, 1, 24]),
             Attention("many queries", [1, 323, 1, 32], [1, 18, 1, 32]),
             Sample("several tiles, queries aligned to an element only",
                 [Normal("q", [1, 35, 2, 24]) with { Layout = OpInputLayout.Shifted }, Normal("k", [1, 67, 2, 24]), Normal("v", [1, 67, 2, 24])],
