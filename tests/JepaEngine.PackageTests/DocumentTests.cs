@@ -43,11 +43,13 @@ public sealed class DocumentTests
     [InlineData("lewm-plan 300x30x5", 1.5)]
     [InlineData("demo-train 64x4", 1.5)]
     [InlineData("demo-plan 256x4x14", 2)]
-    public void ACommittedModelTakesLessTimeThanPyTorchs(string model, double least)
+    public void OnTheProcessorACommittedModelTakesLessTimeThanPyTorchs(string model, double least)
     {
-        IReadOnlyList<BenchRecord> records = BenchFile.ReadFolder(Path.Combine(Repository.Root, "benchmarks/results")).Records;
-        double ours = records.Last(record => record.Case == model && record.Engine == "JepaEngine").P50;
-        Assert.InRange(records.Last(record => record.Case == model && record.Engine.StartsWith("PyTorch", StringComparison.Ordinal)).P50 / ours, least, 10);
+        BenchRecord[] records = [.. BenchFile.ReadFolder(Path.Combine(Repository.Root, "benchmarks/results")).Records
+            .Where(record => record.Case == model && record.Device == "cpu")];
+        double ours = records.Last(record => record.Engine == "JepaEngine").P50;
+        double peer = records.Last(record => record.Engine.StartsWith("PyTorch", StringComparison.Ordinal)).P50;
+        Assert.InRange(peer / ours, least, 10);
     }
 
     [Fact]
