@@ -1,7 +1,7 @@
 namespace JepaEngine.Jepa.Models;
 
 /// <summary>
-/// Fixed sine-cosine positions: of a number p and D channels, sin(p ω_i) for i &lt; D/2, then cos(p ω_i), with ω_i = 10000^(−i/(D/2)).
+/// Fixed sine-cosine positions: of a number p and D channels, sin(p ω_i) for i &lt; D/2, then cos(p ω_i), with ω_i = period^(−i/(D/2)).
 /// </summary>
 internal static class SinCosPositions
 {
@@ -9,14 +9,17 @@ internal static class SinCosPositions
     /// I-JEPA's [side², width]: the first half of the channels encodes the <i>column</i>, the second the row (facebookresearch/ijepa, whose axes are exchanged
     /// against V-JEPA's).
     /// </summary>
-    public static float[] OfPicture(int side, int width)
+    /// <param name="side">Patches along an edge.</param>
+    /// <param name="width">Channels.</param>
+    /// <param name="period">2π of it is the longest wave; the published models' is 10000.</param>
+    public static float[] OfPicture(int side, int width, double period = 10000)
     {
         float[] table = new float[side * side * width];
         for (int id = 0; id < side * side; id++)
         {
             Span<float> row = table.AsSpan(id * width, width);
-            Write(row[..(width / 2)], id % side);
-            Write(row[(width / 2)..], id / side);
+            Write(row[..(width / 2)], id % side, period);
+            Write(row[(width / 2)..], id / side, period);
         }
         return table;
     }
@@ -38,12 +41,12 @@ internal static class SinCosPositions
         return table;
     }
 
-    private static void Write(Span<float> channels, double position)
+    private static void Write(Span<float> channels, double position, double period = 10000)
     {
         int half = channels.Length / 2;
         for (int i = 0; i < half; i++)
         {
-            (double sine, double cosine) = Math.SinCos(position * Math.Pow(10000, -i / (double)half));
+            (double sine, double cosine) = Math.SinCos(position * Math.Pow(period, -i / (double)half));
             channels[i] = (float)sine;
             channels[half + i] = (float)cosine;
         }

@@ -7,27 +7,42 @@ using JepaEngine.Tensors;
 namespace JepaEngine.Jepa.Models;
 
 /// <summary>
-/// x += attention(norm1(x)); x += mlp(norm2(x)): the block of every Meta JEPA encoder, predictor and probe. Query, key and value are layers of their own, so
-/// that they can lie in a mapped file whichever way the file stacks them.
+/// x += attention(norm1(x)); x += mlp(norm2(x)): the block of every JEPA encoder, and of Meta's predictors and probes. Query, key and value are layers of
+/// their own, so that they can lie in a mapped file whichever way the file stacks them; or one layer, one product instead of three, in LeWorldModel's.
 /// </summary>
 public sealed class TransformerBlock : Module
 {
-    private readonly int heads;
+    private readonly int width, heads;
     private readonly LayerNorm norm1, norm2;
-    private readonly Linear query, key, value, projection;
+    private readonly Linear? qkv, query, key, value;
+    private readonly Linear projection;
     private readonly Mlp mlp;
 
-    /// <summary>A block; weights start normal with std 0.02, biases at 0.</summary>
-    public TransformerBlock(VitSize size, double eps)
+    /// <summary>A block; biases start at 0.</summary>
+    /// <param name="size">Its width, heads and MLP.</param>
+    /// <param name="eps">Epsilon of its LayerNorms.</param>
+    /// <param name="weights">How weights start, by a layer's inputs; normal with std 0.02 without it.</param>
+    /// <param name="stacked">Whether query, key and value are one layer, [3 width, width]; it has no rotary positions.</param>
+    public TransformerBlock(VitSize size, double eps, Func<int, Init>? weights = null, bool stacked = false)
     {
-        heads = size.Heads;
-        norm1 = Child("norm1", new LayerNorm(size.Width, eps));
-        query = Child("query", Layer(size.Width, size.Width));
-        key = Child("key", Layer(size.Width, size.Width));
-        value = Child("value", Layer(size.Width, size.Width));
-        projection = Child("projection", Layer(size.Width, size.Width));
-        norm2 = Child("norm2", new LayerNorm(size.Width, eps));
-        mlp = Child("mlp", new Mlp(size.Width, size.Mlp, _ => Start, new Init.Constant(0)));
+        (width, heads) = (size.Width, size.Heads);
+        weights ??= _ => Start;
+        norm1 = Child("norm1", new LayerNorm(width, eps));
+        if (stacked)
+        {
+            qkv = Child("qkv", Square(3));
+        }
+        else
+        {
+            query = Child("query", Square());
+            key = Child("key", Square());
+            value = Child("value", Square());
+        }
+        projection = Child("projection", Square());
+        norm2 = Child("norm2", new LayerNorm(width, eps));
+        mlp = Child("mlp", new Mlp(width, size.Mlp, weights, new Init.Constant(0)));
+
+        Linear Square(int outputs = 1) => new(width, outputs * width, weightInit: weights(width), biasInit: new Init.Constant(0));
     }
 
     /// <summary>How weights start.</summary>
@@ -54,9 +69,23 @@ public sealed class TransformerBlock : Module
         return x;
     }
 
+    /// <summary>Of stacked layers: the first token's output [B, 1, width]; the others only serve as its keys and values.</summary>
+    internal Tensor ForwardFirst(Tensor x)
+    {
+        Tensor h = norm1.Forward(x), weight = x.Scope.Use(qkv!.Weight.Value), bias = x.Scope.Use(qkv.Bias!.Value);
+        Tensor q = h.Slice(1, 0, 1).Linear(weight.Slice(0, 0, width), bias.Slice(0, 0, width));
+        Tensor kv = h.Linear(weight.Slice(0, width, 2 * width), bias.Slice(0, width, 2 * width))
+            .Reshape(x.Shape[0], x.Shape[1], 2, heads, width / heads);
+        Tensor y = Heads(q).Attention(kv.Select(2, 0), kv.Select(2, 1));
+        return Feed(projection.Forward(y.Reshape(q.Shape.ToArray()), residual: x.Slice(1, 0, 1)));
+    }
+
     private Tensor Attend(Tensor x, RotaryTable? rotary, int causalBlock)
     {
-        Tensor h = norm1.Forward(x), q = Heads(query.Forward(h)), k = Heads(key.Forward(h)), v = Heads(value.Forward(h));
+        Tensor h = norm1.Forward(x);
+        if (qkv is not null)
+            return projection.Forward(qkv.Forward(h).SelfAttention(heads, causalBlock), residual: x);
+        Tensor q = Heads(query!.Forward(h)), k = Heads(key!.Forward(h)), v = Heads(value!.Forward(h));
         Tensor y = q.Attention(k, v, causalBlock, rotary?.Cos, rotary?.Sin);
         return projection.Forward(y.Reshape(x.Shape.ToArray()), residual: x);
     }

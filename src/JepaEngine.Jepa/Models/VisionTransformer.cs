@@ -15,7 +15,7 @@ public sealed class VisionTransformer : Module
     private readonly PixelTransform transform;
     private readonly PatchEmbed patchEmbed;
     private readonly Parameter classToken, positions;
-    private readonly VitBlock[] blocks;
+    private readonly TransformerBlock[] blocks;
     private readonly LayerNorm norm;
 
     /// <summary>The encoder of a world model.</summary>
@@ -27,13 +27,14 @@ public sealed class VisionTransformer : Module
         transform = config.PixelTransform;
         classToken = Trained("class_token", [1, 1, width], new Init.Normal(0.02));
         positions = Trained("positions", [1, config.Tokens + 1, width], fanIn
-            ? new Init.Values(() => SinCosPositions(config.ImageSize / config.Patch, width))
+            ? new Init.Values(() => [.. FirstPosition(width), .. SinCosPositions.OfPicture(config.ImageSize / config.Patch, width, 100)])
             : new Init.Normal(0.02));
         Init projection = weights(3 * config.Patch * config.Patch);
         patchEmbed = Child("patch_embed", new PatchEmbed(3, config.Patch, width, weightInit: projection, biasInit: new Init.Constant(0)));
-        blocks = new VitBlock[config.EncoderDepth];
+        blocks = new TransformerBlock[config.EncoderDepth];
+        var size = new VitSize(width, config.EncoderDepth, config.EncoderHeads, config.EncoderMlp);
         for (int i = 0; i < blocks.Length; i++)
-            blocks[i] = Child($"blocks.{i}", new VitBlock(width, config.EncoderHeads, config.EncoderMlp, config.EncoderEpsilon, weights));
+            blocks[i] = Child($"blocks.{i}", new TransformerBlock(size, config.EncoderEpsilon, weights, stacked: true));
         norm = Child("norm", new LayerNorm(width, config.EncoderEpsilon));
     }
 
@@ -53,7 +54,7 @@ public sealed class VisionTransformer : Module
     public Tensor Tokens(Tensor pixels)
     {
         Tensor x = Embed(pixels);
-        foreach (VitBlock block in blocks)
+        foreach (TransformerBlock block in blocks)
             x = block.Forward(x);
         return norm.Forward(x);
     }
@@ -65,73 +66,13 @@ public sealed class VisionTransformer : Module
         return TensorOps.Concat(1, first, patches) + positions.Value;
     }
 
-    /// <summary>
-    /// [1 + side², width] for positions 0..side−1: with width/4 frequencies 100^(−4i/width) the sines and cosines of the column, then those of the row;
-    /// amplitude 1. The class token's row is normal.
-    /// </summary>
-    private static float[] SinCosPositions(int side, int width)
+    /// <summary>Where the class token starts, [width]: normal, and the same for every seed.</summary>
+    private static float[] FirstPosition(int width)
     {
-        float[] table = new float[(1 + side * side) * width];
         var random = new PhiloxRandom(new PhiloxKey(0x706F73));
-        for (int d = 0; d < width; d++)
-            table[d] = random.NextNormal();
-        int quarter = width / 4;
-        for (int token = 0; token < side * side; token++)
-        {
-            Span<float> row = table.AsSpan((1 + token) * width, width);
-            for (int i = 0; i < quarter; i++)
-            {
-                double frequency = Math.Pow(100, -i / (double)quarter);
-                (double sinX, double cosX) = Math.SinCos(token % side * frequency);
-                (double sinY, double cosY) = Math.SinCos(token / side * frequency);
-                row[i] = (float)sinX;
-                row[quarter + i] = (float)cosX;
-                row[2 * quarter + i] = (float)sinY;
-                row[3 * quarter + i] = (float)cosY;
-            }
-        }
-        return table;
-    }
-}
-
-/// <summary>x += attention(norm1(x)); x += mlp(norm2(x)).</summary>
-public sealed class VitBlock : Module
-{
-    private readonly int width, heads;
-    private readonly LayerNorm norm1, norm2;
-    private readonly Linear qkv, projection;
-    private readonly Mlp mlp;
-
-    /// <summary>A block of these sizes.</summary>
-    public VitBlock(int width, int heads, int hidden, double eps, Func<int, Init> weights)
-    {
-        this.width = width;
-        this.heads = heads;
-        var zero = new Init.Constant(0);
-        norm1 = Child("norm1", new LayerNorm(width, eps));
-        qkv = Child("qkv", new Linear(width, 3 * width, weightInit: weights(width), biasInit: zero));
-        projection = Child("projection", new Linear(width, width, weightInit: weights(width), biasInit: zero));
-        norm2 = Child("norm2", new LayerNorm(width, eps));
-        mlp = Child("mlp", new Mlp(width, hidden, weights, zero));
-    }
-
-    /// <summary>x [B, N, width], same shape.</summary>
-    public Tensor Forward(Tensor x)
-    {
-        x = projection.Forward(qkv.Forward(norm1.Forward(x)).SelfAttention(heads), residual: x);
-        return mlp.Forward(norm2.Forward(x), residual: x);
-    }
-
-    /// <summary>The first token's output [B, 1, width]; the others only serve as its keys and values.</summary>
-    public Tensor ForwardFirst(Tensor x)
-    {
-        int batch = x.Shape[0], tokens = x.Shape[1], headWidth = width / heads;
-        Tensor h = norm1.Forward(x);
-        Tensor weight = x.Scope.Use(qkv.Weight.Value), bias = x.Scope.Use(qkv.Bias!.Value);
-        Tensor q = h.Slice(1, 0, 1).Linear(weight.Slice(0, 0, width), bias.Slice(0, 0, width));
-        Tensor kv = h.Linear(weight.Slice(0, width, 2 * width), bias.Slice(0, width, 2 * width)).Reshape(batch, tokens, 2, heads, headWidth);
-        Tensor y = q.Reshape(batch, 1, heads, headWidth).Attention(kv.Select(2, 0), kv.Select(2, 1));
-        x = projection.Forward(y.Reshape(batch, 1, width), residual: x.Slice(1, 0, 1));
-        return mlp.Forward(norm2.Forward(x), residual: x);
+        float[] row = new float[width];
+        foreach (ref float number in row.AsSpan())
+            number = random.NextNormal();
+        return row;
     }
 }
