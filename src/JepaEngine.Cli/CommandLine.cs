@@ -80,6 +80,16 @@ internal static class CommandLine
         return verb;
     }
 
+    /// <summary>What stands between commas; null where nothing is said.</summary>
+    /// <exception cref="UsageException">Nothing stands there.</exception>
+    public static string[]? List(string? text)
+    {
+        string[]? list = text?.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        return list is []
+            ? throw new UsageException("a list names nothing between its commas; leave the option out for all")
+            : list;
+    }
+
     private static int? Code(Exception error) => error switch
     {
         UsageException => ExitCode.Usage,

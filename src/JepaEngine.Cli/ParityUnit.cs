@@ -1,6 +1,5 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using JepaEngine.Cli.Commands;
 using JepaEngine.Ops;
 using JepaEngine.Primitives;
 
@@ -19,7 +18,7 @@ internal sealed record ParityUnit(string Name, bool IsLarge, Func<Device, IEnume
     /// <exception cref="UsageException">There is none of a name.</exception>
     public static IReadOnlyList<ParityUnit> Find(string? names, bool isLarge, Device device)
     {
-        string[]? list = GridOptions.List(names);
+        string[]? list = CommandLine.List(names);
         try
         {
             return isLarge

@@ -36,8 +36,8 @@ internal sealed class GridOptions
     /// <exception cref="UsageException">A device, dtype or number is none.</exception>
     public BenchGrid Read(ParseResult parsed, bool isQuick) => new()
     {
-        Ops = List(parsed.GetValue(op)) ?? (parsed.GetValue(model) is not null ? [] : isQuick ? BenchGrid.QuickOps : BenchGrid.OpNames),
-        Models = List(parsed.GetValue(model)) ?? [],
+        Ops = CommandLine.List(parsed.GetValue(op)) ?? (parsed.GetValue(model) is not null ? [] : isQuick ? BenchGrid.QuickOps : BenchGrid.OpNames),
+        Models = CommandLine.List(parsed.GetValue(model)) ?? [],
         Tokens = Numbers(tokens, parsed) ?? (isQuick ? [256] : [256, 2048]),
         Devices = [.. Devices(parsed)],
     };
@@ -46,11 +46,11 @@ internal sealed class GridOptions
     private IEnumerable<Device> Devices(ParseResult parsed)
     {
         int[] counts = Numbers(threads, parsed) ?? [0];
-        foreach (string name in List(parsed.GetValue(device)) ?? [])
+        foreach (string name in CommandLine.List(parsed.GetValue(device)) ?? [])
         {
             if (!Device.TryParse(name, out Device on))
                 throw new UsageException($"--device names '{name}'; devices are cpu, cuda:N, cuda:N:bf16, sim and sim:bf16");
-            foreach (DType compute in (List(parsed.GetValue(dtype)) ?? [on.Compute.ToString()]).Select(Dtype))
+            foreach (DType compute in (CommandLine.List(parsed.GetValue(dtype)) ?? [on.Compute.ToString()]).Select(Dtype))
             {
                 if (on.Kind == DeviceKind.Cpu && compute != DType.F32)
                     throw new UsageException("--dtype names bf16 for cpu, which computes in f32; measure the GPU's tiers in a run of their own");
@@ -67,17 +67,7 @@ internal sealed class GridOptions
         _ => throw new UsageException($"--dtype names '{name}'; it is f32 or bf16"),
     };
 
-    /// <summary>What stands between commas; null where nothing is said.</summary>
-    /// <exception cref="UsageException">Nothing stands there.</exception>
-    public static string[]? List(string? text)
-    {
-        string[]? list = text?.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
-        return list is []
-            ? throw new UsageException("a list names nothing between its commas; leave the option out for all")
-            : list;
-    }
-
-    private static int[]? Numbers(Option<string?> option, ParseResult parsed) => List(parsed.GetValue(option))?
+    private static int[]? Numbers(Option<string?> option, ParseResult parsed) => CommandLine.List(parsed.GetValue(option))?
         .Select(part => int.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number > 0
             ? number
             : throw new UsageException($"{option.Name} names '{part}'; each is a number from 1"))

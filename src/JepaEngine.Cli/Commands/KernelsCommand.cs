@@ -94,7 +94,7 @@ internal static partial class KernelsCommand
 
     private static string[] Architectures(string? named)
     {
-        if (GridOptions.List(named) is not { Length: > 0 } list)
+        if (CommandLine.List(named) is not { Length: > 0 } list)
             return CudaProbe.Run() is { DriverFault: null, Devices: [CudaDeviceInfo device, ..] }
                 ? [device.Architecture]
                 : [.. KernelCatalog.Architectures];

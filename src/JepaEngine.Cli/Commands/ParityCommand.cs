@@ -130,7 +130,7 @@ internal static class ParityCommand
     private static async Task Watch(
         Device device, string folder, string? operation, Output output, CancellationToken cancellation)
     {
-        OpCase[] operations = [.. GridOptions.List(operation)?.Select(OpTable.Find) ?? OpTable.All];
+        OpCase[] operations = [.. CommandLine.List(operation)?.Select(OpTable.Find) ?? OpTable.All];
         using var watch = new KernelWatch(CudaDevices.Context(device), folder, (context, _) => KernelTrial.Fault(context, device.Compute, operations), text => output.Line(text));
         watch.Start();
         output.Line($"Watching {folder}; Ctrl-C ends it.");

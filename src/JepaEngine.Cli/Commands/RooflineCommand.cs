@@ -27,7 +27,7 @@ internal static class RooflineCommand
             "jepa roofline --op Linear,Attention,LayerNorm --out roofline.svg", op, model, tokens, device, threads, from, to, markdown, json);
         command.SetAction(async (parsed, cancellation) =>
         {
-            string[]? ops = GridOptions.List(parsed.GetValue(op)), models = GridOptions.List(parsed.GetValue(model));
+            string[]? ops = CommandLine.List(parsed.GetValue(op)), models = CommandLine.List(parsed.GetValue(model));
             Device? named = Read(parsed.GetValue(device));
             int? count = CommonOptions.Positive(parsed, threads);
             IReadOnlyList<Roofline> rooflines;
