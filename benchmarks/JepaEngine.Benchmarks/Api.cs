@@ -45,7 +45,7 @@ public class Api : Family
     }
 
     [Benchmark, Work("call")]
-    public Backend BackendFor() => Backend.For(Device);
+    public Backend BackendFor() => Device.Backend;
 
     /// <summary>A scope, and memory for 16 numbers.</summary>
     [Benchmark, Work("call", "16")]

@@ -1,7 +1,6 @@
 using JepaEngine.IO;
 using JepaEngine.Jepa.Models;
 using JepaEngine.Jepa.Pictures;
-using JepaEngine.Memory;
 using JepaEngine.Ops;
 using JepaEngine.Tensors;
 

@@ -1,7 +1,5 @@
 using System.Runtime.InteropServices;
-using JepaEngine.Backends;
 using JepaEngine.Jepa.Reporting;
-using JepaEngine.Primitives;
 
 namespace JepaEngine.Cli;
 
@@ -9,7 +7,8 @@ namespace JepaEngine.Cli;
 internal static class Machine
 {
     public static MachineFacts Facts(Device device) =>
-        new(Backend.For(device).Description, Processor(), RuntimeInformation.OSDescription, RuntimeInformation.FrameworkDescription);
+        new(device.Backend.Description, Processor(), RuntimeInformation.OSDescription,
+            RuntimeInformation.FrameworkDescription);
 
     /// <summary>The processor's name, where the system tells it.</summary>
     public static string Processor()

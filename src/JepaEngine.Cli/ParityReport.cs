@@ -1,8 +1,6 @@
 using System.Globalization;
-using JepaEngine.Backends;
 using JepaEngine.Jepa.Benchmarking;
 using JepaEngine.Ops;
-using JepaEngine.Primitives;
 
 namespace JepaEngine.Cli;
 
@@ -31,7 +29,7 @@ internal sealed class ParityReport
         // A file that cannot be written is told before the minutes pass, not after.
         if (path is not null)
             ProofRecord.Write(path, []);
-        output.Line($"{Backend.For(device).Description}, {device.Compute}");
+        output.Line($"{device.Backend.Description}, {device.Compute}");
         output.Line($"{"operation",-18} {"sample",-38} {"worst tensor",-24} {"dtype",-5} {"error",8} "
             + $"{"allowed",8} {"bad index",10}");
     }

@@ -4,7 +4,6 @@ using JepaEngine.Jepa.Models;
 using JepaEngine.Jepa.Planning;
 using JepaEngine.Jepa.Reporting;
 using JepaEngine.Jepa.Training;
-using JepaEngine.Memory;
 using JepaEngine.Ops;
 using JepaEngine.Primitives;
 using JepaEngine.Tensors;

@@ -7,7 +7,7 @@ public sealed partial class LayerTests
 {
     // Each folder uses only those before it.
     private static readonly string[] Engine =
-        ["Primitives", "Memory", "Backends", "Tensors", "Autograd", "Ops", "Nn", "Optim", "IO"];
+        ["Primitives", "Memory", "Backends", "Devices", "Tensors", "Autograd", "Ops", "Nn", "Optim", "IO"];
 
     public static TheoryData<string> Folders => [.. Engine];
 

@@ -22,7 +22,7 @@ internal static class Gpus
     /// <summary>The device of a name, as <see cref="Require(Device)"/>.</summary>
     public static Device Require(string name)
     {
-        Assert.True(Device.TryParse(name, out Device device));
+        Assert.True(Device.TryParse(name, out Device? device));
         Require(device);
         return device;
     }

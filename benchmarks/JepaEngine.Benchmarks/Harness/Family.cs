@@ -15,7 +15,7 @@ public abstract class Family
 
     protected Family()
     {
-        Device = Device.Cpu with { Threads = ThreadsOf(GetType()) };
+        Device = Device.Cpu.With(threads: ThreadsOf(GetType()));
         Memory = new TensorScope(Device, GetType().Name);
     }
 
@@ -23,7 +23,7 @@ public abstract class Family
     protected Device Device { get; }
 
     /// <summary>Its kernels.</summary>
-    protected Backend Backend => Backend.For(Device);
+    protected Backend Backend => Device.Backend;
 
     /// <summary>Where operands live.</summary>
     protected TensorScope Memory { get; }
@@ -46,7 +46,7 @@ public abstract class Family
         Limits.Meet(Device.Threads);
         Release();
         Memory.Dispose();
-        Allocator.For(Device).Trim();
+        Device.Allocator.Trim();
     }
 
     /// <summary>Makes operands; parameters are set.</summary>

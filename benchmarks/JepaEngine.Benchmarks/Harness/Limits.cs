@@ -15,7 +15,7 @@ internal static class Limits
     public static BenchDevice Of(int threads)
     {
         if (!Devices.TryGetValue(threads, out BenchDevice? device))
-            Devices.Add(threads, device = new BenchDevice(Device.Cpu with { Threads = threads }, isCold: false));
+            Devices.Add(threads, device = new BenchDevice(Device.Cpu.With(threads: threads), isCold: false));
         return device;
     }
 

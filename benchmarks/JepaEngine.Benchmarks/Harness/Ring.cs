@@ -30,7 +30,7 @@ internal sealed class Ring(TensorScope memory, params int[] shape)
     /// <summary>Alike, uniform from the least number to 1.</summary>
     private Operand[] Draw()
     {
-        Backend backend = Backend.For(memory.Device);
+        Backend backend = memory.Device.Backend;
         var one = new Shape(shape);
         long bytes = one.Count * sizeof(float);
         var drawn = new Operand[1 + 2 * CacheBytes / bytes];

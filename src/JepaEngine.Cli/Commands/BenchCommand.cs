@@ -1,7 +1,6 @@
 using System.CommandLine;
 using JepaEngine.IO;
 using JepaEngine.Jepa.Benchmarking;
-using JepaEngine.Primitives;
 
 namespace JepaEngine.Cli.Commands;
 

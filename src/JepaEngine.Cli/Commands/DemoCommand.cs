@@ -1,10 +1,8 @@
 using System.CommandLine;
-using JepaEngine.Backends;
 using JepaEngine.Jepa.Data;
 using JepaEngine.Jepa.Models;
 using JepaEngine.Jepa.Planning;
 using JepaEngine.Jepa.Training;
-using JepaEngine.Primitives;
 
 namespace JepaEngine.Cli.Commands;
 
@@ -33,7 +31,8 @@ internal static class DemoCommand
         var stages = new Stages(folder, config, output);
         using var model = new LeWorldModel(config.Model);
         model.Allocate(device, seed);
-        output.Line($"A world model of {model.ParameterCount:N0} parameters learns TwoRoom on {Backend.For(device).Description}.");
+        output.Line($"A world model of {model.ParameterCount:N0} parameters learns TwoRoom on "
+            + $"{device.Backend.Description}.");
         output.Line($"Recording {Stages.RecordedEpisodes} episodes of random moves ...");
         stages.Record();
         config.Write(folder.Config);

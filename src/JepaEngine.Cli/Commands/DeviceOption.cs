@@ -1,5 +1,4 @@
 using System.CommandLine;
-using JepaEngine.Primitives;
 
 namespace JepaEngine.Cli.Commands;
 
@@ -14,7 +13,8 @@ internal static class DeviceOption
 
     /// <summary>The device that was named.</summary>
     /// <exception cref="UsageException">There is none of that name.</exception>
-    public static Device Read(ParseResult parsed, Option<string> option) => Device.TryParse(parsed.GetValue(option)!, out Device device)
+    public static Device Read(ParseResult parsed, Option<string> option) =>
+        Device.TryParse(parsed.GetValue(option)!, out Device? device)
         ? device
         : throw new UsageException($"--device is '{parsed.GetValue(option)}'; it is cpu, cuda:N, cuda:N:bf16, sim or sim:bf16");
 }

@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Runtime.InteropServices;
 using System.Text.Json.Nodes;
-using JepaEngine.Backends;
 using JepaEngine.Backends.Cpu;
 using JepaEngine.Jepa.Pictures;
 using JepaEngine.Primitives;
@@ -39,7 +38,7 @@ internal static class DoctorCommand
             ("system", $"{RuntimeInformation.OSDescription} ({RuntimeInformation.ProcessArchitecture})", null),
             ("ffmpeg", ffmpeg ?? "not found",
                 ffmpeg is null ? $"PNG is read without it, all other pictures and video are not: install ffmpeg 5.1 or later, or name it in {Ffmpeg.Variable}" : null),
-            ("device", Backend.For(Device.Cpu).Description, null),
+            ("device", Device.Cpu.Backend.Description, null),
             .. GpuFacts.All(),
         ];
         foreach ((string name, string value, string? mend) in facts)

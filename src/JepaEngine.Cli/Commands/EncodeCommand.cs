@@ -5,9 +5,7 @@ using JepaEngine.IO;
 using JepaEngine.Jepa.Checkpoints;
 using JepaEngine.Jepa.Models;
 using JepaEngine.Jepa.Reporting;
-using JepaEngine.Memory;
 using JepaEngine.Ops;
-using JepaEngine.Primitives;
 using JepaEngine.Tensors;
 
 namespace JepaEngine.Cli.Commands;

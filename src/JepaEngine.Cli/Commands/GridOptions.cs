@@ -48,14 +48,14 @@ internal sealed class GridOptions
         int[] counts = Numbers(threads, parsed) ?? [0];
         foreach (string name in CommandLine.List(parsed.GetValue(device)) ?? [])
         {
-            if (!Device.TryParse(name, out Device on))
+            if (!Device.TryParse(name, out Device? on))
                 throw new UsageException($"--device names '{name}'; devices are cpu, cuda:N, cuda:N:bf16, sim and sim:bf16");
             foreach (DType compute in (CommandLine.List(parsed.GetValue(dtype)) ?? [on.Compute.ToString()]).Select(Dtype))
             {
                 if (on.Kind == DeviceKind.Cpu && compute != DType.F32)
                     throw new UsageException("--dtype names bf16 for cpu, which computes in f32; measure the GPU's tiers in a run of their own");
                 foreach (int count in on.Kind == DeviceKind.Cpu ? counts : [0])
-                    yield return on with { Compute = compute, Threads = count };
+                    yield return on.With(compute: compute, threads: count);
             }
         }
     }

@@ -3,7 +3,6 @@ using System.Text.Json.Nodes;
 using JepaEngine.IO;
 using JepaEngine.Jepa.Checkpoints;
 using JepaEngine.Jepa.Models;
-using JepaEngine.Primitives;
 
 namespace JepaEngine.Cli.Commands;
 

@@ -1,9 +1,7 @@
 using System.CommandLine;
 using System.Diagnostics;
 using JepaEngine.Cuda;
-using JepaEngine.Memory;
 using JepaEngine.Ops;
-using JepaEngine.Primitives;
 
 namespace JepaEngine.Cli.Commands;
 
@@ -131,7 +129,8 @@ internal static class ParityCommand
         Device device, string folder, string? operation, Output output, CancellationToken cancellation)
     {
         OpCase[] operations = [.. CommandLine.List(operation)?.Select(OpTable.Find) ?? OpTable.All];
-        using var watch = new KernelWatch(CudaDevices.Context(device), folder, (context, _) => KernelTrial.Fault(context, device.Compute, operations), text => output.Line(text));
+        using var watch = new KernelWatch(device.Context, folder,
+            (context, _) => KernelTrial.Fault(context, device.Compute, operations), text => output.Line(text));
         watch.Start();
         output.Line($"Watching {folder}; Ctrl-C ends it.");
         await Task.Delay(Timeout.Infinite, cancellation).ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);

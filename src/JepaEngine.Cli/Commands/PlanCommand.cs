@@ -5,7 +5,6 @@ using JepaEngine.Jepa.Environments;
 using JepaEngine.Jepa.Models;
 using JepaEngine.Jepa.Planning;
 using JepaEngine.Jepa.Training;
-using JepaEngine.Memory;
 using JepaEngine.Primitives;
 using JepaEngine.Tensors;
 

@@ -45,7 +45,9 @@ internal static class RooflineCommand
             }
             else
             {
-                Device on = (named ?? Device.Cpu) with { Threads = named is null or { Kind: DeviceKind.Cpu } ? count ?? 0 : 0 };
+                Device on = named ?? Device.Cpu;
+                if (on.Kind == DeviceKind.Cpu)
+                    on = on.With(threads: count ?? 0);
                 if (on.Kind == DeviceKind.Simulator && parsed.GetValue(to) is not null)
                     throw new UsageException("--out needs limits to draw, and the simulator's times mean nothing: name cpu or cuda:N");
                 if (parsed.GetValue(to) is not null && models?.Length + (ops is null ? 0 : 1) > 1)
@@ -127,11 +129,18 @@ internal static class RooflineCommand
 
     private static bool IsOf(BenchRecord record, Device? device, int? threads)
     {
-        string? name = device?.Kind switch { null => null, DeviceKind.Cpu => "cpu", DeviceKind.Simulator => "sim", _ => $"cuda:{device.Value.Index}" };
-        return (name is null || record.Device == name && record.DType == device!.Value.Compute.ToString()) && (threads is null || record.Threads == threads);
+        string? name = device?.Kind switch
+        {
+            null => null,
+            DeviceKind.Cpu => "cpu",
+            DeviceKind.Simulator => "sim",
+            _ => $"cuda:{device.Index}",
+        };
+        return (name is null || record.Device == name && record.DType == device!.Compute.ToString())
+            && (threads is null || record.Threads == threads);
     }
 
     private static Device? Read(string? name) => name is null ? null
-        : Device.TryParse(name, out Device device) ? device
+        : Device.TryParse(name, out Device? device) ? device
         : throw new UsageException($"--device is '{name}'; it is cpu, cuda:N, cuda:N:bf16, sim or sim:bf16");
 }

@@ -5,8 +5,6 @@ using JepaEngine.IO;
 using JepaEngine.Jepa.Checkpoints;
 using JepaEngine.Jepa.Inference;
 using JepaEngine.Jepa.Models;
-using JepaEngine.Memory;
-using JepaEngine.Primitives;
 using JepaEngine.Tensors;
 
 namespace JepaEngine.Cli.Commands;

@@ -1,11 +1,9 @@
 using System.CommandLine;
-using JepaEngine.Backends;
 using JepaEngine.IO;
 using JepaEngine.Jepa.Checkpoints;
 using JepaEngine.Jepa.Data;
 using JepaEngine.Jepa.Models;
 using JepaEngine.Jepa.Training;
-using JepaEngine.Primitives;
 
 namespace JepaEngine.Cli.Commands;
 
@@ -77,7 +75,7 @@ internal static class TrainCommand
             config = config with { Model = config.Model with { ActionScale = episodes.ActionScale() } };
         using LeWorldModel model = resume ? LeWorldModelCheckpoint.Load(folder.Model, device) : Create(config, device);
         config.Write(folder.Config);
-        output.Line($"{model.ParameterCount:N0} parameters, {episodes.Count} episodes, {Backend.For(device).Description}");
+        output.Line($"{model.ParameterCount:N0} parameters, {episodes.Count} episodes, {device.Backend.Description}");
         TrainOutcome outcome = stages.Train(model, episodes, resume, cancellation);
         if (outcome == TrainOutcome.Completed)
             output.Line($"Saved to {folder.Model}. See what it can do: jepa eval {folder.Root}");

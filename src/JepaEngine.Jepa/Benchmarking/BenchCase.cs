@@ -1,5 +1,4 @@
 using JepaEngine.Ops;
-using JepaEngine.Primitives;
 
 namespace JepaEngine.Jepa.Benchmarking;
 

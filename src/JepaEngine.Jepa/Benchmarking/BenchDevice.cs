@@ -1,8 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
-using JepaEngine.Backends;
 using JepaEngine.Cuda;
-using JepaEngine.Memory;
 using JepaEngine.Primitives;
 using JepaEngine.Tensors;
 
@@ -35,7 +33,7 @@ internal sealed class BenchDevice : IDisposable
         long cache = CacheBytes();
         if (!device.IsHost)
         {
-            context = CudaDevices.Context(device);
+            context = device.Context;
             (start, stop) = (new CudaEvent(context), new CudaEvent(context));
             cache = context.Info.L2Bytes;
         }
@@ -77,7 +75,7 @@ internal sealed class BenchDevice : IDisposable
     public long? Launches => context?.Launches;
 
     /// <summary>Bytes that kernels had to move so far, as their launchers reckon; null where there are none.</summary>
-    public long? BytesMoved => context is null ? null : Backend.For(device).BytesMoved;
+    public long? BytesMoved => context is null ? null : device.Backend.BytesMoved;
 
     /// <summary>One run of the work in milliseconds.</summary>
     public double Time(BenchWork work)
@@ -107,15 +105,15 @@ internal sealed class BenchDevice : IDisposable
         start?.Dispose();
         stop?.Dispose();
         memory.Dispose();
-        Allocator.For(device).Trim();
+        device.Allocator.Trim();
     }
 
-    private void Flush() => Backend.For(device).Copy(from!.Operand, to!.Operand);
+    private void Flush() => device.Backend.Copy(from!.Operand, to!.Operand);
 
     private void Multiply()
     {
         if (Vendor is null)
-            Backend.For(device).MatMul(matrix!.Operand, matrix.Operand, product!.Operand, default);
+            device.Backend.MatMul(matrix!.Operand, matrix.Operand, product!.Operand, default);
         else
             Vendor.Multiply(matrix!.Operand.Address, false, matrix.Operand.Address, false, product!.Operand.Address, Side, Side, Side, device.Compute == DType.BF16);
     }

@@ -39,7 +39,9 @@ public sealed record BenchGrid
         foreach (Device named in Devices)
         {
             // Written down and measured by: "all" is another number on another machine.
-            Device device = named is { Kind: DeviceKind.Cpu, Threads: 0 } ? named with { Threads = CpuIsas.ThreadsFromEnvironment() } : named;
+            Device device = named is { Kind: DeviceKind.Cpu, Threads: 0 }
+                ? named.With(threads: CpuIsas.ThreadsFromEnvironment())
+                : named;
             foreach (string op in Ops)
                 cases.AddRange(Of(op, device));
             if (Models.Count > 0 && device.Kind == DeviceKind.Simulator)

@@ -6,7 +6,6 @@ using System.Text;
 using JepaEngine.Backends.Cpu;
 using JepaEngine.Cuda;
 using JepaEngine.Jepa.Pictures;
-using JepaEngine.Memory;
 using JepaEngine.Primitives;
 
 namespace JepaEngine.Jepa.Benchmarking;
@@ -41,9 +40,9 @@ public sealed record BenchMachine(string Cpu, string Simd, int Cores, double? Cp
         string version = typeof(BenchMachine).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion;
         var machine = new BenchMachine(cpu, CpuIsas.FromEnvironment().ToString(), Environment.ProcessorCount, Megahertz(), RuntimeInformation.OSDescription,
             RuntimeInformation.FrameworkDescription, $"JepaEngine {version}");
-        if (devices.Where(device => !device.IsHost).Select(device => (Device?)device).FirstOrDefault() is not { } gpu)
+        if (devices.FirstOrDefault(device => !device.IsHost) is not { } gpu)
             return machine;
-        CudaContext context = CudaDevices.Context(gpu);
+        CudaContext context = gpu.Context;
         CudaDeviceInfo info = context.Info;
         string[] told = gpu.Kind == DeviceKind.Simulator ? [] : AskDriver(gpu.Index);
         return machine with

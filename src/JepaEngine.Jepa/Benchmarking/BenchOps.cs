@@ -1,4 +1,3 @@
-using JepaEngine.Backends;
 using JepaEngine.Ops;
 using JepaEngine.Primitives;
 using JepaEngine.Tensors;
@@ -30,13 +29,15 @@ internal static class BenchOps
         new("LayerNorm", s => Plain("LayerNorm", s, Rows(s), [s.Width], [s.Width])),
         new("LayerNorm", s => Own(Label(Rows(s)), [Rows(s), [s.Width], [s.Tokens], [s.Tokens], Rows(s), Rows(s), [s.Width], [s.Width]], (_, x) =>
         {
-            Backend.For(x[0].Device).LayerNormGrad(x[0].Operand, x[1].Operand, x[2].Operand, x[3].Operand, x[4].Operand, x[5].Operand, false, x[6].Operand, x[7].Operand);
+            x[0].Device.Backend.LayerNormGrad(x[0].Operand, x[1].Operand, x[2].Operand, x[3].Operand, x[4].Operand,
+                x[5].Operand, false, x[6].Operand, x[7].Operand);
             return x[5];
         }).With(2, 3)) { Pass = "backward", Moves = (s, device) => 3.0 * Bytes(Rows(s), device) },
         new("AdaLayerNorm", s => Plain("AdaLayerNorm", s, Rows(s), Rows(s), Rows(s))),
         new("AdaLayerNorm", s => Own(Label(Rows(s)), [Rows(s), Rows(s), [s.Tokens], [s.Tokens], Rows(s), Rows(s), Rows(s), Rows(s)], (_, x) =>
         {
-            Backend.For(x[0].Device).AdaLayerNormGrad(x[0].Operand, x[1].Operand, x[2].Operand, x[3].Operand, x[4].Operand, x[5].Operand, false, x[6].Operand, x[7].Operand);
+            x[0].Device.Backend.AdaLayerNormGrad(x[0].Operand, x[1].Operand, x[2].Operand, x[3].Operand, x[4].Operand,
+                x[5].Operand, false, x[6].Operand, x[7].Operand);
             return x[5];
         }).With(2, 3)) { Pass = "backward", Moves = (s, device) => 6.0 * Bytes(Rows(s), device) },
         new("BatchNorm", s => Plain("BatchNorm", s, Rows(s), [s.Width], [s.Width], [s.Width], [s.Width])),

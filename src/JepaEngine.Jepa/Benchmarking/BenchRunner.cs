@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Globalization;
-using JepaEngine.Backends.Profiling;
 using JepaEngine.Cuda;
 using JepaEngine.Memory;
 using JepaEngine.Primitives;

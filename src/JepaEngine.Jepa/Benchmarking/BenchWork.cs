@@ -35,7 +35,7 @@ internal abstract class BenchWork(Device device, string name) : IDisposable
     public virtual void Dispose()
     {
         Memory.Dispose();
-        Allocator.For(device).Trim();
+        device.Allocator.Trim();
     }
 
     /// <summary>An input with random numbers, drawn on the device.</summary>
@@ -49,7 +49,7 @@ internal abstract class BenchWork(Device device, string name) : IDisposable
                 return input.Place(Memory, input.Draw(key));
             case OpInputKind.Positive:
                 Tensor positive = Memory.Empty(input.Shape, dtype);
-                Backend.For(device).RandomUniform(positive.Operand, key, 0.5, 1.5);
+                device.Backend.RandomUniform(positive.Operand, key, 0.5, 1.5);
                 return positive;
             default:
                 bool isTransposed = input.Layout == OpInputLayout.Transposed;
@@ -64,7 +64,7 @@ internal abstract class BenchWork(Device device, string name) : IDisposable
     private static void DrawNormal(Tensor flat, PhiloxKey key)
     {
         int count = flat.Shape[0], done = Math.Min(count, MostDrawn);
-        Backend backend = Backend.For(flat.Device);
+        Backend backend = flat.Device.Backend;
         backend.RandomNormal(flat.Slice(0, 0, done).Operand, key, 0, 1);
         for (int next; done < count; done += next)
         {
@@ -127,7 +127,8 @@ internal sealed class AdamWWork : ForwardWork
             AverageCopy = averaged && hasMaster ? x[6] : null,
         };
         step = Memory.Empty([AdamWStep.Length], DType.F64).Operand;
-        Backend.For(device).Upload<AdamWStep>([AdamWStep.Of(10, 1e-4, 0.9, 0.999, 1e-8, 1e-3, clipNorm: 1, averageDecay: 0.996)], step);
+        device.Backend.Upload<AdamWStep>(
+            [AdamWStep.Of(10, 1e-4, 0.9, 0.999, 1e-8, 1e-3, clipNorm: 1, averageDecay: 0.996)], step);
     }
 
     /// <summary>Parameters, gradient, moments, their average, and what a bf16 model reads: both rounded.</summary>
@@ -141,7 +142,7 @@ internal sealed class AdamWWork : ForwardWork
     /// <inheritdoc/>
     protected override Tensor Call(TensorScope scope, Tensor[] inputs)
     {
-        Backend.For(Memory.Device).AdamW(arena, step);
+        Memory.Device.Backend.AdamW(arena, step);
         return inputs[0];
     }
 }

@@ -6,7 +6,6 @@ using JepaEngine.IO;
 using JepaEngine.Jepa.Models;
 using JepaEngine.Jepa.Planning;
 using JepaEngine.Jepa.Training;
-using JepaEngine.Memory;
 using JepaEngine.Primitives;
 
 namespace JepaEngine.Jepa.Benchmarking;
@@ -46,7 +45,7 @@ public static class Counters
     /// <exception cref="PlatformNotSupportedException">The processor has no AVX2.</exception>
     public static void CountHost(CounterTable into)
     {
-        Device device = Device.Cpu with { Isa = CpuIsa.Avx2, Threads = 1 };
+        Device device = Device.Cpu.With(isa: CpuIsa.Avx2, threads: 1);
         Count("encode", () => new EncodeWork(device, Clips, 2));
         Count("train-step", () => new TrainWork(device, LeWorldModelConfig.Demo, TrainOptions.Demo with { Batch = 4, Slices = 64 }));
 
@@ -62,7 +61,7 @@ public static class Counters
                 least = Math.Min(least, GC.GetAllocatedBytesForCurrentThread() - before);
             }
             into.Values[$"cpu.{name}.managed-bytes"] = least;
-            into.Values[$"cpu.{name}.arena-peak-bytes"] = Allocator.For(device).Report().Peak;
+            into.Values[$"cpu.{name}.arena-peak-bytes"] = device.Allocator.Report().Peak;
         }
     }
 
@@ -89,7 +88,7 @@ public static class Counters
     public static void CountSimulator(CounterTable into)
     {
         Device device = Device.Simulator;
-        Backend backend = Backend.For(device);
+        Backend backend = device.Backend;
         using (var work = new EncodeWork(device, Clips, 2))
         {
             work.Run();

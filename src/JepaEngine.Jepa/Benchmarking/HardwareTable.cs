@@ -78,7 +78,7 @@ internal static class HardwareTable
         ProofRecord[] checks =
             [.. run.Proofs.Where(proof => proof.Large == isLarge && proof.DType == dtype.ToString())];
         HashSet<string> all = isLarge
-            ? [.. LargeTable.For(Device.Cuda() with { Compute = dtype }).Select(item => item.ToString())]
+            ? [.. LargeTable.For(Device.Cuda().With(compute: dtype)).Select(item => item.ToString())]
             : [.. OpTable.All.Select(op => op.Name)];
         int passed = checks.Count(proof => proof.Passed && all.Contains(proof.Case));
         return checks.Length == 0 ? "-" : string.Create(CultureInfo.InvariantCulture, $"{passed} of {all.Count}");

@@ -1,6 +1,5 @@
 using System.Globalization;
 using JepaEngine.Backends.Profiling;
-using JepaEngine.Primitives;
 
 namespace JepaEngine.Jepa.Benchmarking;
 

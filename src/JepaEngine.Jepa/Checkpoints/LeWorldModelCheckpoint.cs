@@ -3,7 +3,6 @@ using JepaEngine.IO;
 using JepaEngine.Jepa.Models;
 using JepaEngine.Jepa.Training;
 using JepaEngine.Optim;
-using JepaEngine.Primitives;
 using JepaEngine.Tensors;
 
 namespace JepaEngine.Jepa.Checkpoints;

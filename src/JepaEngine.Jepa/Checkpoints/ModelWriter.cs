@@ -2,7 +2,6 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using JepaEngine.IO;
 using JepaEngine.Jepa.Models;
-using JepaEngine.Memory;
 using JepaEngine.Nn;
 using JepaEngine.Ops;
 using JepaEngine.Primitives;

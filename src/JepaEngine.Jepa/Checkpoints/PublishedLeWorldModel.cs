@@ -1,7 +1,6 @@
 using System.Text.Json;
 using JepaEngine.IO;
 using JepaEngine.Jepa.Models;
-using JepaEngine.Memory;
 using JepaEngine.Nn;
 using JepaEngine.Ops;
 using JepaEngine.Primitives;

@@ -1,5 +1,4 @@
 using JepaEngine.Autograd;
-using JepaEngine.Memory;
 using JepaEngine.Nn;
 using JepaEngine.Ops;
 using JepaEngine.Tensors;

@@ -1,7 +1,6 @@
 using JepaEngine.Jepa.Checkpoints;
 using JepaEngine.Nn;
 using JepaEngine.Ops;
-using JepaEngine.Primitives;
 using JepaEngine.Tensors;
 
 namespace JepaEngine.Jepa.Models;

@@ -1,7 +1,6 @@
 using JepaEngine.Backends.Cpu;
 using JepaEngine.Jepa.Environments;
 using JepaEngine.Jepa.Models;
-using JepaEngine.Memory;
 using JepaEngine.Optim;
 using JepaEngine.Primitives;
 using JepaEngine.Tensors;
@@ -102,7 +101,7 @@ public static class ClosedLoop
     private static LeWorldModel OneThreadCopy(LeWorldModel model)
     {
         var copy = new LeWorldModel(model.Config);
-        copy.Allocate(model.Device with { Threads = 1 });
+        copy.Allocate(model.Device.With(threads: 1));
         Ema.Copy(copy, model);
         return copy;
     }

@@ -1,6 +1,4 @@
-using JepaEngine.Backends;
 using JepaEngine.Jepa.Models;
-using JepaEngine.Memory;
 using JepaEngine.Ops;
 using JepaEngine.Primitives;
 using JepaEngine.Tensors;
@@ -134,7 +132,7 @@ public sealed class LatentPlanner : IDisposable
     }
 
     /// <summary>Prices action sequences F32 [P N, H, A] from embeddings [P N, D] to embeddings [P, D] into costs F32 [P, N].</summary>
-    internal void Price(Tensor starts, Tensor goals, Tensor actions, Tensor costs) => Backend.For(model.Device).CemScore(
+    internal void Price(Tensor starts, Tensor goals, Tensor actions, Tensor costs) => model.Device.Backend.CemScore(
         Imagine(starts, actions).Operand, goals.Operand, Options.Cost == PathCost.Nearest ? MeanWeight : null, costs.Operand);
 
     /// <summary>What it costs to hold each of many actions: the energy landscape at a state.</summary>

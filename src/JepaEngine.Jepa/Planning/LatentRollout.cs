@@ -1,5 +1,4 @@
 using JepaEngine.Jepa.Models;
-using JepaEngine.Memory;
 using JepaEngine.Ops;
 using JepaEngine.Tensors;
 

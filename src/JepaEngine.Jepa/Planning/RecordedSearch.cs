@@ -63,7 +63,7 @@ internal sealed class RecordedSearch : IDisposable
     public int Problems { get; }
 
     // Asked each time: a profile takes a backend's place for a while.
-    private Backend Backend => Backend.For(memory.Device);
+    private Backend Backend => memory.Device.Backend;
 
     /// <summary>As <see cref="LatentPlanner.Plan"/>.</summary>
     public void Plan(Tensor start, Tensor goal, ReadOnlySpan<PhiloxKey> keys, Span<float> plans, Span<float> best)

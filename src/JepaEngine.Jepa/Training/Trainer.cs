@@ -4,7 +4,6 @@ using JepaEngine.IO;
 using JepaEngine.Jepa.Checkpoints;
 using JepaEngine.Jepa.Data;
 using JepaEngine.Jepa.Models;
-using JepaEngine.Memory;
 using JepaEngine.Nn;
 using JepaEngine.Ops;
 using JepaEngine.Optim;

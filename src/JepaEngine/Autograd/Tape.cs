@@ -1,5 +1,5 @@
+using JepaEngine.Devices;
 using JepaEngine.Memory;
-using JepaEngine.Primitives;
 using JepaEngine.Tensors;
 
 namespace JepaEngine.Autograd;

@@ -1,8 +1,4 @@
-using System.Collections.Concurrent;
 using System.Runtime.InteropServices;
-using JepaEngine.Backends.Cpu;
-using JepaEngine.Backends.Cuda;
-using JepaEngine.Backends.Reference;
 using JepaEngine.Memory;
 using JepaEngine.Primitives;
 
@@ -153,31 +149,15 @@ public readonly record struct AdamWArena(Operand Parameter, Operand Gradient, Op
 /// decides nothing; shapes and dtypes are already checked (Ops does that). <i>Rows</i> in a comment means: the last dimension has stride
 /// 1 and the leading ones collapse to one stride (<see cref="Layout.TryRows"/>). Contiguous is meant where nothing is said.
 /// <c>accumulate</c> adds to the destination instead of overwriting it. Statistics (means, rstd, lse, losses and their gradients) are in
-/// <see cref="Device.Statistics"/>; the other floats of a call share one dtype, the device's or that of statistics, and the call computes in it.
+/// the device's dtype of statistics; the other floats of a call share one dtype, the device's or that of statistics,
+/// and the call computes in it.
 /// </summary>
 public abstract class Backend
 {
-    private static readonly ConcurrentDictionary<Device, Backend> Backends = new();
+    private protected Backend(Allocator memory) => Memory = memory;
 
-    /// <summary>The backend of a device; made at first use.</summary>
-    public static Backend For(Device device) => Backends.GetOrAdd(device, static device => device switch
-    {
-        { Kind: DeviceKind.Cpu, Compute: DType.F32 } => new CpuBackend(device.Isa, device.Threads),
-        { Kind: DeviceKind.Reference, Compute: DType.F64 } => new ReferenceBackend<double>(),
-        { Kind: DeviceKind.Reference, Compute: DType.F32 } => new ReferenceBackend<float>(),
-        { Kind: DeviceKind.Reference, Compute: DType.BF16, Isa: CpuIsa.Auto } =>
-            new RoundedBackend(new ReferenceBackend<float>()),
-        { Kind: DeviceKind.Reference, Compute: DType.BF16 } =>
-            new RoundedBackend(new CpuBackend(device.Isa, device.Threads)),
-        { Kind: DeviceKind.Cuda or DeviceKind.Simulator, Compute: DType.F32 or DType.BF16 } => new CudaBackend(device),
-        _ => throw new NotSupportedException($"there is no backend for {device} computing in {device.Compute}"),
-    });
-
-    /// <summary>Forgets a device's backend.</summary>
-    internal static void Forget(Device device) => Backends.TryRemove(device, out _);
-
-    /// <summary>Puts a backend in the place of a device's own.</summary>
-    internal static void Replace(Device device, Backend backend) => Backends[device] = backend;
+    /// <summary>Where a call takes memory for its own length.</summary>
+    internal Allocator Memory { get; }
 
     /// <summary>The backend that does the work: this one, where it does not only watch another.</summary>
     internal virtual Backend Inner => this;

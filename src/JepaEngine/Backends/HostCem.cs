@@ -71,7 +71,7 @@ public static unsafe class HostCem
     internal static void Score(Backend backend, in Operand path, in Operand goals, double? meanWeight, in Operand costs)
     {
         int problems = goals.Shape[0], width = goals.Shape[1], steps = path.Shape[1], all = path.Shape[0], count = all / problems;
-        using var memory = new TensorScope(Device.Cpu, "distances");
+        using var memory = new MemoryScope(backend.Memory, "distances");
         Operand difference = Scratch(path.DType, problems, count, width), sum = Scratch(path.DType, problems, count, 1);
         Operand distance = Scratch(DType.F32, problems, count, 1);
         Operand goal = goals with { Layout = new Layout(difference.Shape, [width, 0, 1], goals.Layout.Offset) };

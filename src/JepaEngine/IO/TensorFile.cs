@@ -1,4 +1,4 @@
-using JepaEngine.Backends;
+using JepaEngine.Devices;
 using JepaEngine.Memory;
 using JepaEngine.Primitives;
 using JepaEngine.Tensors;
@@ -198,7 +198,7 @@ public abstract class TensorFile : IDisposable
             using var host = new TensorScope(Device.Cpu, "on the way to a GPU");
             var staged = new Operand(host.Rent(elements * entry.DType.Size()), entry.DType, new Layout([]));
             ReadElements(entry, elements, staged, Device.Cpu);
-            Backend.For(device).Upload(staged.Address, elements * entry.DType.Size(), destination);
+            device.Backend.Upload(staged.Address, elements * entry.DType.Size(), destination);
             return;
         }
         ReadBytes(place.Source, place.First, (byte*)destination.Address, elements * place.ElementSize);

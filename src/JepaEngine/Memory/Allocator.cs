@@ -1,7 +1,4 @@
-using System.Collections.Concurrent;
 using System.Numerics;
-using JepaEngine.Cuda;
-using JepaEngine.Primitives;
 
 namespace JepaEngine.Memory;
 
@@ -25,30 +22,15 @@ public sealed class Allocator
 
     private readonly Lock gate = new();
     private readonly BlockPool shared = new();
-    private readonly HashSet<TensorScope> holders = [];
+    private readonly HashSet<MemoryScope> holders = [];
     private BlockPool? recording;
     private long inUse, peak, cached;
     private int blocks;
-
-    private static readonly Allocator Host = new(new HostMemory());
-    private static readonly ConcurrentDictionary<(DeviceKind, int), Allocator> Gpus = new();
+    private bool isClosed;
 
     private readonly MemorySource source;
 
     internal Allocator(MemorySource source) => this.source = source;
-
-    /// <summary>The allocator of a device's memory: the processor has one, for all its devices, and each GPU one, for both its tiers.</summary>
-    /// <exception cref="CudaException">There is no such GPU; the message lists what was looked for.</exception>
-    public static Allocator For(Device device) => device.IsHost
-        ? Host
-        : Gpus.GetOrAdd((device.Kind, device.Index), static (_, device) => new Allocator(new CudaMemory(CudaDevices.Context(device))), device);
-
-    /// <summary>Gives a GPU's cached memory back and forgets its allocator.</summary>
-    internal static void Forget(Device device)
-    {
-        if (Gpus.TryRemove((device.Kind, device.Index), out Allocator? allocator))
-            allocator.Trim();
-    }
 
     /// <summary>Rents a block of at least <paramref name="bytes"/> bytes; its content is arbitrary.</summary>
     /// <exception cref="MemoryRefusedException">The system has no such block; the message says how much is in use.</exception>
@@ -80,6 +62,8 @@ public sealed class Allocator
             cached += storage.Capacity;
             blocks--;
             (storage.Pool ?? shared).Put(storage);
+            if (isClosed)
+                Drain();
         }
     }
 
@@ -118,21 +102,21 @@ public sealed class Allocator
     /// The open scopes that hold memory, oldest first, each with its name, blocks and bytes: what has not been disposed. Another thread that works in
     /// one meanwhile may change its figures.
     /// </summary>
-    public IReadOnlyList<TensorScope> Holders()
+    public IReadOnlyList<MemoryScope> Holders()
     {
         lock (gate)
             return [.. holders.OrderBy(scope => scope.Age)];
     }
 
     /// <summary>Enters a scope that rents its first block.</summary>
-    internal void Enter(TensorScope scope)
+    internal void Enter(MemoryScope scope)
     {
         lock (gate)
             holders.Add(scope);
     }
 
     /// <summary>Strikes a scope off that has been disposed.</summary>
-    internal void Leave(TensorScope scope)
+    internal void Leave(MemoryScope scope)
     {
         lock (gate)
             holders.Remove(scope);
@@ -142,12 +126,16 @@ public sealed class Allocator
     public void Trim()
     {
         lock (gate)
+            Drain();
+    }
+
+    /// <summary>Keeps no blocks from now on: the cached ones, and those that come back, go to the system.</summary>
+    internal void Close()
+    {
+        lock (gate)
         {
-            foreach (Storage storage in shared.Drain())
-            {
-                source.Free(storage.Pointer, storage.Capacity);
-                cached -= storage.Capacity;
-            }
+            isClosed = true;
+            Drain();
         }
     }
 
@@ -175,6 +163,15 @@ public sealed class Allocator
             recording.Members.Add(storage);
         }
         return storage;
+    }
+
+    private void Drain()
+    {
+        foreach (Storage storage in shared.Drain())
+        {
+            source.Free(storage.Pointer, storage.Capacity);
+            cached -= storage.Capacity;
+        }
     }
 
     /// <summary>A new block; where there is none, once more without the blocks that are cached.</summary>

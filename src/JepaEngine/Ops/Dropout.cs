@@ -1,5 +1,5 @@
 using JepaEngine.Autograd;
-using JepaEngine.Memory;
+using JepaEngine.Devices;
 using JepaEngine.Primitives;
 using JepaEngine.Tensors;
 

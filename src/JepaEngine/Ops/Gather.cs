@@ -1,7 +1,7 @@
 using System.Runtime.CompilerServices;
 using JepaEngine.Autograd;
 using JepaEngine.Backends;
-using JepaEngine.Memory;
+using JepaEngine.Devices;
 using JepaEngine.Primitives;
 using JepaEngine.Tensors;
 

@@ -1,6 +1,5 @@
-using JepaEngine.Backends;
 using JepaEngine.Cuda;
-using JepaEngine.Memory;
+using JepaEngine.Devices;
 using JepaEngine.Primitives;
 
 namespace JepaEngine.Ops;
@@ -16,17 +15,9 @@ public static class KernelTrial
     /// <exception cref="CudaException">A launch failed.</exception>
     public static string? Fault(CudaContext context, DType compute, IEnumerable<OpCase> operations)
     {
-        Device device = CudaDevices.Lend(context, compute);
-        try
-        {
-            string[] failed = [.. operations.SelectMany(op => Parity.Check(op, device)).Where(result => !result.Passed).Select(result => result.ToString())];
-            return failed.Length == 0 ? null : string.Join("; ", failed);
-        }
-        finally
-        {
-            Backend.Forget(device);
-            Allocator.Forget(device);
-            CudaDevices.Return(device);
-        }
+        using Device device = Device.Adopt(context).With(compute);
+        string[] failed = [.. operations.SelectMany(op => Parity.Check(op, device))
+            .Where(result => !result.Passed).Select(result => result.ToString())];
+        return failed.Length == 0 ? null : string.Join("; ", failed);
     }
 }

@@ -1,5 +1,6 @@
 using JepaEngine.Backends;
 using JepaEngine.Backends.Cuda;
+using JepaEngine.Devices;
 using JepaEngine.Memory;
 using JepaEngine.Primitives;
 
@@ -39,7 +40,7 @@ public static partial class LargeTable
         };
         var numbers = new ProductNumbers(size, device.Compute);
         List<Parity.Output> exact =
-            numbers.Run(Device.Reference, form, everything, Backend.For(Device.Reference).MatMul);
+            numbers.Run(Device.Reference, form, everything, Device.Reference.Backend.MatMul);
         List<Parity.Output> actual = numbers.Run(device, form, everything, Cut(device, GemmPlan.Of(tile, k, parts)));
         // bf16 rounds once; in f32 the worst of these sums, of up to 50, errs by some 1e-5, and so does the derivative
         // there, of 1.
@@ -62,12 +63,12 @@ public static partial class LargeTable
         {
             int[] rows = device.Compute == DType.BF16 ? [.. Enumerable.Range(0, size.M)] : size.Sampled;
             ProductNumbers some = numbers.Of(rows);
-            List<Parity.Output> exact = some.Run(Exact(device), "nt", end, Backend.For(Exact(device)).MatMul);
-            List<Parity.Output> plain = some.Run(loops, "nt", end, Backend.For(loops).MatMul);
+            List<Parity.Output> exact = some.Run(Exact(device), "nt", end, Exact(device).Backend.MatMul);
+            List<Parity.Output> plain = some.Run(loops, "nt", end, loops.Backend.MatMul);
             bool isFullest = end == ProductEnd.All[^1];
             foreach ((string name, string form, ProductNumbers.Product product) in isFullest
                 ? Ways(device, size)
-                : [("", "nt", Backend.For(device).MatMul)])
+                : [("", "nt", device.Backend.MatMul)])
             {
                 List<Parity.Output> actual = numbers.Run(device, form, end, product);
                 string sample = $"{size}{name}, {form}, {end}";
@@ -83,7 +84,7 @@ public static partial class LargeTable
     private static IEnumerable<(string Name, string Form, ProductNumbers.Product Product)> Ways(
         Device device, ProductSize size) =>
     [
-        ("", "nt", Backend.For(device).MatMul),
+        ("", "nt", device.Backend.MatMul),
         .. device.IsHost ? [] :
             from tile in Takes(device)
             from kernel in tile.Kernels
@@ -93,7 +94,7 @@ public static partial class LargeTable
 
     private static ProductNumbers.Product Cut(Device device, GemmPlan plan) =>
         (in Operand a, in Operand b, in Operand dst, in Epilogue epilogue) =>
-            ((CudaBackend)Backend.For(device).Inner).MatMul(a, b, dst, epilogue, plan);
+            ((CudaBackend)device.Backend.Inner).MatMul(a, b, dst, epilogue, plan);
 
     private static Parity.Output Only(Parity.Output all, int[] rows, int columns) =>
         rows.Length * columns == all.Values.Length ? all : all with

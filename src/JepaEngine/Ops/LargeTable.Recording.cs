@@ -1,6 +1,5 @@
 using JepaEngine.Autograd;
-using JepaEngine.Backends;
-using JepaEngine.Memory;
+using JepaEngine.Devices;
 using JepaEngine.Primitives;
 using JepaEngine.Tensors;
 

@@ -1,5 +1,6 @@
 using JepaEngine.Backends.Cpu;
 using JepaEngine.Cuda;
+using JepaEngine.Devices;
 using JepaEngine.Primitives;
 using JepaEngine.Tensors;
 
@@ -118,7 +119,7 @@ public static partial class LargeTable
 
     /// <summary>What a device's numbers are compared with.</summary>
     private static Device Exact(Device device) =>
-        device.Compute == DType.BF16 ? device with { Compute = DType.F32 } : Device.Reference;
+        device.Compute == DType.BF16 ? device.With(compute: DType.F32) : Device.Reference;
 
     /// <summary>
     /// By whose error they are judged: the processor's own kernels, which are proven, where plain loops would take as
@@ -126,7 +127,7 @@ public static partial class LargeTable
     /// </summary>
     private static Device Plain(Device device) => device switch
     {
-        { Compute: DType.BF16 } => device.Straightforward with { Isa = CpuIsas.FromEnvironment() },
+        { Compute: DType.BF16 } => device.Straightforward.With(isa: CpuIsas.FromEnvironment()),
         { IsHost: true } => device.Straightforward,
         _ => Device.Cpu,
     };

@@ -1,6 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using JepaEngine.Autograd;
+using JepaEngine.Devices;
 using JepaEngine.Memory;
 using JepaEngine.Primitives;
 using JepaEngine.Tensors;
@@ -23,7 +24,7 @@ internal static class Op
             if (input is null)
                 continue;
             if (input.Device != first.Device)
-                throw new ArgumentException($"{operation}: {first} and {input} are on different devices; copy one over with From(ToArray)");
+                throw Apart(operation, first, input);
             if (input.DType != input.Device.Compute && input.DType != input.Device.Statistics)
                 throw new ArgumentException($"{operation}: {input} is not in the {input.Device.Compute} its device computes in; convert it with To");
             if (input.DType != first.DType)
@@ -42,7 +43,7 @@ internal static class Op
             if (input is null)
                 continue;
             if (input.Device != raw.Device)
-                throw new ArgumentException($"{operation}: {raw} and {input} are on different devices; copy one over with From(ToArray)");
+                throw Apart(operation, raw, input);
             scope = Younger(operation, scope, input);
         }
         return Checked(operation, scope);
@@ -85,6 +86,10 @@ internal static class Op
         if (!condition)
             throw new ArgumentException(message.ToString());
     }
+
+    private static ArgumentException Apart(string operation, Tensor a, Tensor b) => new(
+        $"{operation}: {a} and {b} are on different devices{Device.OfOneName(a.Device, b.Device)}; "
+        + "copy one over with From(ToArray)");
 
     private static TensorScope Younger(string operation, TensorScope scope, Tensor input)
     {

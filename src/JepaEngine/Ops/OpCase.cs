@@ -1,4 +1,4 @@
-using JepaEngine.Memory;
+using JepaEngine.Devices;
 using JepaEngine.Primitives;
 using JepaEngine.Tensors;
 

@@ -1,5 +1,5 @@
 using JepaEngine.Backends;
-using JepaEngine.Memory;
+using JepaEngine.Devices;
 using JepaEngine.Primitives;
 using JepaEngine.Tensors;
 

@@ -1,6 +1,6 @@
 using JepaEngine.Autograd;
 using JepaEngine.Backends;
-using JepaEngine.Memory;
+using JepaEngine.Devices;
 using JepaEngine.Tensors;
 
 namespace JepaEngine.Ops;

@@ -1,5 +1,6 @@
 using JepaEngine.Autograd;
 using JepaEngine.Backends;
+using JepaEngine.Devices;
 using JepaEngine.Memory;
 using JepaEngine.Primitives;
 using JepaEngine.Tensors;
@@ -13,7 +14,8 @@ public static partial class TensorOps
     /// <exception cref="ArgumentException">The scope is on another device.</exception>
     public static Tensor Use(this TensorScope scope, Tensor x)
     {
-        Op.Require(x.Device == scope.Device, $"Use: {x} is not on the scope's device {scope.Device}");
+        Op.Require(x.Device == scope.Device,
+            $"Use: {x} is not on the scope's device {scope.Device}{Device.OfOneName(x.Device, scope.Device)}");
         return View(scope, x, x.Layout, (tape, dy) => tape.Give(x, dy));
     }
 

@@ -1,4 +1,5 @@
 using JepaEngine.Backends;
+using JepaEngine.Devices;
 using JepaEngine.Memory;
 using JepaEngine.Nn;
 using JepaEngine.Primitives;
@@ -111,13 +112,13 @@ public sealed class AdamW : IDisposable
     public void Advance()
     {
         var step = AdamWStep.Of(++Steps, LearningRate, Beta1, Beta2, Epsilon, WeightDecay, ClipNorm, AverageDecay);
-        Backend.For(memory.Device).Upload<AdamWStep>([step], numbers.Operand);
+        memory.Device.Backend.Upload<AdamWStep>([step], numbers.Operand);
     }
 
     /// <summary>The device's half of <see cref="Step"/>: the norm and the move, by the numbers that <see cref="Advance"/> sent.</summary>
     public void Apply()
     {
-        Backend backend = Backend.For(memory.Device);
+        Backend backend = memory.Device.Backend;
         foreach (Tensor parameter in parameters)
         {
             if (parameter.Grad is null)
@@ -179,7 +180,7 @@ public sealed class AdamW : IDisposable
     private Tensor Copy(in Operand source)
     {
         Tensor copy = memory.Empty(source.Shape, memory.Device.Statistics);
-        Backend.For(memory.Device).Copy(source, copy.Operand);
+        memory.Device.Backend.Copy(source, copy.Operand);
         return copy;
     }
 

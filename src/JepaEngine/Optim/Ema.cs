@@ -1,4 +1,3 @@
-using JepaEngine.Backends;
 using JepaEngine.Nn;
 
 namespace JepaEngine.Optim;
@@ -14,7 +13,7 @@ public static class Ema
             throw new ArgumentException($"Ema: an average in {target.Device.Compute} loses small moves; let AdamW keep it (new AdamW(module, target, source))", nameof(target));
         foreach ((Parameter average, Parameter value) in Pairs(target, source))
             if (average.Trainable)
-                Backend.For(target.Device).Ema(average.Value.Operand, value.Value.Operand, decay);
+                target.Device.Backend.Ema(average.Value.Operand, value.Value.Operand, decay);
     }
 
     /// <summary>Copies everything, buffers included: the start of a target encoder.</summary>
@@ -22,7 +21,7 @@ public static class Ema
     public static void Copy(Module target, Module source)
     {
         foreach ((Parameter average, Parameter value) in Pairs(target, source))
-            Backend.For(target.Device).Copy(value.Value.Operand, average.Value.Operand);
+            target.Device.Backend.Copy(value.Value.Operand, average.Value.Operand);
     }
 
     internal static IEnumerable<(Parameter Target, Parameter Source)> Pairs(Module target, Module source)

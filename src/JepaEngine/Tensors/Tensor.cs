@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using JepaEngine.Backends;
+using JepaEngine.Devices;
 using JepaEngine.Memory;
 using JepaEngine.Primitives;
 
@@ -64,7 +65,7 @@ public sealed class Tensor
     }
 
     /// <summary>The backend of its device.</summary>
-    internal Backend Backend => Backend.For(Device);
+    internal Backend Backend => Device.Backend;
 
     /// <summary>Another layout over the same memory, made in <paramref name="scope"/>.</summary>
     internal Tensor View(TensorScope scope, in Layout view)
@@ -132,7 +133,8 @@ public sealed class Tensor
     public void CopyFrom(Tensor source)
     {
         if (source.Shape != Shape || source.Device != Device)
-            throw new ArgumentException($"CopyFrom: {source} does not fit {this}", nameof(source));
+            throw new ArgumentException(
+                $"CopyFrom: {source} does not fit {this}{Device.OfOneName(source.Device, Device)}", nameof(source));
         Backend.Copy(source.Operand, Operand);
     }
 

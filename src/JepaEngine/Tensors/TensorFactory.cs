@@ -1,4 +1,4 @@
-using JepaEngine.Backends;
+using JepaEngine.Devices;
 using JepaEngine.Memory;
 using JepaEngine.Primitives;
 
@@ -22,7 +22,7 @@ public static class TensorFactory
         public Tensor Full(in Shape shape, double value, DType? dtype = null)
         {
             Tensor result = scope.Empty(shape, dtype);
-            Backend.For(scope.Device).Fill(result.Operand, value);
+            scope.Device.Backend.Fill(result.Operand, value);
             return result;
         }
 
@@ -51,7 +51,7 @@ public static class TensorFactory
         public Tensor RandomNormal(in Shape shape, PhiloxKey key, double mean = 0, double std = 1, DType? dtype = null)
         {
             Tensor result = scope.Empty(shape, dtype);
-            Backend.For(scope.Device).RandomNormal(result.Operand, key, mean, std);
+            scope.Device.Backend.RandomNormal(result.Operand, key, mean, std);
             return result;
         }
 
@@ -59,7 +59,7 @@ public static class TensorFactory
         public Tensor RandomUniform(in Shape shape, PhiloxKey key, double low = 0, double high = 1)
         {
             Tensor result = scope.Empty(shape);
-            Backend.For(scope.Device).RandomUniform(result.Operand, key, low, high);
+            scope.Device.Backend.RandomUniform(result.Operand, key, low, high);
             return result;
         }
     }

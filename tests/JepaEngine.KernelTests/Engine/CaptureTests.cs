@@ -30,8 +30,8 @@ public sealed class CaptureTests
         }
         using var capture = new Capture(device, Forward);
         x.CopyFrom(scope.RandomNormal([6, 24], Key.Child(1)));
-        Backend.For(device).Fill(y.Operand, double.NaN);
-        Backend backend = Backend.For(device);
+        device.Backend.Fill(y.Operand, double.NaN);
+        Backend backend = device.Backend;
         (long launches, long bytes) = (backend.Launches, backend.BytesMoved);
         capture.Replay();
         // What it moves is what the work moves, as one launch instead of many.
@@ -58,7 +58,7 @@ public sealed class CaptureTests
         Device device = Gpus.Require("sim");
         using var scope = new TensorScope(device);
         Tensor drawn = scope.Empty([50]);
-        using var capture = new Capture(device, () => Backend.For(device).RandomNormal(drawn.Operand, Key, 0, 1));
+        using var capture = new Capture(device, () => device.Backend.RandomNormal(drawn.Operand, Key, 0, 1));
         Assert.Equal(scope.RandomNormal([50], Key).ToArray<float>(), drawn.ToArray<float>());
         for (ulong replay = 1; replay <= 2; replay++)
         {
@@ -103,10 +103,10 @@ public sealed class CaptureTests
         Assert.Equal(36, y.ToArray<float>()[^1]);
         Assert.All(others.Select((other, i) => (other, i)), pair => Assert.Equal(pair.i, pair.other.ToArray<float>().Average()));
         capture.Dispose();
-        long cached = Allocator.For(device).Report().Cached;
-        Allocator.For(device).Trim();
+        long cached = device.Allocator.Report().Cached;
+        device.Allocator.Trim();
         Assert.True(cached > 0);
-        Assert.Equal(0, Allocator.For(device).Report().Cached);
+        Assert.Equal(0, device.Allocator.Report().Cached);
     }
 
     [Fact]

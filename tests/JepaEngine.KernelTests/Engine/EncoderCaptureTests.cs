@@ -42,9 +42,9 @@ public sealed class EncoderCaptureTests
         });
         Assert.Equal(eager[0], tokens.ToArray<float>());
         seen.CopyFrom<byte>(pixels[1]);
-        long launches = CudaDevices.Context(gpu).Launches;
+        long launches = gpu.Context.Launches;
         capture.Replay();
-        Assert.Equal(launches + 1, CudaDevices.Context(gpu).Launches);
+        Assert.Equal(launches + 1, gpu.Context.Launches);
         Assert.True(capture.Kernels > 10, $"{capture.Kernels} kernels were recorded");
         Assert.Equal(eager[1], tokens.ToArray<float>());
 

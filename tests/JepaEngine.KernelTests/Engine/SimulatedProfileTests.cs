@@ -33,10 +33,10 @@ public sealed class SimulatedProfileTests
         using var scope = new TensorScope(device);
         Tensor x = scope.RandomNormal([6, 64], new PhiloxKey(1)), weight = scope.RandomNormal([32, 64], new PhiloxKey(2));
         using var profile = new OperationProfile(device);
-        long before = Backend.For(device).Launches;
+        long before = device.Backend.Launches;
         x.LayerNorm(null, null, 1e-6).Linear(weight).Sum();
         IReadOnlyList<ProfiledOperation> rows = profile.Read();
-        Assert.Equal(Backend.For(device).Launches - before, rows.Sum(row => row.Kernels.Sum(kernel => kernel.Launches)));
+        Assert.Equal(device.Backend.Launches - before, rows.Sum(row => row.Kernels.Sum(kernel => kernel.Launches)));
         Assert.Equal("layer_norm_256 (layernorm float)", Assert.Single(rows.Single(row => row.Name == "LayerNorm").Kernels).Name);
         ProfiledKernel product = rows.Single(row => row is { Name: "MatMul", Shape: "6x32x64 NT" }).Kernels[0];
         Assert.StartsWith("gemm", product.Name);
@@ -65,19 +65,19 @@ public sealed class SimulatedProfileTests
         if (!recorded)
             Plan(planner, ends);
         profile.Clear();
-        long launches = Backend.For(device).Launches;
+        long launches = device.Backend.Launches;
         Assert.Equal(expected, Plan(planner, ends));
         IReadOnlyList<ProfiledOperation> rows = profile.Read();
         Assert.Equal((Iterations, Iterations, Iterations), (Calls("CemRefit"), Calls("CemSample"), Calls("CemScore")));
         Assert.Equal(0, Calls("AdaLayerNorm") % (Iterations * Horizon));
         Assert.NotEqual(0, Calls("AdaLayerNorm"));
-        Assert.Equal(Backend.For(device).Launches - launches, rows.Sum(row => row.Kernels.Sum(kernel => kernel.Launches)));
+        Assert.Equal(device.Backend.Launches - launches, rows.Sum(row => row.Kernels.Sum(kernel => kernel.Launches)));
         // After the profile an iteration is one launch again.
         profile.Dispose();
         Assert.Equal(expected, Plan(planner, ends));
-        launches = Backend.For(device).Launches;
+        launches = device.Backend.Launches;
         Assert.Equal(expected, Plan(planner, ends));
-        Assert.InRange(Backend.For(device).Launches - launches, Iterations, Iterations + 3);
+        Assert.InRange(device.Backend.Launches - launches, Iterations, Iterations + 3);
 
         int Calls(string name) => (int)rows.Where(row => row.Name == name).Sum(row => row.Calls);
     }
@@ -90,7 +90,7 @@ public sealed class SimulatedProfileTests
         using var scope = new TensorScope(device);
         Tensor drawn = scope.Empty([50]), expected = scope.RandomNormal([50], key.Child(1));
         using var profile = new OperationProfile(device);
-        using var capture = new Capture(device, () => Backend.For(device).RandomNormal(drawn.Operand, key, 0, 1));
+        using var capture = new Capture(device, () => device.Backend.RandomNormal(drawn.Operand, key, 0, 1));
         capture.Replay();
         Assert.Equal(expected.ToArray<float>(), drawn.ToArray<float>());
         Assert.Equal(2, profile.Read().Single(row => row.Name == "RandomNormal").Calls);

@@ -39,7 +39,7 @@ public sealed class GemmTileTests
         using var scope = new TensorScope(gpu, "tiles");
         Tensor a = scope.From<double>([.. Enumerable.Range(0, m * k).Select(i => i / k % 31.0)], [m, k]);
         Tensor b = scope.Full([k, (n + 7) / 8 * 8], 1).Slice(-1, 0, n), y = scope.Full([m, n], double.NaN);
-        ((CudaBackend)Backend.For(gpu)).MatMul(a.Operand, b.Operand, y.Operand, default, GemmPlan.Of(tile, k, 1));
+        ((CudaBackend)gpu.Backend).MatMul(a.Operand, b.Operand, y.Operand, default, GemmPlan.Of(tile, k, 1));
         double[] values = y.ToArray<double>();
         for (int i = 0; i < values.Length; i++)
             Assert.Equal(k * (i / n % 31), values[i]);

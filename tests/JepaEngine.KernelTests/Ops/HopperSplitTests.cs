@@ -89,9 +89,9 @@ public sealed class HopperSplitTests(SimulatedSizes sizes) : IClassFixture<Simul
     private (List<Parity.Output> Outputs, long Bytes) Run(OpSample call, int multiprocessors, DType tier)
     {
         Device device = sizes.Of(multiprocessors, tier);
-        long before = Backend.For(device).BytesMoved;
+        long before = device.Backend.BytesMoved;
         List<Parity.Output> outputs = Parity.Run(call, device, tier);
-        return (outputs, Backend.For(device).BytesMoved - before);
+        return (outputs, device.Backend.BytesMoved - before);
     }
 
     private static bool AreSame(List<Parity.Output> a, List<Parity.Output> b) =>

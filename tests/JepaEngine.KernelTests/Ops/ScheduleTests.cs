@@ -23,7 +23,7 @@ public sealed unsafe class ScheduleTests
             List<Parity.Output> expected = Parity.Run(sample, gpu, gpu.Compute);
             Assert.All([Random, LazyCopies], mode =>
             {
-                var schedule = CudaDevices.Context(gpu).Driver.SimSchedule;
+                var schedule = gpu.Context.Driver.SimSchedule;
                 schedule(mode, 20251108);
                 try
                 {

@@ -18,7 +18,7 @@ public sealed class SimulatedSizes : IDisposable
         if (opened.TryGetValue((multiprocessors, compute), out (CudaContext, Device Device) known))
             return known.Device;
         CudaContext context = CudaContext.OpenSimulator(KernelFiles.Default, multiprocessors);
-        Device device = CudaDevices.Lend(context, compute);
+        Device device = Device.Adopt(context).With(compute);
         opened.Add((multiprocessors, compute), (context, device));
         return device;
     }
@@ -27,9 +27,7 @@ public sealed class SimulatedSizes : IDisposable
     {
         foreach ((CudaContext context, Device device) in opened.Values)
         {
-            Backend.Forget(device);
-            Allocator.Forget(device);
-            CudaDevices.Return(device);
+            device.Dispose();
             context.Dispose();
         }
     }

@@ -52,10 +52,10 @@ public sealed class PlannerKernelTests
         };
         for (int i = 0; i < options.Iterations; i++)
         {
-            Backend.For(device).CemSample(state);
+            device.Backend.CemSample(state);
             cost.Evaluate(candidates.ToArray<float>(), costs);
             priced.CopyFrom<float>(costs);
-            Backend.For(device).CemRefit(state);
+            device.Backend.CemRefit(state);
         }
 
         Assert.Equal([options.Iterations], iteration.ToArray<long>());
@@ -72,7 +72,7 @@ public sealed class PlannerKernelTests
         using var scope = new TensorScope(device);
         Operand candidates = scope.Empty([1, 8193, 1]).Operand, costs = scope.Empty([1, 8193]).Operand, one = scope.Empty([1, 1]).Operand;
         var state = new CemState(candidates, costs, one, one, one, one, one, one) { Elites = 2 };
-        string message = Assert.Throws<NotSupportedException>(() => Backend.For(device).CemRefit(state)).Message;
+        string message = Assert.Throws<NotSupportedException>(() => device.Backend.CemRefit(state)).Message;
         Assert.Contains("8192 candidates, not 8193", message, StringComparison.Ordinal);
     }
 }

@@ -68,12 +68,12 @@ public sealed class RecordedSearchTests
         using var planner = new LatentPlanner(model, Options(settings));
         Tensor starts = Starts(scope), goals = Goals(scope);
         (float[] first, _) = Plan(planner, starts, goals);
-        long before = CudaDevices.Context(gpu).Launches;
-        MemoryReport memory = Allocator.For(gpu).Report();
+        long before = gpu.Context.Launches;
+        MemoryReport memory = gpu.Allocator.Report();
         (float[] second, _) = Plan(planner, starts, goals);
-        Assert.Equal(launches, CudaDevices.Context(gpu).Launches - before);
+        Assert.Equal(launches, gpu.Context.Launches - before);
         Assert.Equal(first, second);
-        Assert.Equal(memory, Allocator.For(gpu).Report());
+        Assert.Equal(memory, gpu.Allocator.Report());
     }
 
     [Fact]
@@ -99,18 +99,18 @@ public sealed class RecordedSearchTests
         using LeWorldModel model = Model(gpu, "demo");
         using var scope = new TensorScope(gpu);
         Tensor starts = Starts(scope), goals = Goals(scope);
-        Allocator.For(gpu).Trim();
-        MemoryReport before = Allocator.For(gpu).Report();
+        gpu.Allocator.Trim();
+        MemoryReport before = gpu.Allocator.Report();
         using (var planner = new LatentPlanner(model, Demo))
         {
             planner.Plan(starts, goals, Keys, new float[Problems * 10], new float[Problems]);
-            Assert.True(Allocator.For(gpu).Report().InUse > before.InUse);
+            Assert.True(gpu.Allocator.Report().InUse > before.InUse);
         }
-        MemoryReport after = Allocator.For(gpu).Report();
+        MemoryReport after = gpu.Allocator.Report();
         Assert.Equal((before.InUse, before.Blocks), (after.InUse, after.Blocks));
         // Nor does a recording keep cached blocks from the system.
-        Allocator.For(gpu).Trim();
-        Assert.Equal(before.Cached, Allocator.For(gpu).Report().Cached);
+        gpu.Allocator.Trim();
+        Assert.Equal(before.Cached, gpu.Allocator.Report().Cached);
     }
 
     [Fact]
@@ -159,7 +159,7 @@ public sealed class RecordedSearchTests
         model.Allocate(device, 3);
         // A new model's modulations are 0, so that actions would change nothing.
         foreach ((_, Parameter parameter) in model.Parameters().Where(p => p.Name.Contains("modulation", StringComparison.Ordinal)))
-            Backend.For(device).RandomNormal(parameter.Value.Operand, new PhiloxKey(4), 0, 0.3);
+            device.Backend.RandomNormal(parameter.Value.Operand, new PhiloxKey(4), 0, 0.3);
         return model;
     }
 }

@@ -76,12 +76,12 @@ public class SteadyStateTests(ITestOutputHelper output)
             Next();
         // Lists have reached their size by now; both windows must cost the same.
         long bytesEarly = Garbage.Least(Next, window);
-        MemoryReport early = Allocator.For(Device.Cpu).Report();
+        MemoryReport early = Device.Cpu.Allocator.Report();
         while (done < steps - window)
             Next();
         long bytesLate = Garbage.Least(Next, window);
         output.WriteLine($"{what}: {bytesLate} managed bytes a step");
-        Assert.Equal(early, Allocator.For(Device.Cpu).Report());
+        Assert.Equal(early, Device.Cpu.Allocator.Report());
         Assert.True(bytesLate <= bytesEarly, $"{what}: {bytesEarly} managed bytes in step {settled}, {bytesLate} in the last");
         Assert.True(bytesLate <= allowed, $"{what}: {bytesLate} managed bytes a step; {allowed} are allowed");
     }

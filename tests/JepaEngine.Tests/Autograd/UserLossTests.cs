@@ -42,7 +42,7 @@ public class UserLossTests
         }
     }
 
-    [Theory, MemberData(nameof(Devices.All), MemberType = typeof(Devices))]
+    [Theory, MemberData(nameof(TestDevices.All), MemberType = typeof(TestDevices))]
     public void It_trains(Device device)
     {
         using var model = new Embedder(5, 8, 4);

@@ -12,7 +12,7 @@ public sealed class KernelAllocationTests : IDisposable
     private static readonly PixelTransform Transform = PixelTransform.Normalize([0.5f, 0.5f, 0.5f], [0.2f, 0.2f, 0.2f]);
 
     /// <summary>One thread, so that all parts run where the bytes are counted.</summary>
-    private readonly TensorScope scope = new(Device.Cpu with { Threads = 1 }, "test");
+    private readonly TensorScope scope = new(Device.Cpu.With(threads: 1), "test");
 
     public static TheoryData<string> Operations => [.. typeof(Backend)
         .GetMethods(BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly)
@@ -23,7 +23,7 @@ public sealed class KernelAllocationTests : IDisposable
     [Theory, MemberData(nameof(Operations))]
     public void Allocates_nothing(string operation)
     {
-        Backend backend = Backend.For(scope.Device);
+        Backend backend = scope.Device.Backend;
         Action<Backend> call = Calls()[operation];
         // The first call grows the thread's scratch.
         Assert.Equal(0, Garbage.Least(() => call(backend)));

@@ -25,7 +25,9 @@ internal static unsafe class KernelData
     public static CpuBackend Backend(CpuIsa isa, int threads)
     {
         lock (Made)
-            return Made.TryGetValue((isa, threads), out CpuBackend? made) ? made : Made[(isa, threads)] = new CpuBackend(isa, threads);
+            return Made.TryGetValue((isa, threads), out CpuBackend? made)
+                ? made
+                : Made[(isa, threads)] = new CpuBackend(isa, threads, Device.Cpu.Allocator);
     }
 
     /// <summary>Contiguous, uniform in −1..1.</summary>

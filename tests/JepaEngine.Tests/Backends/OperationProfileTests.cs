@@ -13,7 +13,7 @@ namespace JepaEngine.Tests.Backends;
 /// <summary>A profile takes the place of a device's backend: this device is no other test's.</summary>
 public sealed class OperationProfileTests
 {
-    private static readonly Device Cpu = Device.Cpu with { Threads = 2, Index = 7 };
+    private static readonly Device Cpu = new(DeviceKind.Cpu, DType.F32, threads: 2);
 
     /// <summary>Those that the table counts something of.</summary>
     public static TheoryData<string> Operations => [.. OpTable.All.Where(op => op.Flops(op.Samples[0].Shapes) > 0).Select(op => op.Name)];
@@ -84,10 +84,10 @@ public sealed class OperationProfileTests
     [Fact]
     public void OneAtATimeAndThenTheDeviceIsAsBefore()
     {
-        Backend before = Backend.For(Cpu);
+        Backend before = Cpu.Backend;
         using (new OperationProfile(Cpu))
             Assert.Contains("being profiled already", Assert.Throws<InvalidOperationException>(() => new OperationProfile(Cpu)).Message);
-        Assert.Same(before, Backend.For(Cpu));
+        Assert.Same(before, Cpu.Backend);
     }
 
     /// <summary>One that is not overridden would be done by the base class, unseen and perhaps otherwise than the device does it.</summary>

@@ -9,7 +9,7 @@ namespace JepaEngine.Tests.Backends;
 public sealed class ReferenceBackendTests : IDisposable
 {
     private readonly TensorScope scope = new(Device.Reference, "test");
-    private readonly Backend backend = Backend.For(Device.Reference);
+    private readonly Backend backend = Device.Reference.Backend;
 
     public void Dispose() => scope.Dispose();
 

@@ -33,7 +33,7 @@ public sealed unsafe class RowKernelTests : IDisposable
     [MemberData(nameof(Isas))]
     public void Agrees_with_loops_in_double(CpuIsa isa)
     {
-        var backend = new CpuBackend(isa, 1);
+        var backend = new CpuBackend(isa, 1, Device.Cpu.Allocator);
         foreach ((int rows, int width) in Sizes)
             foreach (int gap in new[] { 0, 3 })
                 foreach (Outcome outcome in Outcomes(backend, rows, width, gap))
@@ -44,7 +44,7 @@ public sealed unsafe class RowKernelTests : IDisposable
     [MemberData(nameof(Isas))]
     public void Bits_do_not_depend_on_the_threads(CpuIsa isa)
     {
-        CpuBackend one = new(isa, 1), two = new(isa, 2);
+        CpuBackend one = new(isa, 1, Device.Cpu.Allocator), two = new(isa, 2, Device.Cpu.Allocator);
         // Large enough for several parts in every kernel.
         foreach ((Outcome a, Outcome b) in Outcomes(one, 700, 200, 0).Zip(Outcomes(two, 700, 200, 0)))
             Assert.True(a.Actual.AsSpan().SequenceEqual(b.Actual), a.Name);
@@ -57,14 +57,14 @@ public sealed unsafe class RowKernelTests : IDisposable
         const int width = 1000;
         double[] values = Values(width, 1, 1000), expected = Normalize(values, 1, width, 1e-6).Normal;
         Operand x = New([1, width], values), y = New([1, width]), mean = New([1]), rstd = New([1]);
-        new CpuBackend(isa, 1).LayerNorm(x, null, null, 1e-6, y, mean, rstd);
+        new CpuBackend(isa, 1, Device.Cpu.Allocator).LayerNorm(x, null, null, 1e-6, y, mean, rstd);
         Check(new Outcome("LayerNorm", Read(y), expected, 1e-4), "mean 1000");
     }
 
     [Fact]
     public void Kernels_allocate_nothing()
     {
-        var backend = new CpuBackend(CpuIsa.Auto, 2);
+        var backend = new CpuBackend(CpuIsa.Auto, 2, Device.Cpu.Allocator);
         const int rows = 700, width = 200;
         Operand x = New([rows, width], Values(rows * width, 1)), y = New([rows, width]),
             row = New([width], Values(width, 2)), sum = New([1, width]);

@@ -85,7 +85,8 @@ public sealed class BenchGridTests
     [MemberData(nameof(Measured))]
     public void EveryRowRuns(string op)
     {
-        foreach (BenchCase item in new BenchGrid { Ops = [op], Tokens = [16], Devices = [Device.Cpu with { Threads = 1 }] }.Cases())
+        var grid = new BenchGrid { Ops = [op], Tokens = [16], Devices = [Device.Cpu.With(threads: 1)] };
+        foreach (BenchCase item in grid.Cases())
         {
             using BenchWork work = item.Prepare();
             work.Ready();

@@ -7,14 +7,14 @@ namespace JepaEngine.Tests.Benchmarking;
 [Collection(Alone.Name)]
 public sealed class BenchRunnerTests
 {
-    private static readonly Device Cpu = Device.Cpu with { Threads = 1 };
+    private static readonly Device Cpu = Device.Cpu.With(threads: 1);
 
     private static readonly BenchMachine Machine = BenchMachine.Of("a processor", [Cpu]);
 
     [Fact]
     public void ARowIsVisitedInFifteenRoundsAndKeepsEverySample()
     {
-        long before = Allocator.For(Cpu).Report().InUse;
+        long before = Cpu.Allocator.Report().InUse;
         var visits = new List<int>();
         IReadOnlyList<BenchRecord> records;
         using (var runner = new BenchRunner(new BenchGrid { Ops = ["LayerNorm"], Tokens = [16], Devices = [Cpu] }.Cases(), new BenchOptions()))
@@ -22,7 +22,7 @@ public sealed class BenchRunnerTests
             records = runner.Run(Machine, visits.Add, TestContext.Current.CancellationToken);
             Assert.Empty(runner.Faults);
         }
-        Assert.Equal(before, Allocator.For(Cpu).Report().InUse);
+        Assert.Equal(before, Cpu.Allocator.Report().InUse);
         Assert.Equal([("LayerNorm 16x1024", "forward"), ("LayerNorm 16x1024", "backward")], records.Select(record => (record.Case, record.Pass)));
         Assert.Equal([.. Enumerable.Range(0, 32), 31], visits);
         Assert.All(records, record =>
@@ -45,7 +45,7 @@ public sealed class BenchRunnerTests
     public void ARowThatCannotBeMeasuredDoesNotStopTheOthers()
     {
         // A processor computes in f32 only: the row's fault says so.
-        Device none = Cpu with { Compute = DType.BF16 };
+        Device none = Cpu.With(compute: DType.BF16);
         IReadOnlyList<BenchCase> cases = new BenchGrid { Ops = ["Relu"], Tokens = [16], Devices = [none, Cpu] }.Cases();
         using var runner = new BenchRunner(cases, new BenchOptions(Budget: TimeSpan.FromSeconds(1)));
         Assert.Equal("cpu", Assert.Single(runner.Run(Machine, _ => { }, TestContext.Current.CancellationToken)).Device);

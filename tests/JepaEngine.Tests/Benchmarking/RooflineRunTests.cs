@@ -10,7 +10,7 @@ namespace JepaEngine.Tests.Benchmarking;
 [Collection(Alone.Name)]
 public sealed class RooflineRunTests
 {
-    private static readonly Device Cpu = Device.Cpu with { Threads = 1 };
+    private static readonly Device Cpu = Device.Cpu.With(threads: 1);
 
     private static readonly BenchMachine Machine = BenchMachine.Of("a processor", [Cpu]);
 

@@ -8,7 +8,7 @@ namespace JepaEngine.Tests.Benchmarking;
 [Collection(Alone.Name)]
 public sealed class TurnTests
 {
-    private static readonly Device Cpu = Device.Cpu with { Threads = 1 };
+    private static readonly Device Cpu = Device.Cpu.With(threads: 1);
 
     /// <summary>Ten kernels against themselves.</summary>
     [Fact]

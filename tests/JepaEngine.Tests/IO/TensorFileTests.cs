@@ -42,7 +42,7 @@ public sealed class TensorFileTests : IDisposable
         model.Dispose();
         Assert.False(Mapped());
         Assert.Throws<ObjectDisposedException>(() => a.ToArray<float>());
-        Assert.DoesNotContain(Allocator.For(Device.Cpu).Holders(), holder => holder == model);
+        Assert.DoesNotContain(Device.Cpu.Allocator.Holders(), holder => holder == model);
         using (TensorFile file = TensorFile.Open(temporary.Path))
             Assert.Throws<ObjectDisposedException>(() => file.Load("a", model));
         Assert.False(Mapped());

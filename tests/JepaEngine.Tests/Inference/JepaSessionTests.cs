@@ -89,7 +89,7 @@ public sealed class JepaSessionTests
         JepaConfig config = Small with { Encoder = new VitSize(width, 3, heads, mlp), ImageSize = 128, Frames = frames, TargetWidth = width, Probe = null };
         using var model = new VJepa2(config);
         model.Allocate(Device.Cpu);
-        Allocator allocator = Allocator.For(Device.Cpu);
+        Allocator allocator = Device.Cpu.Allocator;
         allocator.Trim();
         using (var scope = new TensorScope(Device.Cpu))
         {

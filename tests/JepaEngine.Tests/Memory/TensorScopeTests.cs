@@ -67,11 +67,11 @@ public class TensorScopeTests
     {
         string name = $"forgotten {Guid.NewGuid()}";
         var scope = new TensorScope(Device.Cpu, name);
-        Assert.DoesNotContain(Allocator.For(Device.Cpu).Holders(), holder => holder.Name == name);
+        Assert.DoesNotContain(Device.Cpu.Allocator.Holders(), holder => holder.Name == name);
         scope.Zeros([3, 5]);
-        TensorScope found = Assert.Single(Allocator.For(Device.Cpu).Holders(), holder => holder.Name == name);
+        MemoryScope found = Assert.Single(Device.Cpu.Allocator.Holders(), holder => holder.Name == name);
         Assert.Contains($"{name} on cpu: 1 blocks", found.ToString());
         scope.Dispose();
-        Assert.DoesNotContain(Allocator.For(Device.Cpu).Holders(), holder => holder.Name == name);
+        Assert.DoesNotContain(Device.Cpu.Allocator.Holders(), holder => holder.Name == name);
     }
 }

@@ -18,9 +18,9 @@ public sealed class LeWorldModelGoldenTests : IDisposable
 {
     private readonly Golden golden = new("lewm_tiny");
 
-    public static TheoryData<Device> Devices => JepaEngine.Tests.Devices.All;
+    public static TheoryData<Device> Devices => TestDevices.All;
 
-    public static TheoryData<Device> Cpus => JepaEngine.Tests.Devices.Cpu;
+    public static TheoryData<Device> Cpus => TestDevices.Cpu;
 
     public void Dispose() => golden.Dispose();
 
@@ -36,7 +36,7 @@ public sealed class LeWorldModelGoldenTests : IDisposable
     {
         using LeWorldModel model = Published.Model(golden, device);
         using var scope = new TensorScope(device);
-        double tolerance = JepaEngine.Tests.Devices.Tolerance(device);
+        double tolerance = TestDevices.Tolerance(device);
         LeWorldModelOutput output = model.Forward(golden.File.Read("in.pixels", scope), golden.File.Read("in.action", scope));
         Golden.Close("emb", golden["eval.emb"], output.Embeddings, tolerance);
         Golden.Close("pred", golden["eval.pred"], output.Predictions, tolerance);
@@ -50,7 +50,7 @@ public sealed class LeWorldModelGoldenTests : IDisposable
         using LeWorldModel model = Published.Model(golden, device);
         using var optimizer = new AdamW(model);
         using var tape = new Tape(device);
-        double tolerance = JepaEngine.Tests.Devices.Tolerance(device);
+        double tolerance = TestDevices.Tolerance(device);
         model.Train();
         LeWorldModelOutput output = model.Forward(golden.File.Read("in.pixels", tape), golden.File.Read("in.action", tape));
         Tensor prediction = output.Predictions.MeanSquaredError(output.Embeddings.Slice(1, 1, 3));
@@ -78,7 +78,7 @@ public sealed class LeWorldModelGoldenTests : IDisposable
     {
         using LeWorldModel model = Published.Model(golden, device);
         using var scope = new TensorScope(device);
-        double tolerance = JepaEngine.Tests.Devices.Tolerance(device);
+        double tolerance = TestDevices.Tolerance(device);
         double[] expected = golden["eval.predicted_emb"], cost = golden["eval.cost"];
         int steps = 5, width = 24, rollouts = 15;
         Tensor first = model.Encode(golden.File.Read("in.pixels", scope).Select(1, 0));
@@ -103,7 +103,7 @@ public sealed class LeWorldModelGoldenTests : IDisposable
         Tensor actions = model.EncodeActions(golden.File.Read("in.action", scope).Slice(1, 0, 3));
         double[] whole = model.Predictor.Forward(z, actions, default).Transpose(0, 1).ToArray<double>();
         Tensor[] modulations = model.Predictor.Modulations(actions);
-        double tolerance = JepaEngine.Tests.Devices.Tolerance(device);
+        double tolerance = TestDevices.Tolerance(device);
         var cache = new KeyValueCache(scope, model.Config, z.Shape[0]);
         for (int t = 0; t < 3; t++)
         {
@@ -142,7 +142,7 @@ public sealed class LeWorldModelGoldenTests : IDisposable
     [Theory, MemberData(nameof(Cpus))]
     public void One_thread_and_four_give_the_same_bits(Device device)
     {
-        double[] one = StepBits(device with { Threads = 1 }), four = StepBits(device with { Threads = 4 });
+        double[] one = StepBits(device.With(threads: 1)), four = StepBits(device.With(threads: 4));
         Assert.Equal(one, four);
     }
 

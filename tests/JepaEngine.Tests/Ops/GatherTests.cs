@@ -8,7 +8,7 @@ namespace JepaEngine.Tests.Ops;
 
 public sealed class GatherTests
 {
-    [Theory, MemberData(nameof(Devices.All), MemberType = typeof(Devices))]
+    [Theory, MemberData(nameof(TestDevices.All), MemberType = typeof(TestDevices))]
     public void Takes_each_batch_by_its_own_ids_and_adds_what_flows_back(Device device)
     {
         using var tape = new Tape(device);

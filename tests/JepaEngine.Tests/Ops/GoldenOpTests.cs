@@ -19,7 +19,8 @@ public sealed class GoldenOpTests : IDisposable
         {
             TheoryData<string, Device> data = [];
             foreach (string name in Cases.Keys)
-                foreach (Device device in (IEnumerable<Device>)[Device.Reference, Device.ReferenceF32, .. Devices.Cpu.Select(row => row.Data)])
+                foreach (Device device in (IEnumerable<Device>)
+                    [Device.Reference, Device.ReferenceF32, .. TestDevices.Cpu.Select(row => row.Data)])
                     data.Add(name, device);
             return data;
         }
@@ -54,15 +55,16 @@ public sealed class GoldenOpTests : IDisposable
         }
     }
 
-    [Theory, MemberData(nameof(Devices.All), MemberType = typeof(Devices))]
+    [Theory, MemberData(nameof(TestDevices.All), MemberType = typeof(TestDevices))]
     public void Batch_norm_in_evaluation(Device device)
     {
         using var tape = new Tape(device);
         Tensor[] x = [.. new[] { "x", "weight", "bias", "running_mean", "running_var" }.Select(name => golden.File.Read("batch_norm." + name, tape))];
-        Golden.Close("y", golden["batch_norm.y_eval"], x[0].BatchNorm(x[1], x[2], x[3], x[4], training: false), Devices.Tolerance(device));
+        Golden.Close("y", golden["batch_norm.y_eval"], x[0].BatchNorm(x[1], x[2], x[3], x[4], training: false),
+            TestDevices.Tolerance(device));
     }
 
-    [Theory, MemberData(nameof(Devices.All), MemberType = typeof(Devices))]
+    [Theory, MemberData(nameof(TestDevices.All), MemberType = typeof(TestDevices))]
     public void Attention_of_packed_projections_is_attention_of_their_parts(Device device)
     {
         using var tape = new Tape(device);
@@ -71,7 +73,7 @@ public sealed class GoldenOpTests : IDisposable
         packed.RequiresGrad = true;
         Tensor y = packed.SelfAttention(2, causalBlock: 1);
         tape.Backward(y, golden.File.Read("attention.24.causal.dy", tape).Reshape(1, 7, 48));
-        double tolerance = Devices.Tolerance(device);
+        double tolerance = TestDevices.Tolerance(device);
         Golden.Close("y", golden["attention.24.causal.y"], y, tolerance);
         foreach ((string name, int i) in new[] { "q", "k", "v" }.Select((name, i) => (name, i)))
             Golden.Close("d" + name, golden[$"attention.24.causal.d{name}"], packed.Grad!.Slice(2, i * 48, 48), tolerance);
@@ -85,7 +87,7 @@ public sealed class GoldenOpTests : IDisposable
 
     /// <summary>The rows of ada_layer_norm and layer_norm have a variance below f32's resolution of their mean: f32 cannot do better there.</summary>
     private static double Tolerance(string name, Device device) => device.Compute == DType.F64 ? 1e-9
-        : name.Contains("layer_norm", StringComparison.Ordinal) ? 1e-4 : Devices.Tolerance(device);
+        : name.Contains("layer_norm", StringComparison.Ordinal) ? 1e-4 : TestDevices.Tolerance(device);
 
     private static Dictionary<string, (string[] Inputs, Func<Tensor[], Tensor> Run)> Build()
     {

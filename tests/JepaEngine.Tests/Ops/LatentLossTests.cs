@@ -10,7 +10,7 @@ namespace JepaEngine.Tests.Ops;
 public sealed class LatentLossTests
 {
     /// <summary>Two masks of three pictures, against the operations it takes the place of.</summary>
-    [Theory, MemberData(nameof(Devices.All), MemberType = typeof(Devices))]
+    [Theory, MemberData(nameof(TestDevices.All), MemberType = typeof(TestDevices))]
     public void Is_the_loss_of_gathered_normalised_targets(Device device)
     {
         using var tape = new Tape(device);

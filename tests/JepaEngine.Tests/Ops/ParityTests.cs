@@ -21,7 +21,8 @@ public sealed class ParityTests
     [MemberData(nameof(OperationsAndIsas))]
     public void Agrees_with_the_oracle(string operation, CpuIsa isa)
     {
-        IReadOnlyList<ParityResult> results = Parity.Check(OpTable.Find(operation), Device.Cpu with { Isa = isa, Threads = 1 });
+        IReadOnlyList<ParityResult> results =
+            Parity.Check(OpTable.Find(operation), Device.Cpu.With(isa: isa, threads: 1));
         Assert.NotEmpty(results);
         string[] failed = [.. results.Where(result => !result.Passed).Select(result => result.ToString())];
         Assert.True(failed.Length == 0, string.Join('\n', failed));
@@ -34,7 +35,7 @@ public sealed class ParityTests
     {
         OpCase op = OpTable.Find(operation);
         OpSample plain = op.Samples[0], shifted = plain with { Inputs = [.. plain.Inputs.Select(input => input with { Layout = OpInputLayout.Shifted })] };
-        IReadOnlyList<ParityResult> results = Parity.Check(op, shifted, Device.Cpu with { Isa = isa, Threads = 1 });
+        IReadOnlyList<ParityResult> results = Parity.Check(op, shifted, Device.Cpu.With(isa: isa, threads: 1));
         Assert.All(results, result => Assert.True(result.Passed, result.ToString()));
     }
 
@@ -44,8 +45,8 @@ public sealed class ParityTests
     {
         foreach (OpSample sample in OpTable.Find(operation).Samples)
         {
-            List<Parity.Output> one = Parity.Run(sample, Device.Cpu with { Isa = isa, Threads = 1 });
-            List<Parity.Output> three = Parity.Run(sample, Device.Cpu with { Isa = isa, Threads = 3 });
+            List<Parity.Output> one = Parity.Run(sample, Device.Cpu.With(isa: isa, threads: 1));
+            List<Parity.Output> three = Parity.Run(sample, Device.Cpu.With(isa: isa, threads: 3));
             for (int i = 0; i < one.Count; i++)
                 Assert.True(one[i].Values.AsSpan().SequenceEqual(three[i].Values),
                     $"{operation} ({sample.Name}) {one[i].Name} depends on the number of threads");

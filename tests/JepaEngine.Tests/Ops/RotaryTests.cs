@@ -30,7 +30,7 @@ public sealed class RotaryTests
     private static readonly double[] Interleaved10 =
         [0.220151, -0.03916, -0.074198, 0.494464, 0.420903, 0.657906, 0.683938, 0.813774, 0.896841, 1.002834];
 
-    [Theory, MemberData(nameof(Devices.All), MemberType = typeof(Devices))]
+    [Theory, MemberData(nameof(TestDevices.All), MemberType = typeof(TestDevices))]
     public void Known_numbers(Device device)
     {
         using var scope = new TensorScope(device);
@@ -52,7 +52,7 @@ public sealed class RotaryTests
     }
 
     /// <summary>The gradient of y at x is the transpose; were it the inverse, a length would survive the way there and back.</summary>
-    [Theory, MemberData(nameof(Devices.All), MemberType = typeof(Devices))]
+    [Theory, MemberData(nameof(TestDevices.All), MemberType = typeof(TestDevices))]
     public void The_way_back_is_the_inverse_for_equal_angles_only(Device device)
     {
         Assert.True(Difference(i => i / 2) < 1e-5);
@@ -71,7 +71,7 @@ public sealed class RotaryTests
     }
 
     /// <summary>Attention with tables is Rotary on queries and on keys before it, to the last bit, and so are its gradients.</summary>
-    [Theory, MemberData(nameof(Devices.All), MemberType = typeof(Devices))]
+    [Theory, MemberData(nameof(TestDevices.All), MemberType = typeof(TestDevices))]
     public void Attention_turns_as_a_pass_of_its_own_does(Device device)
     {
         double[][] inside = Run((x, cos, sin) => x[0].Attention(x[1], x[2], causalBlock: 4, cos, sin));

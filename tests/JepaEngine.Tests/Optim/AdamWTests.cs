@@ -9,7 +9,7 @@ namespace JepaEngine.Tests.Optim;
 
 public class AdamWTests
 {
-    public static TheoryData<Device> Devices => JepaEngine.Tests.Devices.All;
+    public static TheoryData<Device> Devices => TestDevices.All;
 
     [Theory, MemberData(nameof(Devices))]
     public void Three_clipped_steps_are_PyTorchs(Device device)

@@ -6,7 +6,7 @@ namespace JepaEngine.Tests.Optim;
 
 public class EmaTests
 {
-    public static TheoryData<Device> Devices => JepaEngine.Tests.Devices.All;
+    public static TheoryData<Device> Devices => TestDevices.All;
 
     [Theory, MemberData(nameof(Devices))]
     public void Trained_numbers_follow_and_buffers_stay(Device device)

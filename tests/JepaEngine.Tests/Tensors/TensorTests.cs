@@ -92,7 +92,7 @@ public sealed class TensorTests : IDisposable
     }
 
     /// <summary>Parameters may be any view: rows of a table, slices of a slab.</summary>
-    [Theory, MemberData(nameof(Devices.All), MemberType = typeof(Devices))]
+    [Theory, MemberData(nameof(TestDevices.All), MemberType = typeof(TestDevices))]
     public void Weights_and_biases_with_gaps_give_what_their_copies_give(Device device)
     {
         using var memory = new TensorScope(device);
@@ -110,7 +110,7 @@ public sealed class TensorTests : IDisposable
     }
 
     /// <summary>A model's weights may fill the memory: a view without gaps, wherever it starts, is used where it lies.</summary>
-    [Theory, MemberData(nameof(Devices.All), MemberType = typeof(Devices))]
+    [Theory, MemberData(nameof(TestDevices.All), MemberType = typeof(TestDevices))]
     public void Weights_without_gaps_are_not_copied(Device device)
     {
         using var memory = new TensorScope(device);

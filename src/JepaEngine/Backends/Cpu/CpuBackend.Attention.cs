@@ -12,7 +12,7 @@ internal sealed unsafe partial class CpuBackend
         in Operand? cos = null, in Operand? sin = null)
     {
         if (cos is { } c && sin is { } s)
-            TurnedAttention.Forward(this, Allocator.For(Device.Cpu), q, k, v, scale, causalBlock, dst, lse, c, s);
+            TurnedAttention.Forward(this, q, k, v, scale, causalBlock, dst, lse, c, s);
         else if (Isa == CpuIsa.Avx512)
             Attention<V512>(q, k, v, scale, causalBlock, dst, lse);
         else if (Isa == CpuIsa.Avx2)

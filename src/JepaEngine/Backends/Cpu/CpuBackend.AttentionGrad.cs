@@ -12,7 +12,7 @@ internal sealed unsafe partial class CpuBackend
         double scale, int causalBlock, in Operand dq, in Operand dk, in Operand dv, in Operand? cos = null, in Operand? sin = null)
     {
         if (cos is { } c && sin is { } s)
-            TurnedAttention.Gradient(this, Allocator.For(Device.Cpu), q, k, v, y, lse, dy, scale, causalBlock, dq, dk, dv, c, s);
+            TurnedAttention.Gradient(this, q, k, v, y, lse, dy, scale, causalBlock, dq, dk, dv, c, s);
         else if (Isa == CpuIsa.Avx512)
             AttentionGrad<V512>(q, k, v, y, lse, dy, scale, causalBlock, dq, dk, dv);
         else if (Isa == CpuIsa.Avx2)

@@ -22,8 +22,6 @@ internal sealed unsafe partial class CpuBackend
     /// <summary>The most partial results of a sum over rows: each is a vector of columns that is written and read again.</summary>
     private const long MaxPartials = 64;
 
-    private static readonly Allocator Memory = Allocator.For(Device.Cpu);
-
     private static long CeilDiv(long a, long b) => (a + b - 1) / b;
 
     /// <summary>Items of a size that fill a part.</summary>
@@ -59,7 +57,7 @@ internal sealed unsafe partial class CpuBackend
     }
 
     /// <summary>Sums the partial results of a kernel's parts in their order and gives their memory back.</summary>
-    private static double TotalOf(Storage partials, long count)
+    private double TotalOf(Storage partials, long count)
     {
         double total = 0;
         for (long i = 0; i < count; i++)

@@ -70,7 +70,7 @@ internal sealed unsafe partial class CpuBackend
     }
 
     /// <summary>Any layout: one element after the other, in double.</summary>
-    private static void SumAny(ref Nest nest, float* x, double scale, float* dst, long count)
+    private void SumAny(ref Nest nest, float* x, double scale, float* dst, long count)
     {
         Storage sums = Memory.Rent(count * sizeof(double));
         double* to = sums.As<double>();

@@ -36,7 +36,7 @@ internal sealed unsafe partial class CudaBackend
             return;
         if (cos is { } cosines && q.Shape[1] > MostTurnedOnLoad)
         {
-            TurnedAttention.Forward(this, Allocator.For(device), q, k, v, scale, causalBlock, dst, lse, cosines, sin!.Value);
+            TurnedAttention.Forward(this, q, k, v, scale, causalBlock, dst, lse, cosines, sin!.Value);
             return;
         }
         DType real = q.DType;

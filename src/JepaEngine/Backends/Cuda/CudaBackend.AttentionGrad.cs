@@ -37,7 +37,7 @@ internal sealed unsafe partial class CudaBackend
         }
         if (cos is { } cosines && q.Shape[1] > MostTurnedOnLoad)
         {
-            TurnedAttention.Gradient(this, Allocator.For(device), q, k, v, y, lse, dy, scale, causalBlock, dq, dk, dv, cosines, sin!.Value);
+            TurnedAttention.Gradient(this, q, k, v, y, lse, dy, scale, causalBlock, dq, dk, dv, cosines, sin!.Value);
             return;
         }
         DType real = q.DType;

@@ -8,18 +8,17 @@ namespace JepaEngine.Backends.Cuda;
 /// Hand-written kernels on an NVIDIA GPU, or in the simulator: one file an operation, and kernels/ holds the kernels by the same names. Launches are
 /// asynchronous, in the order of one stream. The tier of a call is the dtype of its operands, so that f32 tensors compute in f32 on a bf16 device.
 /// </summary>
-internal sealed unsafe partial class CudaBackend(Device device) : Backend
+internal sealed unsafe partial class CudaBackend(CudaContext context, Allocator memory) : Backend(memory)
 {
     /// <summary>Spans have 31-bit lengths, tensors do not.</summary>
     private const int MaxSpan = 1 << 30;
 
-    private readonly CudaContext context = CudaDevices.Context(device);
     private long bytesMoved;
 
     /// <summary>The driver's side.</summary>
     public CudaContext Context => context;
 
-    /// <summary>While a <see cref="Capture"/> is recorded: the address of the number of its replay, by which random numbers differ; else 0.</summary>
+    /// <summary>While work is recorded: where its replay's number lies, by which draws differ; else 0.</summary>
     public nint ReplayCounter { get; set; }
 
     /// <inheritdoc/>
@@ -53,7 +52,7 @@ internal sealed unsafe partial class CudaBackend(Device device) : Backend
     private int Multiprocessors => context.Info.Multiprocessors;
 
     /// <summary>Device memory for the length of a call. What is launched next on the stream may have it again.</summary>
-    private Scratch Rent(long bytes) => new(Allocator.For(device), bytes);
+    private Scratch Rent(long bytes) => new(Memory, bytes);
 
     /// <summary>Launches a kernel.</summary>
     /// <param name="kernel">Which, and how.</param>

@@ -8,7 +8,7 @@ namespace JepaEngine.Backends.Profiling;
 /// [.., M, N, K], patches [B, N, D, numbers of a patch], attention [B, H, Nq, Nk, E] and what is made from nothing; behind it stands how a matrix product's
 /// operands lie (N or T each) and what it ends with.
 /// </summary>
-internal sealed class ProfiledBackend(Backend inner, OperationProfile profile) : Backend
+internal sealed class ProfiledBackend(Backend inner, CallLog profile) : Backend(inner.Memory)
 {
     private static readonly string[] Forms = ["NN", "NT", "TN", "TT"];
     private static readonly string[,] Products = Kinds(Forms, Named<Activation>());

@@ -1,5 +1,4 @@
 using JepaEngine.Memory;
-using JepaEngine.Primitives;
 
 namespace JepaEngine.Backends.Reference;
 
@@ -11,7 +10,7 @@ internal sealed partial class ReferenceBackend<T>
     {
         if (cos is { } c && sin is { } s)
         {
-            TurnedAttention.Forward(this, Allocator.For(Device.Cpu), q, k, v, scale, causalBlock, dst, lse, c, s);
+            TurnedAttention.Forward(this, q, k, v, scale, causalBlock, dst, lse, c, s);
             return;
         }
         View<T> query = Of(q), key = Of(k), value = Of(v), to = Of(dst), logSum = Of(lse);
@@ -50,7 +49,7 @@ internal sealed partial class ReferenceBackend<T>
     {
         if (cos is { } c && sin is { } s)
         {
-            TurnedAttention.Gradient(this, Allocator.For(Device.Cpu), q, k, v, y, lse, dy, scale, causalBlock, dq, dk, dv, c, s);
+            TurnedAttention.Gradient(this, q, k, v, y, lse, dy, scale, causalBlock, dq, dk, dv, c, s);
             return;
         }
         View<T> query = Of(q), key = Of(k), value = Of(v), output = Of(y), logSum = Of(lse), upstream = Of(dy);

@@ -7,7 +7,8 @@ namespace JepaEngine.Backends.Reference;
 /// The definition of every operation: plain loops in one type, sums in the order of the elements, any layout everywhere, slow on purpose.
 /// In double it is the oracle; in float it is the straightforward implementation by whose rounding error the fast ones are judged.
 /// </summary>
-internal sealed partial class ReferenceBackend<T> : Backend where T : unmanaged, IFloatingPointIeee754<T>
+internal sealed partial class ReferenceBackend<T>(Allocator memory) : Backend(memory)
+    where T : unmanaged, IFloatingPointIeee754<T>
 {
     /// <inheritdoc/>
     public override string Description => $"reference {typeof(T).Name}";

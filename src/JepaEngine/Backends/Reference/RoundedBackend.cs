@@ -11,10 +11,13 @@ namespace JepaEngine.Backends.Reference;
 /// <param name="plain">
 /// Does it in f32: the plain loops or, where these would take hours, the processor's kernels.
 /// </param>
-internal sealed class RoundedBackend(Backend plain) : Backend
+internal sealed class RoundedBackend(Backend plain) : Backend(plain.Memory), IDisposable
 {
     /// <inheritdoc/>
     public override string Description => "reference BF16";
+
+    /// <summary>Ends the kernels' threads, where they have any.</summary>
+    public void Dispose() => (plain as IDisposable)?.Dispose();
 
     /// <inheritdoc/>
     public override void Copy(in Operand src, in Operand dst) => plain.Copy(src, dst);
@@ -92,7 +95,7 @@ internal sealed class RoundedBackend(Backend plain) : Backend
         // Turned queries and keys are rounded as those of a Rotary of their own are: bf16 is what tensor cores multiply.
         if (cos is { } c && sin is { } s)
         {
-            TurnedAttention.Forward(this, Allocator.For(Device.Cpu), q, k, v, scale, causalBlock, dst, lse, c, s);
+            TurnedAttention.Forward(this, q, k, v, scale, causalBlock, dst, lse, c, s);
             return;
         }
         using var w = new Widened(plain);
@@ -105,7 +108,7 @@ internal sealed class RoundedBackend(Backend plain) : Backend
     {
         if (cos is { } c && sin is { } s)
         {
-            TurnedAttention.Gradient(this, Allocator.For(Device.Cpu), q, k, v, y, lse, dy, scale, causalBlock, dq, dk, dv, c, s);
+            TurnedAttention.Gradient(this, q, k, v, y, lse, dy, scale, causalBlock, dq, dk, dv, c, s);
             return;
         }
         using var w = new Widened(plain);

@@ -6,7 +6,7 @@ namespace JepaEngine.Backends.Reference;
 /// <summary>The bf16 operands of a call as f32 copies, of which those it writes are rounded back at the end.</summary>
 internal sealed class Widened(Backend plain) : IDisposable
 {
-    private readonly TensorScope memory = new(Device.ReferenceF32, "widened");
+    private readonly MemoryScope memory = new(plain.Memory, "widened");
     private readonly List<(Operand Copy, Operand Stored)> written = [];
 
     /// <summary>An operand that is read.</summary>

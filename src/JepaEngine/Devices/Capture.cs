@@ -4,7 +4,7 @@ using JepaEngine.Cuda;
 using JepaEngine.Memory;
 using JepaEngine.Primitives;
 
-namespace JepaEngine.Backends;
+namespace JepaEngine.Devices;
 
 /// <summary>
 /// Work on a GPU that is recorded once and then replayed as a whole: a CUDA graph, one launch instead of thousands. A replay does the same to the same
@@ -32,8 +32,8 @@ public sealed class Capture : IDisposable
     {
         this.device = device;
         this.work = work;
-        allocator = Allocator.For(device);
-        backend = Backend.For(device).Inner as CudaBackend;
+        allocator = device.Allocator;
+        backend = device.Backend.Inner as CudaBackend;
         if (backend is null)
         {
             work();
@@ -130,7 +130,7 @@ public sealed class Capture : IDisposable
         }
     }
 
-    private bool IsProfiled => Backend.For(device) is ProfiledBackend;
+    private bool IsProfiled => device.Backend is ProfiledBackend;
 
     /// <inheritdoc/>
     public override string ToString() => $"{Kernels} kernels on {device}, replayed {Replays} times";

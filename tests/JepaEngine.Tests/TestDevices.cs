@@ -4,7 +4,7 @@ using JepaEngine.Primitives;
 namespace JepaEngine.Tests;
 
 /// <summary>The devices that tests run on: the oracle, the straightforward f32, and the CPU with each vector width this processor has.</summary>
-public static class Devices
+public static class TestDevices
 {
     public static TheoryData<Device> All => [Device.Reference, Device.ReferenceF32, .. CpuDevices()];
 
@@ -14,5 +14,6 @@ public static class Devices
     public static double Tolerance(Device device) => device.Compute == DType.F64 ? 1e-10 : 2e-5;
 
     private static IEnumerable<Device> CpuDevices() =>
-        new[] { CpuIsa.Scalar, CpuIsa.Avx2, CpuIsa.Avx512 }.Where(isa => isa <= CpuIsas.Best).Select(isa => Device.Cpu with { Isa = isa });
+        new[] { CpuIsa.Scalar, CpuIsa.Avx2, CpuIsa.Avx512 }
+            .Where(isa => isa <= CpuIsas.Best).Select(isa => Device.Cpu.With(isa: isa));
 }

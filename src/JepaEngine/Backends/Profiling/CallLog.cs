@@ -1,44 +1,30 @@
 using System.Diagnostics;
 using JepaEngine.Cuda;
-using JepaEngine.Memory;
 using JepaEngine.Primitives;
 
 namespace JepaEngine.Backends.Profiling;
 
 /// <summary>
-/// Counts and times every operation of a device, from its construction to <see cref="Dispose"/>. Nothing is recorded as a graph meanwhile, and nothing
-/// recorded replayed: a <see cref="Capture"/> does its work call by call, so that each shows. An operation that a backend calls itself belongs to the one it is
-/// part of. On a GPU two marks in the stream time a call, and nobody waits before <see cref="Read"/>. A tape calls the backend of when it was recorded: open
-/// the profile before it. One thread at a time may use the device meanwhile.
+/// The calls of a <see cref="ProfiledBackend"/>, counted and timed. An operation that a backend calls itself belongs to
+/// the one it is part of. On a GPU two marks in the stream time a call, and nobody waits before <see cref="Read"/>.
 /// </summary>
-public sealed class OperationProfile : IDisposable
+internal sealed class CallLog : IDisposable
 {
-    private readonly Device device;
-    private readonly Backend backend;
     private readonly CudaContext? context;
     private readonly Dictionary<Key, Entry> entries = [];
     private readonly List<(Entry Entry, CudaEvent Start, CudaEvent Stop)> marks = [];
     private readonly Stack<CudaEvent> free = [];
     private Entry? current;
-    private bool isDisposed;
 
-    /// <summary>Begins.</summary>
-    /// <exception cref="InvalidOperationException">The device is being profiled already.</exception>
-    public OperationProfile(Device device)
+    /// <param name="context">The GPU's, which tells of its launches until the end; null on the processor.</param>
+    public CallLog(CudaContext? context)
     {
-        this.device = device;
-        backend = Backend.For(device);
-        if (backend is ProfiledBackend)
-            throw new InvalidOperationException($"{device} is being profiled already: dispose the first profile before the second");
-        if (!device.IsHost)
-        {
-            context = CudaDevices.Context(device);
+        this.context = context;
+        if (context is not null)
             context.Launched = Note;
-        }
-        Backend.Replace(device, new ProfiledBackend(backend, this));
     }
 
-    /// <summary>What was called since the beginning or the last <see cref="Clear"/>, most time first. Waits for the device.</summary>
+    /// <summary>What was called so far or since <see cref="Clear"/>, most time first. Waits for the device.</summary>
     public IReadOnlyList<ProfiledOperation> Read()
     {
         if (marks.Count > 0)
@@ -60,13 +46,9 @@ public sealed class OperationProfile : IDisposable
         entries.Clear();
     }
 
-    /// <summary>Ends: the device works as before.</summary>
+    /// <summary>Ends.</summary>
     public void Dispose()
     {
-        if (isDisposed)
-            return;
-        isDisposed = true;
-        Backend.Replace(device, backend);
         if (context is not null)
             context.Launched = null;
         foreach (CudaEvent mark in marks.SelectMany(mark => new[] { mark.Start, mark.Stop }).Concat(free))
@@ -76,7 +58,7 @@ public sealed class OperationProfile : IDisposable
     }
 
     /// <summary>A call begins; it ends with the result's disposal.</summary>
-    internal Call Begin(string name, in Shape shape, string kind, double flops, double bytes)
+    public Call Begin(string name, in Shape shape, string kind, double flops, double bytes)
     {
         var key = new Key(name, shape, kind);
         if (!entries.TryGetValue(key, out Entry? entry))
@@ -105,22 +87,22 @@ public sealed class OperationProfile : IDisposable
     }
 
     /// <summary>A call under way.</summary>
-    internal readonly struct Call : IDisposable
+    public readonly struct Call : IDisposable
     {
-        private readonly OperationProfile profile;
+        private readonly CallLog log;
         private readonly Entry entry;
         private readonly CudaEvent? start;
         private readonly long begin;
 
-        public Call(OperationProfile profile, Entry entry)
+        public Call(CallLog log, Entry entry)
         {
-            this.profile = profile;
+            this.log = log;
             this.entry = entry;
             // Last of all, so that nothing of the profile's own is part of the time.
-            if (profile.context is null)
+            if (log.context is null)
                 begin = Stopwatch.GetTimestamp();
             else
-                start = profile.Mark();
+                start = log.Mark();
         }
 
         public void Dispose()
@@ -128,15 +110,15 @@ public sealed class OperationProfile : IDisposable
             if (start is null)
                 entry.Milliseconds += Stopwatch.GetElapsedTime(begin).TotalMilliseconds;
             else
-                profile.marks.Add((entry, start, profile.Mark()));
-            profile.current = null;
+                log.marks.Add((entry, start, log.Mark()));
+            log.current = null;
         }
     }
 
-    internal readonly record struct Key(string Name, Shape Shape, string Kind);
+    public readonly record struct Key(string Name, Shape Shape, string Kind);
 
     /// <summary>All calls of one operation.</summary>
-    internal sealed class Entry
+    public sealed class Entry
     {
         public long Calls { get; set; }
 

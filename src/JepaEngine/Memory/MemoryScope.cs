@@ -1,12 +1,10 @@
-using JepaEngine.Primitives;
-
 namespace JepaEngine.Memory;
 
 /// <summary>
-/// Owns memory: every tensor is made in a scope and lives until the scope is disposed. The result of an operation lives in the youngest
-/// scope among its inputs. There is no finalizer and no ambient scope. One thread at a time may use a scope.
+/// Memory of one device that lives until it is disposed, all of it at once. There is no finalizer and no ambient scope.
+/// One thread at a time may use a scope.
 /// </summary>
-public class TensorScope : IDisposable
+public class MemoryScope : IDisposable
 {
     // A long: a control loop opens ten thousand scopes a second, which an int would count for two days.
     private static long scopes;
@@ -16,19 +14,13 @@ public class TensorScope : IDisposable
     private readonly List<(Storage Storage, IDisposable Owner)> borrowed = [];
     private bool isHolder;
 
-    /// <summary>Opens a scope on a device.</summary>
-    /// <param name="device">Where its tensors live.</param>
-    /// <param name="name">What a leak report calls it.</param>
-    public TensorScope(Device device, string name = "scope")
+    /// <summary>Opens a scope on an allocator's memory, with the name that a leak report calls it.</summary>
+    internal MemoryScope(Allocator allocator, string name)
     {
-        Device = device;
+        this.allocator = allocator;
         Name = name;
         Age = Interlocked.Increment(ref scopes);
-        allocator = Allocator.For(device);
     }
-
-    /// <summary>Where its tensors live.</summary>
-    public Device Device { get; }
 
     /// <summary>What a leak report calls it.</summary>
     public string Name { get; }
@@ -39,16 +31,10 @@ public class TensorScope : IDisposable
     /// <summary>Whether the scope has given its memory back.</summary>
     public bool IsDisposed { get; private set; }
 
-    /// <summary>
-    /// Whether operations may put results here. A scope that holds a model's parameters is closed to them: a result there would live as
-    /// long as the model.
-    /// </summary>
-    public bool AcceptsResults { get; init; } = true;
-
     /// <summary>Bytes this scope holds; what it borrowed belongs to others and does not count.</summary>
     public long BytesInUse { get; private set; }
 
-    /// <summary>Memory for a tensor of this scope; its content is arbitrary.</summary>
+    /// <summary>Memory for a tensor; its content is arbitrary.</summary>
     /// <exception cref="ObjectDisposedException">The scope is disposed.</exception>
     internal Storage Rent(long bytes)
     {
@@ -113,8 +99,9 @@ public class TensorScope : IDisposable
             allocator.Leave(this);
     }
 
-    /// <inheritdoc/>
-    public override string ToString() => $"{Name} on {Device}: {rented.Count} blocks, {BytesInUse} bytes" + (borrowed.Count == 0 ? "" : $", {borrowed.Count} borrowed");
+    /// <summary>As <c>2 blocks, 128 bytes</c>.</summary>
+    public override string ToString() =>
+        $"{rented.Count} blocks, {BytesInUse} bytes" + (borrowed.Count == 0 ? "" : $", {borrowed.Count} borrowed");
 
     private void Enter()
     {
