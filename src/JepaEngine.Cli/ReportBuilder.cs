@@ -36,9 +36,9 @@ internal sealed class ReportBuilder(RunFolder folder, RunConfig config, LeWorldM
             Settings = Settings(),
             Stages = [.. stages.Times],
             Policies = [.. policies.Select(policy => new PolicyResult(policy.Name, Groups(policy.Results)))],
-            Prediction = CurveOf(log, step => step.Prediction),
-            SigReg = CurveOf(log, step => step.SigReg),
-            EffectiveRank = CurveOf(log, step => step.EffectiveRank),
+            Prediction = CurveOf(log, "prediction"),
+            SigReg = CurveOf(log, "sigReg"),
+            EffectiveRank = CurveOf(log, "effectiveRank"),
             Spectrum = [.. diagnostics.Spectrum.Eigenvalues.Select(value => (float)value)],
             PatchMaps = PatchMaps(recorded),
             Traces = [.. planned.Take(Traces).Select(Trace)],
@@ -75,8 +75,11 @@ internal sealed class ReportBuilder(RunFolder folder, RunConfig config, LeWorldM
             group.Where(result => result.Success).Select(result => (double)result.Steps).DefaultIfEmpty(double.NaN).Average())),
     ];
 
-    private static Curve CurveOf(List<TrainStep> log, Func<TrainStep, double> value) =>
-        new([.. log.Select(step => (float)step.Step)], [.. log.Select(step => (float)value(step))]);
+    private static Curve CurveOf(List<TrainStep> log, string figure)
+    {
+        TrainStep[] steps = [.. log.Where(step => step[figure] is not null)];
+        return new Curve([.. steps.Select(step => (float)step.Step)], [.. steps.Select(step => (float)step[figure]!)]);
+    }
 
     private EpisodeTrace Trace(EpisodeResult result) => new(result.Task.Kind, result.Success, result.Task.Start, result.Task.Goal, result.Path[2..],
         [.. result.Imagined.Select(z => UntilNearest(diagnostics.Probe.Read(z), result.Task.Goal))]);
@@ -158,8 +161,8 @@ internal sealed class ReportBuilder(RunFolder folder, RunConfig config, LeWorldM
             new("Effective rank", diagnostics.Spectrum.EffectiveRank, 9, 17),
             new("Error, one block", diagnostics.OneBlockError, null, 0.035),
             new($"Error, {diagnostics.Blocks} blocks", diagnostics.LastBlockError, null, 0.15),
-            new("Prediction loss", last.Prediction, null, 0.035),
-            new("SIGReg", last.SigReg, 1.5, 2.6),
+            new("Prediction loss", last["prediction"] ?? double.NaN, null, 0.035),
+            new("SIGReg", last["sigReg"] ?? double.NaN, 1.5, 2.6),
         ];
         return config.IsDemo ? checks : [.. checks.Select(check => check with { Low = null, High = null })];
     }

@@ -49,7 +49,8 @@ internal sealed class Stages(RunFolder folder, RunConfig config, Output output)
     /// <summary>Trains into the folder's log and model file; a cancelled run is saved.</summary>
     public TrainOutcome Train(LeWorldModel model, EpisodeFile episodes, bool resume, CancellationToken cancellation) => Time("train", () =>
     {
-        using var trainer = new Trainer(model, new WindowSampler(episodes, CreateWorld(), config.Train.Frames, config.Train.FrameSkip), config.Train);
+        using var trainer = new Trainer(new LeWorldModelRecipe(
+            model, new WindowSampler(episodes, CreateWorld(), config.Train.Frames, config.Train.FrameSkip), config.Train));
         if (resume)
             trainer.Resume(folder.Model);
         using var log = new StreamWriter(folder.Log, append: resume);

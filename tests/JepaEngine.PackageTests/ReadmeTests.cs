@@ -25,7 +25,8 @@ public sealed class ReadmeTests
         using var model = new LeWorldModel(LeWorldModelConfig.Demo);
         model.Allocate(Device.Cpu, seed: 0);
         var options = TrainOptions.Demo with { Steps = 30 };    // 400 for a model that plans well
-        using var trainer = new Trainer(model, new WindowSampler(episodes, world, options.Frames, options.FrameSkip), options);
+        var sampler = new WindowSampler(episodes, world, options.Frames, options.FrameSkip);
+        using var trainer = new Trainer(new LeWorldModelRecipe(model, sampler, options));
         trainer.Run(step => Console.WriteLine(step));
 
         var episodesToPlay = new ClosedLoopOptions { Episodes = 4, Budget = 100 };

@@ -91,7 +91,8 @@ internal sealed class TrainWork : BenchWork
         episodes = EpisodeFile.Open(path);
         model = new LeWorldModel(config);
         model.Allocate(device, seed: 1);
-        trainer = new Trainer(model, new WindowSampler(episodes, null, options.Frames, options.FrameSkip), options);
+        var sampler = new WindowSampler(episodes, null, options.Frames, options.FrameSkip);
+        trainer = new Trainer(new LeWorldModelRecipe(model, sampler, options));
     }
 
     /// <inheritdoc/>

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using System.Text.Json.Serialization;
 using JepaEngine.Backends;
 
@@ -125,6 +126,9 @@ public sealed record LeWorldModelConfig
     [JsonIgnore]
     public PixelTransform PixelTransform => PixelTransform.Normalize(PixelMean, PixelStd);
 
+    /// <summary>The configuration as checkpoints hold it.</summary>
+    public string ToJson() => JsonSerializer.Serialize(this, LeWorldModelJson.Default.LeWorldModelConfig);
+
     /// <summary>Refuses sizes that no model has, naming the first that is wrong.</summary>
     /// <exception cref="ArgumentException">One is wrong.</exception>
     public void Validate()
@@ -153,3 +157,9 @@ public sealed record LeWorldModelConfig
         }
     }
 }
+
+/// <summary>How configurations of LeWorldModels are written as JSON.</summary>
+[JsonSourceGenerationOptions(WriteIndented = true, PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
+    UseStringEnumConverter = true, NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals)]
+[JsonSerializable(typeof(LeWorldModelConfig))]
+internal sealed partial class LeWorldModelJson : JsonSerializerContext;

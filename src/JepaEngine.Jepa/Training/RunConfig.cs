@@ -26,9 +26,7 @@ public sealed record RunConfig
 
     /// <summary>Whether the model has the demo's sizes, so that its figures can be held to the demo's.</summary>
     [JsonIgnore]
-    public bool IsDemo => Json(Model) == Json(LeWorldModelConfig.Demo);
-
-    private static string Json(LeWorldModelConfig model) => JsonSerializer.Serialize(model, RunJson.Default.LeWorldModelConfig);
+    public bool IsDemo => Model.ToJson() == LeWorldModelConfig.Demo.ToJson();
 
     /// <summary>Reads a file; what it does not name is as published.</summary>
     /// <exception cref="BadFileException">It is missing, has a key or a value that does not belong, or describes what cannot be.</exception>
@@ -55,5 +53,4 @@ public sealed record RunConfig
 [JsonSourceGenerationOptions(WriteIndented = true, PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, UseStringEnumConverter = true,
     NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals)]
 [JsonSerializable(typeof(RunConfig))]
-[JsonSerializable(typeof(LeWorldModelConfig))]
 internal sealed partial class RunJson : JsonSerializerContext;

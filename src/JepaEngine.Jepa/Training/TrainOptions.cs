@@ -1,6 +1,6 @@
 namespace JepaEngine.Jepa.Training;
 
-/// <summary>How a world model is trained. The defaults are LeWorldModel's published recipe.</summary>
+/// <summary>How a <see cref="LeWorldModelRecipe"/> trains. The defaults are LeWorldModel's published recipe.</summary>
 public sealed record TrainOptions
 {
     /// <summary>Decides start values, batches, projections and dropout.</summary>
@@ -39,6 +39,9 @@ public sealed record TrainOptions
     /// <summary>Whether actions are scaled by the data's mean and standard deviation; see <see cref="Models.ActionScale"/>.</summary>
     public bool ScaleActions { get; init; } = true;
 
+    /// <summary>Steps from one effective rank in the log to the next: it reads all embeddings back.</summary>
+    public int MeasureEvery { get; init; } = 10;
+
     /// <summary>The published recipe.</summary>
     public static TrainOptions Published => new();
 
@@ -64,6 +67,7 @@ public sealed record TrainOptions
         Require(Frames > 1, $"frames is {Frames}; it is 2 or more, the last being predicted");
         Require((Frames - 1) % Math.Min(history, Frames - 1) == 0, $"frames {Frames} give {Frames - 1} contexts, which do not divide into windows of {history}");
         Require(FrameSkip > 0, $"frameSkip is {FrameSkip}; it is 1 or more");
+        Require(MeasureEvery > 0, $"measureEvery is {MeasureEvery}; it is 1 or more");
         Require(Slices > 0, $"slices is {Slices}; it is 1 or more");
         Require(LearningRate >= 0 && WeightDecay >= 0 && ClipNorm > 0, "learningRate and weightDecay are not negative, clipNorm is above 0");
         Require(Warmup is >= 0 and <= 1, $"warmup is {Warmup}; it is a share of the steps, in [0, 1]");

@@ -1,9 +1,9 @@
 using System.Diagnostics;
 using JepaEngine.Autograd;
+using JepaEngine.Backends;
 using JepaEngine.IO;
 using JepaEngine.Jepa.Checkpoints;
-using JepaEngine.Jepa.Data;
-using JepaEngine.Jepa.Models;
+using JepaEngine.Memory;
 using JepaEngine.Nn;
 using JepaEngine.Ops;
 using JepaEngine.Optim;
@@ -24,44 +24,37 @@ public enum TrainOutcome
 }
 
 /// <summary>
-/// LeWorldModel's training: mean squared error of the predicted next embeddings, whose targets carry a gradient too, plus λ · SIGReg of the embeddings of each
-/// time slot over the batch; AdamW with a clipped global norm, linear warm-up and cosine.
+/// Trains by a recipe: AdamW with a clipped global norm, steps that are not finite skipped, checkpoints from which a
+/// run goes on to the same bits. Steps count skipped ones too, and schedules and draws follow that count.
 /// </summary>
 public sealed class Trainer : IDisposable
 {
     private const int MaxSkippedInARow = 3;
 
-    private readonly LeWorldModel model;
-    private readonly WindowSampler sampler;
-    private readonly TrainOptions options;
+    private readonly ITrainingRecipe recipe;
     private readonly AdamW optimizer;
     private readonly PhiloxKey key;
-    private readonly byte[] frames;
-    private readonly float[] actions;
     private readonly TensorScope memory;
     private readonly List<(Tensor Live, Tensor Kept)> statistics = [];
     private double secondsPerStep;
-    private int skippedInARow;
+    private int skippedInARow, prepared = -1;
 
-    /// <summary>A trainer of an allocated model.</summary>
-    /// <exception cref="ArgumentException">The recipe cannot be, or does not fit the model.</exception>
-    public Trainer(LeWorldModel model, WindowSampler sampler, TrainOptions options)
+    /// <summary>A trainer of the recipe's model.</summary>
+    public Trainer(ITrainingRecipe recipe)
     {
-        options.Validate(model.Config.History);
-        this.model = model;
-        this.sampler = sampler;
-        this.options = options;
-        optimizer = new AdamW(model) { WeightDecay = options.WeightDecay, ClipNorm = options.ClipNorm };
-        key = new PhiloxKey(options.Seed, 1);
-        frames = new byte[options.Batch * options.Frames * sampler.FrameBytes];
-        actions = new float[options.Batch * (options.Frames - 1) * model.Config.ActionWidth];
+        this.recipe = recipe;
+        Module model = recipe.Model;
+        optimizer = recipe.Average is { } average
+            ? new AdamW(model, average.Target, average.Source, recipe.Groups) { ClipNorm = recipe.ClipNorm }
+            : new AdamW(model, recipe.Groups) { ClipNorm = recipe.ClipNorm };
+        key = new PhiloxKey(recipe.Seed, 1);
         memory = new TensorScope(model.Device, "trainer");
         foreach ((_, Parameter parameter) in model.Parameters())
             if (!parameter.Trainable)
                 statistics.Add((parameter.Value, memory.Empty(parameter.Shape, parameter.Value.DType)));
     }
 
-    /// <summary>Steps done.</summary>
+    /// <summary>Steps done, skipped ones included.</summary>
     public int Step { get; private set; }
 
     /// <summary>Steps that were skipped because loss or gradient were not finite.</summary>
@@ -70,7 +63,7 @@ public sealed class Trainer : IDisposable
     /// <summary>Trains to the last step, three non-finite losses in a row, or cancellation.</summary>
     public TrainOutcome Run(Action<TrainStep> report, CancellationToken cancellation = default)
     {
-        while (Step < options.Steps)
+        while (Step < recipe.Steps)
         {
             if (cancellation.IsCancellationRequested)
                 return TrainOutcome.Interrupted;
@@ -85,33 +78,34 @@ public sealed class Trainer : IDisposable
     public TrainStep Advance()
     {
         long begin = Stopwatch.GetTimestamp();
-        model.Train();
+        recipe.Model.Train();
         foreach ((Tensor live, Tensor kept) in statistics)
             kept.CopyFrom(live);
         PhiloxKey stepKey = key.Child((ulong)Step);
-        sampler.Sample(stepKey.Child(0), options.Batch, frames, actions);
-        model.Config.ActionScale.Apply(actions);
-        optimizer.LearningRate = Schedule.WarmupCosine(
-            Step + 1, (long)Math.Round(options.Warmup * options.Steps), options.Steps + 1, options.LearningRate);
+        if (prepared != Step)
+            recipe.Prepare(stepKey);
+        (optimizer.LearningRate, optimizer.WeightDecay, optimizer.AverageDecay) = recipe.At(Step + 1);
 
-        using var tape = new Tape(model.Device, "training step");
-        int size = model.Config.ImageSize, batch = options.Batch, length = options.Frames;
-        Tensor pixels = tape.FromRaw<byte>(frames, [batch, length, size, size, 3]).Permute(0, 1, 4, 2, 3);
-        LeWorldModelOutput output = model.Forward(
-            pixels, tape.From<float>(actions, [batch, length - 1, model.Config.ActionWidth]), stepKey.Child(1));
-        Tensor prediction = output.Predictions.MeanSquaredError(output.Embeddings.Slice(1, 1, length - 1));
-        Tensor directions = tape.RandomDirections(options.Slices, model.Config.EmbeddingWidth, stepKey.Child(2));
-        Tensor sigReg = output.Embeddings.Transpose(0, 1).SigReg(directions);
-        Tensor loss = prediction + sigReg * options.SigRegWeight;
-
-        double lossValue = loss.Item(), norm = double.NaN;
-        bool applied = false;
-        if (double.IsFinite(lossValue))
+        using var tape = new Tape(recipe.Model.Device, "training step");
+        TrainingLoss loss = recipe.Loss(tape, stepKey);
+        tape.Backward(loss.Total);
+        Tensor squaredNorm = optimizer.Measure();
+        Step++;
+        // A GPU still computes; the host draws meanwhile.
+        if (Step < recipe.Steps)
         {
-            tape.Backward(loss);
-            (norm, applied) = optimizer.Step();
+            recipe.Prepare(key.Child((ulong)Step));
+            prepared = Step;
         }
-        if (!applied)
+        double[] read = Read(tape, [loss.Total, squaredNorm, .. loss.Terms.Select(term => term.Value)]);
+        double norm = double.IsFinite(read[0]) ? Math.Sqrt(read[1]) : double.NaN;
+        bool applied = double.IsFinite(norm);
+        if (applied)
+        {
+            optimizer.Advance();
+            optimizer.Move();
+        }
+        else
         {
             // The forward pass has moved BatchNorm's running statistics already: take that back too.
             foreach ((Tensor live, Tensor kept) in statistics)
@@ -119,30 +113,43 @@ public sealed class Trainer : IDisposable
             Skipped++;
         }
         skippedInARow = applied ? 0 : skippedInARow + 1;
-        Step++;
-        double rank = applied ? Spectrum.Of(output.Embeddings.ToArray<float>(), model.Config.EmbeddingWidth).EffectiveRank : double.NaN;
+        bool measures = applied && (Step == 1 || Step % recipe.MeasureEvery == 0);
+        IReadOnlyList<Figure> measured = measures && loss.Measure is not null ? loss.Measure() : [];
         double seconds = Stopwatch.GetElapsedTime(begin).TotalSeconds;
         secondsPerStep = secondsPerStep == 0 ? seconds : 0.9 * secondsPerStep + 0.1 * seconds;
-        return new TrainStep(Step, options.Steps, lossValue, prediction.Item(), sigReg.Item(), norm, optimizer.LearningRate, rank,
-            options.Batch / secondsPerStep, (options.Steps - Step) * secondsPerStep, !applied);
+        Figure[] terms = [.. loss.Terms.Select((term, i) => new Figure(term.Name, read[i + 2]))];
+        return new TrainStep(Step, recipe.Steps, read[0], terms, norm, optimizer.LearningRate, measured,
+            recipe.Samples / secondsPerStep, (recipe.Steps - Step) * secondsPerStep, !applied);
     }
 
-    /// <summary>Writes model and optimiser, whole or not at all.</summary>
+    /// <summary>Writes the run, whole or not at all: model, average, optimiser and step.</summary>
     /// <exception cref="IOException">The file cannot be written; an earlier one is intact.</exception>
-    public void Save(string path) => LeWorldModelCheckpoint.Save(path, model, optimizer);
+    public void Save(string path) =>
+        TrainingCheckpoint.Save(path, recipe.Model, optimizer, recipe.Average?.Target, Step, recipe.Configuration);
 
-    /// <summary>Goes on where <see cref="Save"/> stopped; the model is the saved one.</summary>
-    /// <exception cref="BadFileException">The file holds no optimiser of this model.</exception>
-    public void Resume(string path)
-    {
-        LeWorldModelCheckpoint.LoadOptimizer(path, optimizer);
-        Step = (int)optimizer.Steps;
-    }
+    /// <summary>Goes on where <see cref="Save"/> stopped, to the same bits.</summary>
+    /// <exception cref="BadFileException">The file holds no training of this recipe's model.</exception>
+    public void Resume(string path) =>
+        Step = checked((int)TrainingCheckpoint.Load(path, recipe.Model, optimizer, recipe.Average?.Target));
 
     /// <summary>Gives the optimiser's memory back; the model stays.</summary>
     public void Dispose()
     {
         optimizer.Dispose();
         memory.Dispose();
+    }
+
+    /// <summary>
+    /// Scalars side by side, so that one copy fetches them: the only time a step waits for its device.
+    /// </summary>
+    private static double[] Read(Tape tape, Tensor[] scalars)
+    {
+        Tensor gathered = tape.Empty([scalars.Length], DType.F64);
+        for (int i = 0; i < scalars.Length; i++)
+        {
+            Operand slot = gathered.Operand with { Layout = new Layout([], i) };
+            tape.Device.Backend.Copy(scalars[i].Operand, slot);
+        }
+        return gathered.ToArray<double>();
     }
 }

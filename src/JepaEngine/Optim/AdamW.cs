@@ -24,19 +24,32 @@ public sealed class AdamW : IDisposable
     private readonly Tensor numbers, squaredNorm;
     private readonly Tensor? master;
     private readonly Averaged? averaged;
+    private readonly IReadOnlyList<ParameterGroup> groups;
+    private readonly AdamWStep[] steps;
+    private readonly List<Segment> segments = [];
 
     /// <summary>The part of the arena that has an average: where it starts, the target's parameters and, where those are bf16, the average itself.</summary>
-    private readonly record struct Averaged(long First, Operand Target, Tensor? Average);
+    private readonly record struct Averaged(long First, Operand Target, Tensor? Average)
+    {
+        public long End => First + Target.Count;
+    }
+
+    /// <summary>Neighbours in the arena that one call moves: of one group (0 is none), all averaged or none.</summary>
+    private readonly record struct Segment(long First, long End, int Group);
 
     /// <summary>An optimiser for all trained parameters of an allocated module.</summary>
-    public AdamW(Module module)
+    /// <param name="module">What is trained.</param>
+    /// <param name="groups">Which parameters learn or decay otherwise; the first group that holds one counts.</param>
+    public AdamW(Module module, params IReadOnlyList<ParameterGroup> groups)
     {
+        this.groups = groups;
+        steps = new AdamWStep[groups.Count + 1];
         memory = new TensorScope(module.Device, "AdamW state");
         (parameters, values) = Flat(module);
         gradients = memory.Zeros(values.Shape, values.DType).Operand;
         Moment1 = memory.Zeros(values.Shape, module.Device.Statistics);
         Moment2 = memory.Zeros(values.Shape, module.Device.Statistics);
-        numbers = memory.Empty([AdamWStep.Length], DType.F64);
+        numbers = memory.Empty([steps.Length, AdamWStep.Length], DType.F64);
         squaredNorm = memory.Empty([], DType.F64);
         if (values.DType != Moment1.DType)
             master = Copy(values);
@@ -45,14 +58,23 @@ public sealed class AdamW : IDisposable
             parameter.Grad = null;
             parameter.GradBuffer = new Tensor(memory, gradients.Storage, gradients.DType, new Layout(parameter.Shape, parameter.Layout.Offset - values.Layout.Offset));
         }
+        foreach ((string name, Parameter parameter) in module.Parameters().Where(p => p.Parameter.Trainable))
+        {
+            int group = 1 + groups.TakeWhile(candidate => !candidate.Holds(name, parameter)).Count();
+            Extend(group % steps.Length, parameter.Value.Layout.Offset - values.Layout.Offset);
+        }
     }
 
-    /// <summary>As <see cref="AdamW(Module)"/>, and keeps the moving average of a part of the module, in the same pass: a target encoder.</summary>
+    /// <summary>
+    /// As the other, and keeps the moving average of a part of the module, in the same pass: a target encoder.
+    /// </summary>
     /// <param name="module">What is trained.</param>
     /// <param name="target">Holds the average; of the same structure as <paramref name="source"/>.</param>
     /// <param name="source">The module itself or a child of it.</param>
+    /// <param name="groups">Which parameters learn or decay otherwise.</param>
     /// <exception cref="ArgumentException">The target has other parameters than the source, or the source is no part of the module.</exception>
-    public AdamW(Module module, Module target, Module source) : this(module)
+    public AdamW(Module module, Module target, Module source, params IReadOnlyList<ParameterGroup> groups)
+        : this(module, groups)
     {
         foreach ((Parameter average, Parameter value) in Ema.Pairs(target, source))
             if (average.Value.Device != value.Value.Device)
@@ -61,6 +83,8 @@ public sealed class AdamW : IDisposable
         if (!ReferenceEquals(part.Storage, values.Storage))
             throw new ArgumentException($"{source.GetType().Name} is no part of {module.GetType().Name}", nameof(source));
         averaged = new Averaged(part.Layout.Offset - values.Layout.Offset, kept, master is null ? null : Copy(kept));
+        Cut(averaged.Value.First);
+        Cut(averaged.Value.End);
     }
 
     /// <summary>Step size; a schedule sets it before each step.</summary>
@@ -76,7 +100,7 @@ public sealed class AdamW : IDisposable
     public double Epsilon { get; init; } = 1e-8;
 
     /// <summary>Decoupled decay of all parameters: each loses LearningRate · WeightDecay of itself a step.</summary>
-    public double WeightDecay { get; init; } = 1e-2;
+    public double WeightDecay { get; set; } = 1e-2;
 
     /// <summary>The gradient is scaled down to this global norm; infinity never clips.</summary>
     public double ClipNorm { get; init; } = double.PositiveInfinity;
@@ -87,7 +111,24 @@ public sealed class AdamW : IDisposable
     /// <summary>Number of steps applied.</summary>
     public long Steps { get; set; }
 
-    /// <summary>First moments, flat, in the order of the parameters; with <see cref="Moment2"/> and <see cref="Steps"/> the whole state.</summary>
+    /// <summary>
+    /// With <see cref="Steps"/> all that a step needs of those before it: the moments and, where the parameters are
+    /// bf16, the numbers that they and their average are rounded from.
+    /// </summary>
+    public IReadOnlyList<(string Name, Tensor Tensor)> State
+    {
+        get
+        {
+            List<(string, Tensor)> state = [("moment1", Moment1), ("moment2", Moment2)];
+            if (master is not null)
+                state.Add(("master", master));
+            if (averaged?.Average is { } average)
+                state.Add(("average", average));
+            return state;
+        }
+    }
+
+    /// <summary>First moments, flat, in the order of the parameters.</summary>
     public Tensor Moment1 { get; }
 
     /// <summary>Second moments, flat, in the order of the parameters.</summary>
@@ -108,15 +149,34 @@ public sealed class AdamW : IDisposable
         return new StepResult(norm, applied);
     }
 
-    /// <summary>The host's half of <see cref="Step"/>: counts the step and sends its numbers to the device. Before each replay of a recorded <see cref="Apply"/>.</summary>
+    /// <summary>
+    /// The host's half of <see cref="Step"/>: counts the step and sends its numbers to the device. Before each replay
+    /// of a recorded <see cref="Apply"/>.
+    /// </summary>
     public void Advance()
     {
-        var step = AdamWStep.Of(++Steps, LearningRate, Beta1, Beta2, Epsilon, WeightDecay, ClipNorm, AverageDecay);
-        memory.Device.Backend.Upload<AdamWStep>([step], numbers.Operand);
+        Steps++;
+        for (int i = 0; i < steps.Length; i++)
+        {
+            double rate = i == 0 ? 1 : groups[i - 1].LearningRateScale;
+            double decay = i == 0 ? 1 : groups[i - 1].WeightDecayScale;
+            steps[i] = AdamWStep.Of(
+                Steps, rate * LearningRate, Beta1, Beta2, Epsilon, decay * WeightDecay, ClipNorm, AverageDecay);
+        }
+        memory.Device.Backend.Upload<AdamWStep>(steps, numbers.Operand);
     }
 
-    /// <summary>The device's half of <see cref="Step"/>: the norm and the move, by the numbers that <see cref="Advance"/> sent.</summary>
+    /// <summary>The device's half of <see cref="Step"/>: <see cref="Measure"/>, then <see cref="Move"/>.</summary>
     public void Apply()
+    {
+        Measure();
+        Move();
+    }
+
+    /// <summary>
+    /// Takes the gradients that a tape left: their squared global norm before clipping, an F64 scalar.
+    /// </summary>
+    public Tensor Measure()
     {
         Backend backend = memory.Device.Backend;
         foreach (Tensor parameter in parameters)
@@ -126,17 +186,27 @@ public sealed class AdamW : IDisposable
             parameter.Grad = null;
         }
         backend.SumOfSquares(gradients, squaredNorm.Operand);
-        if (averaged is not { } part)
+        return squaredNorm;
+    }
+
+    /// <summary>Moves the parameters by what was measured and the numbers that <see cref="Advance"/> sent.</summary>
+    public void Move()
+    {
+        Backend backend = memory.Device.Backend;
+        foreach (Segment segment in segments)
         {
-            backend.AdamW(Arena(0, values.Count), numbers.Operand);
-            return;
+            AdamWArena arena = Arena(segment.First, segment.End);
+            if (averaged is { } part && segment.First >= part.First && segment.End <= part.End)
+            {
+                long first = segment.First - part.First, end = segment.End - part.First;
+                Operand target = Range(part.Target, first, end);
+                arena = part.Average is { } average
+                    ? arena with { Average = Range(average.Operand, first, end), AverageCopy = target }
+                    : arena with { Average = target };
+            }
+            var step = new Layout([AdamWStep.Length], (long)segment.Group * AdamWStep.Length);
+            backend.AdamW(arena, numbers.Operand with { Layout = step });
         }
-        long end = part.First + part.Target.Count;
-        if (part.First > 0)
-            backend.AdamW(Arena(0, part.First), numbers.Operand);
-        backend.AdamW(Arena(part.First, end) with { Average = part.Average?.Operand ?? part.Target, AverageCopy = part.Average is null ? null : part.Target }, numbers.Operand);
-        if (end < values.Count)
-            backend.AdamW(Arena(end, values.Count), numbers.Operand);
     }
 
     /// <summary>The global norm of the gradient of the last step, before clipping. Waits for the device.</summary>
@@ -175,6 +245,26 @@ public sealed class AdamW : IDisposable
         }
         long total = trained[^1].Layout.Offset + trained[^1].Shape.Count - first;
         return (trained, trained[0].Operand with { Layout = new Layout([checked((int)total)], first) });
+    }
+
+    /// <summary>A parameter of a group begins here.</summary>
+    private void Extend(int group, long first)
+    {
+        if (segments.Count > 0 && segments[^1].Group == group)
+            return;
+        if (segments.Count > 0)
+            segments[^1] = segments[^1] with { End = first };
+        segments.Add(new Segment(first, values.Count, group));
+    }
+
+    /// <summary>No segment reaches across here.</summary>
+    private void Cut(long at)
+    {
+        int index = segments.FindIndex(segment => segment.First < at && at < segment.End);
+        if (index < 0)
+            return;
+        segments.Insert(index + 1, segments[index] with { First = at });
+        segments[index] = segments[index] with { End = at };
     }
 
     private Tensor Copy(in Operand source)

@@ -50,7 +50,8 @@ public sealed class LeWorldModelTests : IDisposable
         TrainOptions options = TrainOptions.Demo with { Steps = steps, Batch = 2, Slices = 32, LearningRate = 1e-4 };
         using var model = new LeWorldModel(LeWorldModelConfig.Demo);
         model.Allocate(device, seed: 0);
-        using var trainer = new Trainer(model, new WindowSampler(episodes, world, options.Frames, options.FrameSkip), options);
+        var sampler = new WindowSampler(episodes, world, options.Frames, options.FrameSkip);
+        using var trainer = new Trainer(new LeWorldModelRecipe(model, sampler, options));
         var losses = new List<TrainStep>();
         trainer.Run(losses.Add, TestContext.Current.CancellationToken);
         return [.. losses];

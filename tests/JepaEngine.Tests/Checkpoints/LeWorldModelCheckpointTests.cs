@@ -44,7 +44,7 @@ public sealed class LeWorldModelCheckpointTests : IDisposable
         Assert.Contains("it holds no optimiser", Refused(() =>
         {
             using var optimizer = new AdamW(loaded);
-            LeWorldModelCheckpoint.LoadOptimizer(temporary.Path, optimizer);
+            TrainingCheckpoint.Load(temporary.Path, loaded, optimizer, target: null);
         }));
     }
 
@@ -54,12 +54,13 @@ public sealed class LeWorldModelCheckpointTests : IDisposable
         using LeWorldModel model = Allocated();
         using var optimizer = new AdamW(model);
         Train(model, optimizer, 0, 3);
-        LeWorldModelCheckpoint.Save(temporary.Path, model, optimizer);
+        (string, string) config = ("config", model.Config.ToJson());
+        TrainingCheckpoint.Save(temporary.Path, model, optimizer, target: null, step: 4, config);
         Train(model, optimizer, 3, 6);
 
         using LeWorldModel loaded = LeWorldModelCheckpoint.Load(temporary.Path, Device.ReferenceF32);
         using var resumed = new AdamW(loaded);
-        LeWorldModelCheckpoint.LoadOptimizer(temporary.Path, resumed);
+        Assert.Equal(4, TrainingCheckpoint.Load(temporary.Path, loaded, resumed, target: null));
         Assert.Equal(3, resumed.Steps);
         Train(loaded, resumed, 3, 6);
         Assert.Equal(Numbers(model), Numbers(loaded));

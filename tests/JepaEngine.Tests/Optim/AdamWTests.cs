@@ -80,6 +80,28 @@ public class AdamWTests
         }
     }
 
+    /// <summary>
+    /// Used has its own rate and no decay, Idle is in no group; each is what an optimiser of its own makes of it.
+    /// </summary>
+    [Theory, MemberData(nameof(Devices))]
+    public void A_group_moves_by_its_own_numbers(Device device)
+    {
+        using var pair = new Pair();
+        pair.Allocate(device);
+        pair.Idle.Value.CopyFrom<double>([8, 16]);
+        pair.Used.Value.CopyFrom<double>([8, 16]);
+        var group = new ParameterGroup((name, _) => name == "used.p", 0.5, WeightDecayScale: 0);
+        using var optimizer = new AdamW(pair, group)
+        {
+            LearningRate = 0.5, WeightDecay = 0.5,
+        };
+        Backward(pair.Used, [1, -2]);
+        optimizer.Step();
+        // The first step of AdamW is the rate times the gradient's sign.
+        Golden.Close("used", [7.75, 16.25], pair.Used.Value, 1e-6);
+        Golden.Close("idle", [6, 12], pair.Idle.Value, 1e-6);
+    }
+
     [Fact]
     public void Gradients_from_before_the_optimiser_do_not_count_nor_catch_later_ones()
     {

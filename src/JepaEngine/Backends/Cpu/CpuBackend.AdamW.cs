@@ -9,7 +9,7 @@ internal sealed unsafe partial class CpuBackend
     /// <inheritdoc/>
     public override void AdamW(in AdamWArena arena, in Operand step)
     {
-        AdamWStep numbers = *step.As<AdamWStep>();
+        AdamWStep numbers = *(AdamWStep*)step.Address;
         double squaredNorm = *arena.SquaredNorm.As<double>();
         if (!double.IsFinite(squaredNorm))
             return;

@@ -7,7 +7,7 @@ internal sealed partial class ReferenceBackend<T>
     /// <summary>Loshchilov and Hutter, arXiv 1711.05101, as PyTorch's torch.optim.AdamW writes it.</summary>
     public override unsafe void AdamW(in AdamWArena arena, in Operand step)
     {
-        AdamWStep numbers = *step.As<AdamWStep>();
+        AdamWStep numbers = *(AdamWStep*)step.Address;
         double squaredNorm = *arena.SquaredNorm.As<double>();
         if (!double.IsFinite(squaredNorm))
             return;
