@@ -83,7 +83,7 @@ internal sealed class Stages(RunFolder folder, RunConfig config, Output output)
     public (string Name, EpisodeResult[] Results)[] Evaluate(LeWorldModel model, ClosedLoopOptions options, CancellationToken cancellation)
     {
         int done = 0, reached = 0;
-        EpisodeResult[] planned = Time("plan", () => ClosedLoop.Play(model, config.Planner, CreateWorld, options, result =>
+        EpisodeResult[] planned = Time("plan", () => ClosedLoop.Play(new LeWorldModelAdaptor(model), config.Planner, CreateWorld, options, result =>
         {
             done++;
             reached += result.Success ? 1 : 0;

@@ -30,7 +30,8 @@ public sealed class ReadmeTests
         trainer.Run(step => Console.WriteLine(step));
 
         var episodesToPlay = new ClosedLoopOptions { Episodes = 4, Budget = 100 };
-        EpisodeResult[] results = ClosedLoop.Play(model, LatentPlannerOptions.Demo, () => new TwoRoom(56), episodesToPlay);
+        EpisodeResult[] results = ClosedLoop.Play(
+            new LeWorldModelAdaptor(model), LatentPlannerOptions.Demo, () => new TwoRoom(56), episodesToPlay);
         Console.WriteLine($"{results.Count(result => result.Success)} of {results.Length} goals reached");
         #endregion
 #pragma warning restore xUnit1051

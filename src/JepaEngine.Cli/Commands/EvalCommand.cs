@@ -44,7 +44,7 @@ internal static class EvalCommand
         CancellationToken cancellation)
     {
         ModelDiagnostics diagnostics = stages.Diagnose(model);
-        using var planner = new LatentPlanner(model, config.Planner);
+        using var planner = new LatentPlanner(new LeWorldModelAdaptor(model), config.Planner);
         var policies = stages.Evaluate(model, options with { Traced = ReportBuilder.Traces }, cancellation);
         DemoReportData data = new ReportBuilder(folder, config, model, planner, diagnostics, stages).Build(policies);
         AtomicFile.WriteText(folder.Data, data.ToJson());

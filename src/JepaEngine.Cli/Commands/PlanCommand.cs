@@ -6,7 +6,6 @@ using JepaEngine.Jepa.Models;
 using JepaEngine.Jepa.Planning;
 using JepaEngine.Jepa.Training;
 using JepaEngine.Primitives;
-using JepaEngine.Tensors;
 
 namespace JepaEngine.Cli.Commands;
 
@@ -32,18 +31,16 @@ internal static class PlanCommand
     {
         RunConfig config = RunConfig.Read(folder.Config);
         using LeWorldModel model = LeWorldModelCheckpoint.Load(folder.Model, device);
-        using var planner = new LatentPlanner(model, config.Planner);
+        using var planner = new LatentPlanner(new LeWorldModelAdaptor(model), config.Planner);
         var world = new TwoRoom(config.Model.ImageSize);
         byte[] frames = new byte[2 * world.Height * world.Width * 3];
         world.SetState(goal);
         world.Render(frames.AsSpan(frames.Length / 2));
         world.SetState(start);
         world.Render(frames.AsSpan(0, frames.Length / 2));
-        using var scope = new TensorScope(model.Device, "plan");
-        float[] plan = new float[config.Planner.Cem.Horizon * config.Planner.Cem.ActionSize], cost = new float[1];
-        Tensor both = planner.Encode(scope, frames);
-        planner.Plan(Ops.TensorOps.Slice(both, 0, 0, 1), Ops.TensorOps.Slice(both, 0, 1, 1), [new PhiloxKey(seed)], plan, cost);
-        float[] actions = planner.ToEnvironment(plan);
+        ReadOnlySpan<byte> now = frames.AsSpan(0, frames.Length / 2), then = frames.AsSpan(frames.Length / 2);
+        Plan plan = planner.Plan(now, then, new PlanOptions { Seed = seed });
+        float[] actions = [.. plan.Blocks.SelectMany(block => block)];
         bool reached = false;
         int size = world.ActionLow.Length, perBlock = model.Config.ActionWidth / size;
         for (int step = 0; step < actions.Length / size && !reached; step++)
@@ -56,7 +53,7 @@ internal static class PlanCommand
                 Show(step + 1);
         }
         output.Line(reached ? "The goal is reached." : "The goal is not reached in one plan; 'jepa eval' replans on the way.");
-        output.Record(new JsonObject { ["cost"] = cost[0], ["reached"] = reached }.ToJsonString());
+        output.Record(new JsonObject { ["cost"] = plan.Cost, ["reached"] = reached }.ToJsonString());
         return ExitCode.Ok;
 
         void Show(int step)

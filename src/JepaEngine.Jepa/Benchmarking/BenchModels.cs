@@ -139,7 +139,7 @@ internal sealed class PlanWork : BenchWork
     {
         model = new LeWorldModel(config);
         model.Allocate(device, seed: 1);
-        planner = new LatentPlanner(model, options);
+        planner = new LatentPlanner(new LeWorldModelAdaptor(model), options);
         frames = new byte[2 * model.Config.ImageSize * model.Config.ImageSize * 3];
         new Random(1).NextBytes(frames);
         plan = new float[planner.Options.Cem.Horizon * planner.Options.Cem.ActionSize];

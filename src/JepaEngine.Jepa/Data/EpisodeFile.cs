@@ -1,6 +1,5 @@
 using System.IO.MemoryMappedFiles;
 using System.Runtime.InteropServices;
-using JepaEngine.Jepa.Models;
 using JepaEngine.IO;
 
 namespace JepaEngine.Jepa.Data;
@@ -78,7 +77,7 @@ public sealed unsafe class EpisodeFile : IDisposable
 
     /// <summary>The mean and standard deviation of all actions.</summary>
     /// <exception cref="ArgumentException">There are fewer than two, or a dimension never changes.</exception>
-    public ActionScale ActionScale() => Models.ActionScale.Of(
+    public ActionScale ActionScale() => Data.ActionScale.Of(
         Enumerable.Range(0, Count).Select(episode => new ReadOnlyMemory<float>(Actions(episode).ToArray())), Format.ActionSize);
 
     /// <summary>One frame, [H, W, 3].</summary>

@@ -1,5 +1,4 @@
 using JepaEngine.Jepa.Models;
-using JepaEngine.Jepa.Planning;
 using JepaEngine.Ops;
 using JepaEngine.Tensors;
 

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using JepaEngine.Backends;
+using JepaEngine.Jepa.Data;
 
 namespace JepaEngine.Jepa.Models;
 

@@ -86,8 +86,11 @@ public sealed class CemPlanner
     /// <param name="keys">One key a problem.</param>
     /// <param name="plans">[P, H, A]: the first means going in (zeros, or what is left of an earlier plan), the plans coming out.</param>
     /// <param name="best">[P]: the cost of each plan where <see cref="CemOptions.TakeBest"/> is set, else the lowest cost seen.</param>
+    /// <param name="cancellation">Ends the search between two iterations.</param>
     /// <exception cref="ArgumentException">A span has another length.</exception>
-    public void Plan(IPlanCost cost, ReadOnlySpan<PhiloxKey> keys, Span<float> plans, Span<float> best)
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public void Plan(IPlanCost cost, ReadOnlySpan<PhiloxKey> keys, Span<float> plans, Span<float> best,
+        CancellationToken cancellation = default)
     {
         int problems = keys.Length, count = options.Candidates;
         Require(problems, plans, best);
@@ -97,6 +100,7 @@ public sealed class CemPlanner
         best.Fill(float.PositiveInfinity);
         for (int iteration = 0; iteration < options.Iterations; iteration++)
         {
+            cancellation.ThrowIfCancellationRequested();
             for (int p = 0; p < problems; p++)
             {
                 Span<float> mine = candidates.AsSpan(p * count * length, count * length);

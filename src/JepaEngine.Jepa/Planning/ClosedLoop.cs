@@ -1,7 +1,6 @@
 using JepaEngine.Backends.Cpu;
 using JepaEngine.Jepa.Environments;
-using JepaEngine.Jepa.Models;
-using JepaEngine.Optim;
+using JepaEngine.Memory;
 using JepaEngine.Primitives;
 using JepaEngine.Tensors;
 
@@ -43,18 +42,19 @@ public static class ClosedLoop
     /// which gain more from a core's own cache than from a second core. Results do not depend on the number of cores. On a GPU one episode is played
     /// after another, by the model itself.
     /// </summary>
-    /// <param name="model">A trained model.</param>
+    /// <param name="world">A trained model.</param>
     /// <param name="planner">How it plans.</param>
     /// <param name="createEnvironment">A new environment for a core.</param>
     /// <param name="options">Which episodes.</param>
     /// <param name="progress">Told of each episode as it ends, one at a time.</param>
     /// <param name="cancellation">Ends the evaluation between plans.</param>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
-    public static EpisodeResult[] Play(LeWorldModel model, LatentPlannerOptions planner, Func<IEnvironment> createEnvironment,
-        ClosedLoopOptions options, Action<EpisodeResult>? progress = null, CancellationToken cancellation = default)
+    public static EpisodeResult[] Play(IWorldModel world, LatentPlannerOptions planner,
+        Func<IEnvironment> createEnvironment, ClosedLoopOptions options, Action<EpisodeResult>? progress = null,
+        CancellationToken cancellation = default)
     {
-        using LeWorldModel? copy = model.Device.IsHost ? OneThreadCopy(model) : null;
-        LeWorldModel played = copy ?? model;
+        using IWorldModel? copy = world.Device.IsHost ? world.Copy(world.Device.With(threads: 1)) : null;
+        IWorldModel played = copy ?? world;
         var results = new EpisodeResult[options.Episodes];
         var reporting = new Lock();
         int next = -1, cores = copy is null ? 1 : Math.Min(CpuIsas.ThreadsFromEnvironment(), options.Episodes);
@@ -98,14 +98,6 @@ public static class ClosedLoop
         return results;
     }
 
-    private static LeWorldModel OneThreadCopy(LeWorldModel model)
-    {
-        var copy = new LeWorldModel(model.Config);
-        copy.Allocate(model.Device.With(threads: 1));
-        Ema.Copy(copy, model);
-        return copy;
-    }
-
     /// <summary>Plays one episode after another.</summary>
     private sealed class Player(LatentPlanner planner, Device device, IEnvironment environment, ClosedLoopOptions options)
     {
@@ -128,7 +120,8 @@ public static class ClosedLoop
                 using var scope = new TensorScope(device, "plan");
                 Tensor start = Look(scope, environment.State);
                 float[] actions = new float[cem.Horizon * cem.ActionSize], cost = new float[1];
-                planner.Plan(start, goal, [seed.Child((ulong)episode).Child(2).Child(plan)], actions, cost);
+                PhiloxKey key = seed.Child((ulong)episode).Child(2).Child(plan);
+                planner.Plan(start, goal, [key], actions, cost, cancellation);
                 if (episode < options.Traced)
                     imagined.Add(planner.Imagine(start, actions).ToArray<float>());
                 success = Execute(actions.AsSpan(0, planner.Options.ExecuteBlocks * cem.ActionSize), task, path);

@@ -1,18 +1,10 @@
-using JepaEngine.Jepa.Models;
+using JepaEngine.IO;
+using JepaEngine.Memory;
 using JepaEngine.Ops;
 using JepaEngine.Primitives;
 using JepaEngine.Tensors;
 
 namespace JepaEngine.Jepa.Planning;
-
-/// <summary>How an imagined trajectory is priced by the squared distances d_1 … d_H of its embeddings from the goal's.</summary>
-public enum PathCost
-{
-    /// <summary>d_H: where it ends (LeWorldModel's published cost).</summary>
-    Last,
-    /// <summary>min d + 0.03 · mean d: that it gets there, and a little how soon. The last distance alone procrastinates when replanned.</summary>
-    Nearest,
-}
 
 /// <summary>What a <see cref="LatentPlanner"/> does.</summary>
 public sealed record LatentPlannerOptions
@@ -37,59 +29,128 @@ public sealed record LatentPlannerOptions
 }
 
 /// <summary>
-/// Plans with a world model: encodes the present frame and the goal's once, then imagines all candidates of all problems as one batch. On the processor many
-/// threads may use one planner, each with tensors of its own. On a GPU the search runs there: the first plan for a number of problems records an iteration, and
-/// the planner keeps the recording and its memory until it is disposed, before its model; one plan is made after another, and no other thread may use the
+/// Plans with a world model: encodes what is seen and the goal once, then imagines all candidates of all problems as
+/// one batch. On the processor many threads may use one planner, each with tensors of its own. On a GPU the search
+/// runs there: the first plan for a number of problems records an iteration, and the planner keeps the recording and
+/// its memory until it is disposed, before its model; one plan is made after another, and no other thread may use the
 /// GPU during the first.
 /// </summary>
 public sealed class LatentPlanner : IDisposable
 {
-    /// <summary>The weight of the mean in <see cref="PathCost.Nearest"/>.</summary>
-    private const double MeanWeight = 0.03;
-
-    private readonly LeWorldModel model;
+    private readonly IWorldModel world;
     private readonly CemPlanner cem;
     private readonly Lock gate = new();
     private RecordedSearch? search;
 
-    /// <summary>A planner over a trained model, which is switched to evaluation.</summary>
+    /// <summary>A planner over a world model, which its caller disposes after the planner.</summary>
     /// <exception cref="ArgumentException">The planned actions do not fill the model's action blocks.</exception>
-    public LatentPlanner(LeWorldModel model, LatentPlannerOptions options)
+    public LatentPlanner(IWorldModel world, LatentPlannerOptions options)
     {
-        if (options.Cem.ActionSize * options.ActionRepeat != model.Config.ActionWidth)
-            throw new ArgumentException($"{options.Cem.ActionSize} numbers repeated {options.ActionRepeat} times do not fill the model's action block of "
-                + $"{model.Config.ActionWidth}", nameof(options));
-        this.model = model;
+        if (options.Cem.ActionSize * options.ActionRepeat != world.ActionWidth)
+        {
+            throw new ArgumentException($"{options.Cem.ActionSize} numbers repeated {options.ActionRepeat} times do "
+                + $"not fill the model's action block of {world.ActionWidth}; change cem.actionSize or actionRepeat",
+                nameof(options));
+        }
+        this.world = world;
         Options = options;
         cem = new CemPlanner(options.Cem);
-        model.Train(false);
     }
 
     /// <summary>The settings.</summary>
     public LatentPlannerOptions Options { get; }
 
-    /// <summary>Embeds frames u8 [P, H, W, 3] into [P, D].</summary>
-    /// <exception cref="ArgumentException">The frames are not of the model's size.</exception>
-    public Tensor Encode(TensorScope scope, ReadOnlySpan<byte> frames)
+    /// <summary>Plans from what is seen to what shall be seen, both as pictures of the model's size.</summary>
+    /// <exception cref="ArgumentException">A picture has another size, or no candidate's cost is a number.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public Plan Plan(Picture now, Picture goal, PlanOptions? options = null, CancellationToken cancellation = default)
     {
-        int size = model.Config.ImageSize, bytes = size * size * 3;
-        if (frames.Length % bytes != 0)
-            throw new ArgumentException($"{frames.Length} bytes are not whole frames of {size}x{size}x3", nameof(frames));
-        return model.Encode(scope.FromRaw(frames, [frames.Length / bytes, size, size, 3]).Permute(0, 3, 1, 2));
+        Require(now, nameof(now));
+        Require(goal, nameof(goal));
+        return Plan(now.Rgb, goal.Rgb, options, cancellation);
+
+        void Require(Picture picture, string name)
+        {
+            if (world.Observation != [picture.Height, picture.Width, 3])
+                throw new ArgumentException($"Plan: {name} is a picture of {picture.Height} rows and {picture.Width} "
+                    + $"columns, but the model sees {world.Observation}; bring it to that size (Resize.Run)", name);
+        }
     }
 
-    /// <summary>Plans from embeddings.</summary>
-    /// <param name="starts">[P, D].</param>
-    /// <param name="goals">[P, D].</param>
+    /// <summary>As for pictures, from their bytes [H, W, 3], red first.</summary>
+    /// <exception cref="ArgumentException">There are more or fewer bytes, or no candidate's cost is a
+    /// number.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public Plan Plan(ReadOnlySpan<byte> now, ReadOnlySpan<byte> goal, PlanOptions? options = null,
+        CancellationToken cancellation = default)
+    {
+        using var scope = new TensorScope(world.Device, "plan");
+        return Plan(Encode(scope, now), Encode(scope, goal), options, cancellation);
+    }
+
+    /// <summary>Plans from one latent to another, each [1, ..] as <see cref="Encode"/> gives them.</summary>
+    /// <param name="now">Where the plan begins.</param>
+    /// <param name="goal">What <see cref="IWorldModel.Distance"/> is asked for the distance to.</param>
+    /// <param name="options">How; null for seed 0.</param>
+    /// <param name="cancellation">Ends the search between two iterations.</param>
+    /// <exception cref="ArgumentException">There is not one latent, or no candidate's cost is a number.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public Plan Plan(Tensor now, Tensor goal, PlanOptions? options = null, CancellationToken cancellation = default)
+    {
+        options ??= new PlanOptions();
+        if (now.Shape[0] != 1 || goal.Shape[0] != 1)
+        {
+            throw new ArgumentException(
+                $"Plan: now {now.Shape} and goal {goal.Shape} are not one latent each, [1, ..]");
+        }
+        int blocks = Options.Cem.Horizon;
+        float[] plan = new float[blocks * Options.Cem.ActionSize], cost = new float[1];
+        Plan(now, goal, [new PhiloxKey(options.Seed)], plan, cost, cancellation);
+        if (!float.IsFinite(cost[0]))
+            throw new ArgumentException($"Plan: no candidate's cost is a number: {Fault()}");
+        float[] latents = [];
+        if (options.KeepLatents)
+        {
+            using var scope = new TensorScope(world.Device, "imagined");
+            latents = Imagine(scope.Use(now), plan).ToArray<float>();
+        }
+        float[][] actions = [.. ToEnvironment(plan).Chunk(world.ActionWidth)];
+        return new Plan(actions, cost[0], Options.Cem.Candidates * Options.Cem.Iterations, latents);
+
+        string Fault() =>
+            !now.ToArray<float>().All(float.IsFinite) ? "now holds NaN or infinity"
+            : !goal.ToArray<float>().All(float.IsFinite) ? "goal holds NaN or infinity"
+            : "the model imagines NaN or infinity; are its weights what was trained?";
+    }
+
+    /// <summary>Latents [P, ..] of observations in bytes, pictures [P, H, W, 3].</summary>
+    /// <exception cref="ArgumentException">They are not whole observations.</exception>
+    public Tensor Encode(TensorScope scope, ReadOnlySpan<byte> frames)
+    {
+        long bytes = world.Observation.Count;
+        if (frames.Length == 0 || frames.Length % bytes != 0)
+        {
+            throw new ArgumentException($"{frames.Length} bytes are not whole frames of {world.Observation}, "
+                + $"{bytes} bytes each", nameof(frames));
+        }
+        return world.Encode(scope.FromRaw(frames, new Shape([(int)(frames.Length / bytes), .. world.Observation])));
+    }
+
+    /// <summary>Plans many problems at once, in the model's units.</summary>
+    /// <param name="starts">[P, ..].</param>
+    /// <param name="goals">[P, ..].</param>
     /// <param name="keys">One key a problem.</param>
     /// <param name="plans">[P, H, A]: the first means going in, the plans coming out; <see cref="ToEnvironment"/> says how to carry one out.</param>
     /// <param name="costs">[P]: the best cost seen.</param>
+    /// <param name="cancellation">Ends the search between two iterations; on a GPU, between their launches.</param>
     /// <exception cref="ArgumentException">A tensor or span is not of this shape.</exception>
-    public void Plan(Tensor starts, Tensor goals, ReadOnlySpan<PhiloxKey> keys, Span<float> plans, Span<float> costs)
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public void Plan(Tensor starts, Tensor goals, ReadOnlySpan<PhiloxKey> keys, Span<float> plans, Span<float> costs,
+        CancellationToken cancellation = default)
     {
-        if (model.Device.IsHost)
+        if (world.Device.IsHost)
         {
-            cem.Plan(new Pricing(this, starts, goals), keys, plans, costs);
+            cem.Plan(new Pricing(this, starts, goals), keys, plans, costs, cancellation);
             return;
         }
         cem.Require(keys.Length, plans, costs);
@@ -98,9 +159,9 @@ public sealed class LatentPlanner : IDisposable
             if (search?.Problems != keys.Length)
             {
                 Dispose();
-                search = new RecordedSearch(this, cem, model, keys.Length);
+                search = new RecordedSearch(this, cem, starts, goals);
             }
-            search.Plan(starts, goals, keys, plans, costs);
+            search.Plan(starts, goals, keys, plans, costs, cancellation);
         }
     }
 
@@ -112,11 +173,11 @@ public sealed class LatentPlanner : IDisposable
         for (int i = 0; i < actions.Length; i += size)
             for (int r = 0; r < repeat; r++)
                 actions.Slice(i, size).CopyTo(steps.AsSpan(i * repeat + r * size));
-        model.Config.ActionScale.Revert(steps);
+        world.ActionScale.Revert(steps);
         return steps;
     }
 
-    /// <summary>The embeddings [P, H, D] that plans [P, H, A] lead to from embeddings [P, D].</summary>
+    /// <summary>The latents [P, H, ..] that plans [P, H, A] lead to from latents [P, ..].</summary>
     public Tensor Imagine(Tensor starts, ReadOnlySpan<float> plans)
     {
         int problems = starts.Shape[0], size = Options.Cem.ActionSize;
@@ -128,16 +189,18 @@ public sealed class LatentPlanner : IDisposable
         int sequences = actions.Shape[0], steps = actions.Shape[1], size = actions.Shape[2], repeat = Options.ActionRepeat;
         Tensor blocks = actions.Scope.Empty([sequences, steps, repeat, size]);
         blocks.CopyFrom(actions.Reshape(sequences, steps, 1, size).Broadcast(blocks.Shape));
-        return LatentRollout.Run(model, starts, blocks.Reshape(sequences, steps, repeat * size));
+        return world.Imagine(starts, blocks.Reshape(sequences, steps, repeat * size));
     }
 
-    /// <summary>Prices action sequences F32 [P N, H, A] from embeddings [P N, D] to embeddings [P, D] into costs F32 [P, N].</summary>
-    internal void Price(Tensor starts, Tensor goals, Tensor actions, Tensor costs) => model.Device.Backend.CemScore(
-        Imagine(starts, actions).Operand, goals.Operand, Options.Cost == PathCost.Nearest ? MeanWeight : null, costs.Operand);
+    /// <summary>
+    /// Prices sequences F32 [P N, H, A] from latents [P N, ..] to goals [P, ..] into costs F32 [P, N].
+    /// </summary>
+    internal void Price(Tensor starts, Tensor goals, Tensor actions, Tensor costs) =>
+        world.Distance(Imagine(starts, actions), goals, Options.Cost, costs);
 
     /// <summary>What it costs to hold each of many actions: the energy landscape at a state.</summary>
-    /// <param name="starts">[1, D].</param>
-    /// <param name="goals">[1, D].</param>
+    /// <param name="starts">[1, ..].</param>
+    /// <param name="goals">[1, ..].</param>
     /// <param name="blocks">How many blocks each action is held.</param>
     /// <param name="actions">[N, A].</param>
     /// <returns>[N]: the cost of each, as the planner prices it.</returns>
@@ -159,14 +222,16 @@ public sealed class LatentPlanner : IDisposable
         search = null;
     }
 
-    /// <summary>Prices candidates of the host for problems from embeddings [P, D] to embeddings [P, D].</summary>
+    /// <summary>Prices candidates of the host for problems from latents [P, ..] to goals [P, ..].</summary>
     private sealed class Pricing(LatentPlanner planner, Tensor start, Tensor goal) : IPlanCost
     {
         public void Evaluate(ReadOnlySpan<float> candidates, Span<float> costs)
         {
-            int problems = start.Shape[0], width = start.Shape[1], count = costs.Length / problems, size = planner.Options.Cem.ActionSize;
+            int problems = start.Shape[0], count = costs.Length / problems, size = planner.Options.Cem.ActionSize;
+            int numbers = (int)(start.Shape.Count / problems);
             using var scope = new TensorScope(start.Device, "candidates");
-            Tensor starts = scope.Use(start).Reshape(problems, 1, width).Broadcast([problems, count, width]).Reshape(costs.Length, width);
+            Tensor repeated = scope.Use(start).Reshape(problems, 1, numbers).Broadcast([problems, count, numbers]);
+            Tensor starts = repeated.Reshape(start.Shape.With(0, costs.Length).ToArray());
             Tensor actions = scope.FromRaw(candidates, [costs.Length, candidates.Length / costs.Length / size, size]);
             Tensor priced = scope.Empty([problems, count], DType.F32);
             planner.Price(starts, scope.Use(goal).Contiguous(), actions, priced);

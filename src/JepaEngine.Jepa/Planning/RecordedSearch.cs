@@ -1,5 +1,4 @@
 using JepaEngine.Backends;
-using JepaEngine.Jepa.Models;
 using JepaEngine.Memory;
 using JepaEngine.Ops;
 using JepaEngine.Primitives;
@@ -17,21 +16,22 @@ internal sealed class RecordedSearch : IDisposable
     private readonly CemPlanner cem;
     private readonly CemOptions options;
     private readonly TensorScope memory;
-    private readonly Tensor starts, goals, candidates, costs, numbers, counters;
+    private readonly Tensor starts, repeated, goals, candidates, costs, numbers, counters;
     private readonly CemState state;
     private readonly Capture iteration;
 
-    /// <summary>Records an iteration.</summary>
-    public RecordedSearch(LatentPlanner planner, CemPlanner cem, LeWorldModel model, int problems)
+    /// <summary>Records an iteration for as many problems as there are latents [P, ..] to start from.</summary>
+    public RecordedSearch(LatentPlanner planner, CemPlanner cem, Tensor start, Tensor goal)
     {
         this.planner = planner;
         this.cem = cem;
         options = planner.Options.Cem;
-        Problems = problems;
-        memory = new TensorScope(model.Device, "search");
-        int count = options.Candidates, length = options.Horizon * options.ActionSize, width = model.Config.EmbeddingWidth;
-        starts = memory.Zeros([problems, count, width]);
-        goals = memory.Zeros([problems, width]);
+        int problems = Problems = start.Shape[0];
+        memory = new TensorScope(start.Device, "search");
+        int count = options.Candidates, length = options.Horizon * options.ActionSize;
+        starts = memory.Zeros(start.Shape.With(0, problems * count));
+        repeated = starts.Reshape(problems, count, -1);
+        goals = memory.Zeros(goal.Shape);
         candidates = memory.Zeros([problems, count, length], DType.F32);
         costs = memory.Zeros([problems, count], DType.F32);
         // Means, standard deviations and best plans [P, L] and their costs [P] lie side by side, so that one copy brings or fetches them.
@@ -48,7 +48,7 @@ internal sealed class RecordedSearch : IDisposable
         };
         try
         {
-            iteration = new Capture(model.Device, Iterate);
+            iteration = new Capture(memory.Device, Iterate);
         }
         catch
         {
@@ -65,11 +65,12 @@ internal sealed class RecordedSearch : IDisposable
     // Asked each time: a profile takes a backend's place for a while.
     private Backend Backend => memory.Device.Backend;
 
-    /// <summary>As <see cref="LatentPlanner.Plan"/>.</summary>
-    public void Plan(Tensor start, Tensor goal, ReadOnlySpan<PhiloxKey> keys, Span<float> plans, Span<float> best)
+    /// <summary>As that of <see cref="LatentPlanner"/>.</summary>
+    public void Plan(Tensor start, Tensor goal, ReadOnlySpan<PhiloxKey> keys, Span<float> plans, Span<float> best,
+        CancellationToken cancellation)
     {
         int size = plans.Length;
-        starts.CopyFrom(start.Reshape(Problems, 1, goals.Shape[1]).Broadcast(starts.Shape));
+        repeated.CopyFrom(start.Reshape(Problems, 1, -1).Broadcast(repeated.Shape));
         goals.CopyFrom(goal);
         float[] host = new float[3 * size + Problems];
         plans.CopyTo(host);
@@ -85,7 +86,10 @@ internal sealed class RecordedSearch : IDisposable
         else
             Backend.CemSample(state);
         for (int i = 0; i < options.Iterations; i++)
+        {
+            cancellation.ThrowIfCancellationRequested();
             iteration.Replay();
+        }
         numbers.CopyTo(host.AsSpan());
         host.AsSpan(options.TakeBest ? 2 * size : 0, size).CopyTo(plans);
         host.AsSpan(3 * size).CopyTo(best);
@@ -102,8 +106,8 @@ internal sealed class RecordedSearch : IDisposable
     private void Iterate()
     {
         using var step = new TensorScope(memory.Device, "iteration");
-        planner.Price(step.Use(starts).Reshape(-1, goals.Shape[1]), goals,
-            step.Use(candidates).Reshape(-1, options.Horizon, options.ActionSize), costs);
+        Tensor actions = step.Use(candidates).Reshape(-1, options.Horizon, options.ActionSize);
+        planner.Price(step.Use(starts), goals, actions, costs);
         Backend.CemRefit(state);
         Backend.CemSample(state);
     }

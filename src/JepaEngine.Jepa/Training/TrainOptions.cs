@@ -36,7 +36,9 @@ public sealed record TrainOptions
     /// <summary>Random directions SIGReg looks along each step.</summary>
     public int Slices { get; init; } = 1024;
 
-    /// <summary>Whether actions are scaled by the data's mean and standard deviation; see <see cref="Models.ActionScale"/>.</summary>
+    /// <summary>
+    /// Whether actions are scaled by the data's mean and standard deviation; see <see cref="Data.ActionScale"/>.
+    /// </summary>
     public bool ScaleActions { get; init; } = true;
 
     /// <summary>Steps from one effective rank in the log to the next: it reads all embeddings back.</summary>

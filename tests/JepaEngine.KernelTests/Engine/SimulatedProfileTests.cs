@@ -54,8 +54,8 @@ public sealed class SimulatedProfileTests
         Device device = Gpus.Require("sim");
         using var model = new LeWorldModel(Model);
         model.Allocate(device, seed: 1);
-        using var plain = new LatentPlanner(model, Search);
-        using var planner = new LatentPlanner(model, Search);
+        using var plain = new LatentPlanner(new LeWorldModelAdaptor(model), Search);
+        using var planner = new LatentPlanner(new LeWorldModelAdaptor(model), Search);
         using var scope = new TensorScope(device);
         Tensor ends = scope.RandomNormal([2, Model.EmbeddingWidth], new PhiloxKey(4));
         float[] expected = Plan(plain, ends);

@@ -65,7 +65,7 @@ public sealed class RecordedSearchTests
         Device gpu = Gpus.Require("sim");
         using LeWorldModel model = Model(gpu, settings);
         using var scope = new TensorScope(gpu);
-        using var planner = new LatentPlanner(model, Options(settings));
+        using var planner = new LatentPlanner(new LeWorldModelAdaptor(model), Options(settings));
         Tensor starts = Starts(scope), goals = Goals(scope);
         (float[] first, _) = Plan(planner, starts, goals);
         long before = gpu.Context.Launches;
@@ -82,7 +82,7 @@ public sealed class RecordedSearchTests
         Device gpu = Gpus.Require("sim");
         using LeWorldModel model = Model(gpu, "demo");
         using var scope = new TensorScope(gpu);
-        using var planner = new LatentPlanner(model, Demo);
+        using var planner = new LatentPlanner(new LeWorldModelAdaptor(model), Demo);
         Tensor starts = Starts(scope), goals = Goals(scope);
         (float[] both, float[] costs) = Plan(planner, starts, goals);
         float[] alone = new float[both.Length / Problems], cost = new float[1];
@@ -101,7 +101,7 @@ public sealed class RecordedSearchTests
         Tensor starts = Starts(scope), goals = Goals(scope);
         gpu.Allocator.Trim();
         MemoryReport before = gpu.Allocator.Report();
-        using (var planner = new LatentPlanner(model, Demo))
+        using (var planner = new LatentPlanner(new LeWorldModelAdaptor(model), Demo))
         {
             planner.Plan(starts, goals, Keys, new float[Problems * 10], new float[Problems]);
             Assert.True(gpu.Allocator.Report().InUse > before.InUse);
@@ -119,7 +119,7 @@ public sealed class RecordedSearchTests
         Device gpu = Gpus.Require("sim");
         using LeWorldModel model = Model(gpu, "demo");
         using var scope = new TensorScope(gpu);
-        using var planner = new LatentPlanner(model, Demo);
+        using var planner = new LatentPlanner(new LeWorldModelAdaptor(model), Demo);
         Tensor starts = Starts(scope), goals = Goals(scope);
         string message = Assert.Throws<ArgumentException>(() => planner.Plan(starts, goals, Keys, new float[19], new float[Problems])).Message;
         Assert.Contains("plans of 20 and 2 costs, not 19 and 2", message, StringComparison.Ordinal);
@@ -131,7 +131,7 @@ public sealed class RecordedSearchTests
     {
         using LeWorldModel model = Model(device, settings);
         using var scope = new TensorScope(device);
-        using var planner = new LatentPlanner(model, Options(settings));
+        using var planner = new LatentPlanner(new LeWorldModelAdaptor(model), Options(settings));
         return Plan(planner, Starts(scope), Goals(scope));
     }
 

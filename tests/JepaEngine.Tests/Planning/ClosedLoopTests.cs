@@ -34,8 +34,8 @@ public sealed class ClosedLoopTests
     {
         using LeWorldModel model = Model();
         var options = new ClosedLoopOptions { Episodes = 5, Budget = 23, Seed = 9, Traced = 2 };
-        EpisodeResult[] first = ClosedLoop.Play(model, Small, () => new TwoRoom(56), options, cancellation: TestContext.Current.CancellationToken);
-        EpisodeResult[] second = ClosedLoop.Play(model, Small, () => new TwoRoom(56), options, cancellation: TestContext.Current.CancellationToken);
+        EpisodeResult[] first = Play(model, options, TestContext.Current.CancellationToken);
+        EpisodeResult[] second = Play(model, options, TestContext.Current.CancellationToken);
         EpisodeResult[] random = ClosedLoop.Play(new TwoRoom(56), (_, draws) => new HeldRandomPolicy(new TwoRoom(56), draws), options);
         for (int i = 0; i < 5; i++)
         {
@@ -54,9 +54,13 @@ public sealed class ClosedLoopTests
     {
         using LeWorldModel model = Model();
         using var source = new CancellationTokenSource();
-        Assert.ThrowsAny<OperationCanceledException>(() => ClosedLoop.Play(model, Small, () => new TwoRoom(56), new ClosedLoopOptions { Episodes = 50 },
-            _ => source.Cancel(), source.Token));
+        var options = new ClosedLoopOptions { Episodes = 50 };
+        Assert.ThrowsAny<OperationCanceledException>(() => Play(model, options, source.Token, _ => source.Cancel()));
     }
+
+    private static EpisodeResult[] Play(LeWorldModel model, ClosedLoopOptions options, CancellationToken cancellation,
+        Action<EpisodeResult>? progress = null) =>
+        ClosedLoop.Play(new LeWorldModelAdaptor(model), Small, () => new TwoRoom(56), options, progress, cancellation);
 
     [Theory]
     [InlineData(PathCost.Last)]
@@ -64,7 +68,7 @@ public sealed class ClosedLoopTests
     public void TheCostIsThatOfTheImaginedPath(PathCost kind)
     {
         using LeWorldModel model = Model();
-        using var planner = new LatentPlanner(model, Small with { Cost = kind });
+        using var planner = new LatentPlanner(new LeWorldModelAdaptor(model), Small with { Cost = kind });
         using var scope = new TensorScope(Device.Cpu);
         Tensor start = scope.RandomNormal([1, 32], new PhiloxKey(1)), goal = scope.RandomNormal([1, 32], new PhiloxKey(2));
         float[] plan = new float[8], best = new float[1];
@@ -79,7 +83,7 @@ public sealed class ClosedLoopTests
     public void TheLandscapeDiffersFromActionToAction()
     {
         using LeWorldModel model = Model();
-        using var planner = new LatentPlanner(model, Small);
+        using var planner = new LatentPlanner(new LeWorldModelAdaptor(model), Small);
         using var scope = new TensorScope(Device.Cpu);
         Tensor start = scope.RandomNormal([1, 32], new PhiloxKey(1)), goal = scope.RandomNormal([1, 32], new PhiloxKey(2));
         float[] costs = planner.Landscape(start, goal, 2, [-1, -1, 0, 0, 1, 1]);
@@ -91,7 +95,8 @@ public sealed class ClosedLoopTests
     public void ActionsThatDoNotFillABlockAreRefused()
     {
         using LeWorldModel model = Model();
-        var error = Assert.Throws<ArgumentException>(() => new LatentPlanner(model, Small with { ActionRepeat = 4 }));
+        LatentPlannerOptions options = Small with { ActionRepeat = 4 };
+        var error = Assert.Throws<ArgumentException>(() => new LatentPlanner(new LeWorldModelAdaptor(model), options));
         Assert.Contains("block of 10", error.Message);
     }
 }

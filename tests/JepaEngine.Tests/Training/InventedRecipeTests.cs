@@ -83,7 +83,7 @@ public sealed class InventedRecipeTests : IDisposable
         for (int i = 0; i < 4; i++)
             trainer.Advance();
         trainer.Save(file.Path);
-        using (var scope = new JepaEngine.TensorScope(JepaEngine.Device.Cpu))
+        using (var scope = new TensorScope(Device.Cpu))
         {
             List<(string, JepaEngine.Tensors.Tensor)> tensors = [];
             Dictionary<string, string> metadata;

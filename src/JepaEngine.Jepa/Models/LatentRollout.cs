@@ -1,8 +1,8 @@
-using JepaEngine.Jepa.Models;
+using JepaEngine.Memory;
 using JepaEngine.Ops;
 using JepaEngine.Tensors;
 
-namespace JepaEngine.Jepa.Planning;
+namespace JepaEngine.Jepa.Models;
 
 /// <summary>
 /// Imagines futures in embedding space. Each step predicts from the last <c>History</c> embeddings (fewer while the window grows), each with the action

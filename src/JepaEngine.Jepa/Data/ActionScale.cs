@@ -1,4 +1,4 @@
-namespace JepaEngine.Jepa.Models;
+namespace JepaEngine.Jepa.Data;
 
 /// <summary>
 /// Turns an environment's actions into what a model takes, (action − Mean)/Std for each action dimension, and back. The published recipe takes

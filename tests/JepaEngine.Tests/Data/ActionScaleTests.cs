@@ -1,6 +1,6 @@
-using JepaEngine.Jepa.Models;
+using JepaEngine.Jepa.Data;
 
-namespace JepaEngine.Tests.Models;
+namespace JepaEngine.Tests.Data;
 
 /// <summary>Scaling of actions by the data's statistics.</summary>
 public sealed class ActionScaleTests
