@@ -1,5 +1,6 @@
 using System.Globalization;
 using JepaEngine.Jepa.Benchmarking;
+using JepaEngine.Jepa.Reporting;
 using JepaEngine.Ops;
 
 namespace JepaEngine.Cli;
@@ -25,7 +26,7 @@ internal sealed class ParityReport
         this.device = device;
         this.output = output;
         this.path = path;
-        machine = path is null ? null : BenchMachine.Of(Machine.Processor(), [device]);
+        machine = path is null ? null : BenchMachine.Of(MachineFacts.ProcessorName(), [device]);
         // A file that cannot be written is told before the minutes pass, not after.
         if (path is not null)
             ProofRecord.Write(path, []);

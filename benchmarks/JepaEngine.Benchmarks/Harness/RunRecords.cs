@@ -1,8 +1,8 @@
 using System.Globalization;
 using BenchmarkDotNet.Reports;
 using BenchmarkDotNet.Running;
-using JepaEngine.Cli;
 using JepaEngine.Jepa.Benchmarking;
+using JepaEngine.Jepa.Reporting;
 using JepaEngine.Primitives;
 
 namespace JepaEngine.Benchmarks.Harness;
@@ -10,7 +10,7 @@ namespace JepaEngine.Benchmarks.Harness;
 /// <summary>What a run measured, as <c>jepa bench</c> writes it. Made when the run begins, which its records tell.</summary>
 internal sealed class RunRecords
 {
-    private readonly BenchMachine machine = BenchMachine.Of(Machine.Processor(), []);
+    private readonly BenchMachine machine = BenchMachine.Of(MachineFacts.ProcessorName(), []);
     private readonly string utc = DateTime.UtcNow.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
 
     /// <summary>The record of a case; null where it failed.</summary>

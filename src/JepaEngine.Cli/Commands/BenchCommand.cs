@@ -1,6 +1,8 @@
 using System.CommandLine;
 using JepaEngine.IO;
 using JepaEngine.Jepa.Benchmarking;
+using JepaEngine.Jepa.Reporting;
+using JepaEngine.Primitives;
 
 namespace JepaEngine.Cli.Commands;
 
@@ -100,7 +102,7 @@ internal static class BenchCommand
         bool isPaced, KnownRecords known, CancellationToken cancellation)
     {
         using var runner = new BenchRunner(cases, options);
-        BenchMachine machine = BenchMachine.Of(Machine.Processor(), devices);
+        BenchMachine machine = BenchMachine.Of(MachineFacts.ProcessorName(), devices);
         Action<int> done = isPaced
             ? new TurnClient(Console.In, Console.Out, runner.Visits).Done
             : new Progress("visit", runner.Visits).Done;

@@ -1,7 +1,5 @@
 using System.CommandLine;
-using JepaEngine.Jepa.Data;
-using JepaEngine.Jepa.Models;
-using JepaEngine.Jepa.Planning;
+using JepaEngine.Jepa.Runs;
 using JepaEngine.Jepa.Training;
 
 namespace JepaEngine.Cli.Commands;
@@ -19,27 +17,20 @@ internal static class DemoCommand
         var json = CommonOptions.Json();
         Command command = CommandLine.Verb("demo", "Learns TwoRoom from pixels, plans in it, and writes a report to look at. No GPU, no network.",
             "jepa demo --out runs/demo", folder, seed, steps, episodes, device, json);
-        command.SetAction((parsed, cancellation) => Task.FromResult(Run(new RunFolder(parsed.GetValue(folder)!), parsed.GetValue(seed),
-            CommonOptions.Positive(parsed, steps), CommonOptions.Positive(parsed, episodes), DeviceOption.Read(parsed, device), new Output(parsed.GetValue(json)),
-            cancellation)));
+        command.SetAction((parsed, cancellation) =>
+        {
+            var run = new RunFolder(parsed.GetValue(folder)!);
+            var lines = new RunLines(run, new Output(parsed.GetValue(json)));
+            var options = new DemoOptions
+            {
+                Seed = parsed.GetValue(seed),
+                Steps = CommonOptions.Positive(parsed, steps),
+                Episodes = CommonOptions.Positive(parsed, episodes),
+                Device = DeviceOption.Read(parsed, device),
+            };
+            DemoResult result = DemoRun.Execute(run.Root, options, lines.Show, cancellation);
+            return Task.FromResult(result.Report is { } report ? lines.Show(report) : lines.Explain(result.Outcome));
+        });
         return command;
-    }
-
-    private static int Run(RunFolder folder, ulong seed, int steps, int episodes, Device device, Output output, CancellationToken cancellation)
-    {
-        var config = RunConfig.Demo with { Train = TrainOptions.Demo with { Seed = seed, Steps = steps } };
-        var stages = new Stages(folder, config, output);
-        using var model = new LeWorldModel(config.Model);
-        model.Allocate(device, seed);
-        output.Line($"A world model of {model.ParameterCount:N0} parameters learns TwoRoom on "
-            + $"{device.Backend.Description}.");
-        output.Line($"Recording {Stages.RecordedEpisodes} episodes of random moves ...");
-        stages.Record();
-        config.Write(folder.Config);
-        using EpisodeFile recorded = EpisodeFile.Open(folder.Episodes);
-        TrainOutcome outcome = stages.Train(model, recorded, resume: false, cancellation);
-        if (outcome != TrainOutcome.Completed)
-            return TrainCommand.Explain(outcome, folder, output);
-        return EvalCommand.Finish(folder, config, model, stages, new ClosedLoopOptions { Episodes = episodes }, output, cancellation);
     }
 }

@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 using System.Text.Json.Nodes;
 using JepaEngine.Backends.Cpu;
 using JepaEngine.Jepa.Pictures;
+using JepaEngine.Jepa.Reporting;
 using JepaEngine.Primitives;
 
 namespace JepaEngine.Cli.Commands;
@@ -26,7 +27,7 @@ internal static class DoctorCommand
         double free = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 1e9;
         (string Name, string Value, string? Mend)[] facts =
         [
-            ("processor", Machine.Processor(), null),
+            ("processor", MachineFacts.ProcessorName(), null),
             ("cores", Environment.ProcessorCount.ToString(), Environment.ProcessorCount == 1 ? "one core works; the demo then takes about twice as long" : null),
             ("SIMD", $"{CpuIsas.Best} (in use: {CpuIsas.FromEnvironment()})",
                 CpuIsas.Best == CpuIsa.Scalar ? "no AVX2 with FMA: kernels run one float at a time; use a processor of 2013 or later"

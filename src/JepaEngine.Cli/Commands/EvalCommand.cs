@@ -1,10 +1,6 @@
 using System.CommandLine;
-using JepaEngine.IO;
-using JepaEngine.Jepa.Checkpoints;
-using JepaEngine.Jepa.Models;
 using JepaEngine.Jepa.Planning;
-using JepaEngine.Jepa.Reporting;
-using JepaEngine.Jepa.Training;
+using JepaEngine.Jepa.Runs;
 
 namespace JepaEngine.Cli.Commands;
 
@@ -24,39 +20,17 @@ internal static class EvalCommand
         command.SetAction((parsed, cancellation) =>
         {
             var run = new RunFolder(parsed.GetValue(folder)!);
-            var output = new Output(parsed.GetValue(json));
             RunConfig config = RunConfig.Read(run.Config);
-            using LeWorldModel model = LeWorldModelCheckpoint.Load(run.Model, DeviceOption.Read(parsed, device));
             var options = new ClosedLoopOptions
             {
                 Episodes = CommonOptions.Positive(parsed, episodes),
                 Budget = CommonOptions.Positive(parsed, budget),
                 Seed = parsed.GetValue(seed),
             };
-            return Task.FromResult(Finish(run, config, model, new Stages(run, config, output), options, output, cancellation));
+            var lines = new RunLines(run, new Output(parsed.GetValue(json)));
+            using var trained = new TwoRoomRun(run, config, DeviceOption.Read(parsed, device), lines.Show);
+            return Task.FromResult(lines.Show(trained.Evaluate(options, cancellation)));
         });
         return command;
-    }
-
-    /// <summary>Probes, plays, and writes table and report.</summary>
-    /// <returns>The exit code: a figure outside its accepted range is a failed check.</returns>
-    public static int Finish(RunFolder folder, RunConfig config, LeWorldModel model, Stages stages, ClosedLoopOptions options, Output output,
-        CancellationToken cancellation)
-    {
-        ModelDiagnostics diagnostics = stages.Diagnose(model);
-        using var planner = new LatentPlanner(new LeWorldModelAdaptor(model), config.Planner);
-        var policies = stages.Evaluate(model, options with { Traced = ReportBuilder.Traces }, cancellation);
-        DemoReportData data = new ReportBuilder(folder, config, model, planner, diagnostics, stages).Build(policies);
-        AtomicFile.WriteText(folder.Data, data.ToJson());
-        ReportCommand.Render(folder, data);
-        output.Line();
-        foreach (string line in SuccessTable.Lines(data))
-            output.Line(line);
-        output.Line();
-        output.Line($"Report: {Path.GetFullPath(folder.Report)}");
-        foreach (PolicyResult policy in data.Policies)
-            foreach (GroupResult group in policy.Groups)
-                output.Record(SuccessTable.Record(policy, group));
-        return data.Checks.All(check => check.Passed) ? ExitCode.Ok : ExitCode.CheckFailed;
     }
 }

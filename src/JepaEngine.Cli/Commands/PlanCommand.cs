@@ -4,7 +4,7 @@ using JepaEngine.Jepa.Checkpoints;
 using JepaEngine.Jepa.Environments;
 using JepaEngine.Jepa.Models;
 using JepaEngine.Jepa.Planning;
-using JepaEngine.Jepa.Training;
+using JepaEngine.Jepa.Runs;
 using JepaEngine.Primitives;
 
 namespace JepaEngine.Cli.Commands;

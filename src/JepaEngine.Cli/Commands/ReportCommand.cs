@@ -1,6 +1,6 @@
 using System.CommandLine;
-using JepaEngine.IO;
 using JepaEngine.Jepa.Reporting;
+using JepaEngine.Jepa.Runs;
 
 namespace JepaEngine.Cli.Commands;
 
@@ -14,12 +14,10 @@ internal static class ReportCommand
         command.SetAction(parsed =>
         {
             var run = new RunFolder(parsed.GetValue(folder)!);
-            Render(run, DemoReportData.Read(run.Data));
+            run.Render(DemoReportData.Read(run.Data));
             Console.Out.WriteLine($"Report: {Path.GetFullPath(run.Report)}");
             return ExitCode.Ok;
         });
         return command;
     }
-
-    public static void Render(RunFolder folder, DemoReportData data) => AtomicFile.WriteText(folder.Report, DemoReport.Html(data));
 }

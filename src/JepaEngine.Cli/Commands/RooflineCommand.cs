@@ -1,6 +1,7 @@
 using System.CommandLine;
 using JepaEngine.IO;
 using JepaEngine.Jepa.Benchmarking;
+using JepaEngine.Jepa.Reporting;
 using JepaEngine.Primitives;
 
 namespace JepaEngine.Cli.Commands;
@@ -77,7 +78,7 @@ internal static class RooflineCommand
     {
         IReadOnlyList<BenchCase> models = (grid with { Ops = [] }).Cases();
         using var runner = new BenchRunner((grid with { Models = [] }).Cases(), options);
-        BenchMachine machine = BenchMachine.Of(Machine.Processor(), grid.Devices);
+        BenchMachine machine = BenchMachine.Of(MachineFacts.ProcessorName(), grid.Devices);
         var rooflines = new List<Roofline>();
         if (grid.Ops.Count > 0)
             rooflines.AddRange(Roofline.Of(runner.Run(machine, new Progress("visit", runner.Visits).Done, cancellation)));

@@ -1,8 +1,5 @@
 using System.CommandLine;
-using JepaEngine.IO;
-using JepaEngine.Jepa.Checkpoints;
-using JepaEngine.Jepa.Data;
-using JepaEngine.Jepa.Models;
+using JepaEngine.Jepa.Runs;
 using JepaEngine.Jepa.Training;
 
 namespace JepaEngine.Cli.Commands;
@@ -38,55 +35,15 @@ internal static class TrainCommand
                     Seed = parsed.GetValue(seed) ?? train.Seed,
                 },
             };
-            return Task.FromResult(Run(run, chosen, parsed.GetValue(data), goesOn, DeviceOption.Read(parsed, device), new Output(parsed.GetValue(json)),
-                cancellation));
+            var output = new Output(parsed.GetValue(json));
+            var lines = new RunLines(run, output);
+            using var training = new TwoRoomRun(run, chosen, DeviceOption.Read(parsed, device), lines.Show);
+            TrainOutcome outcome = training.Train(parsed.GetValue(data), goesOn, cancellation);
+            if (outcome == TrainOutcome.Completed)
+                output.Line($"Saved to {run.Model}. See what it can do: jepa eval {run.Root}");
+            return Task.FromResult(lines.Explain(outcome));
         });
         return command;
-    }
-
-    /// <summary>Says how a training run that is not complete ended.</summary>
-    /// <returns>The exit code.</returns>
-    public static int Explain(TrainOutcome outcome, RunFolder folder, Output output)
-    {
-        switch (outcome)
-        {
-            case TrainOutcome.Interrupted:
-                output.Line($"Interrupted; saved to {folder.Model}. Go on with: jepa train {folder.Root} --resume");
-                return ExitCode.Interrupted;
-            case TrainOutcome.Diverged:
-                Console.Error.WriteLine($"jepa: {folder.Log}: three losses in a row were not finite; lower train.learningRate or look at the data");
-                return ExitCode.Numeric;
-            default:
-                return ExitCode.Ok;
-        }
-    }
-
-    private static int Run(RunFolder folder, RunConfig config, string? data, bool resume, Device device, Output output, CancellationToken cancellation)
-    {
-        config.Train.Validate(config.Model.History);
-        var stages = new Stages(folder, config, output);
-        if (data is null && !File.Exists(folder.Episodes))
-            stages.Record();
-        using EpisodeFile episodes = EpisodeFile.Open(data ?? folder.Episodes);
-        if (episodes.Format.ActionSize * config.Train.FrameSkip != config.Model.ActionWidth)
-            throw new BadFileException(episodes.Path, $"its actions have {episodes.Format.ActionSize} numbers, {config.Train.FrameSkip} of which do not make "
-                + $"model.actionWidth {config.Model.ActionWidth}; change train.frameSkip or model.actionWidth");
-        if (config.Train.ScaleActions && !resume)
-            config = config with { Model = config.Model with { ActionScale = episodes.ActionScale() } };
-        using LeWorldModel model = resume ? LeWorldModelCheckpoint.Load(folder.Model, device) : Create(config, device);
-        config.Write(folder.Config);
-        output.Line($"{model.ParameterCount:N0} parameters, {episodes.Count} episodes, {device.Backend.Description}");
-        TrainOutcome outcome = stages.Train(model, episodes, resume, cancellation);
-        if (outcome == TrainOutcome.Completed)
-            output.Line($"Saved to {folder.Model}. See what it can do: jepa eval {folder.Root}");
-        return Explain(outcome, folder, output);
-    }
-
-    private static LeWorldModel Create(RunConfig config, Device device)
-    {
-        var model = new LeWorldModel(config.Model);
-        model.Allocate(device, config.Train.Seed);
-        return model;
     }
 
     private static RunConfig Choose(string name) => name switch

@@ -104,13 +104,6 @@ public sealed record DemoReportData
     }
 }
 
-/// <summary>What a run ran on.</summary>
-/// <param name="Device">The engine's device: "cpu avx512, 2 threads".</param>
-/// <param name="Processor">The processor's name.</param>
-/// <param name="System">The operating system.</param>
-/// <param name="Runtime">The .NET runtime.</param>
-public sealed record MachineFacts(string Device, string Processor, string System, string Runtime);
-
 /// <summary>One setting.</summary>
 /// <param name="Name">Its name.</param>
 /// <param name="Value">Its value as text.</param>

@@ -1,6 +1,6 @@
 using JepaEngine.IO;
+using JepaEngine.Jepa.Numerics;
 using JepaEngine.Jepa.Pictures;
-using JepaEngine.Jepa.Training;
 
 namespace JepaEngine.Jepa.Reporting;
 

@@ -3,7 +3,7 @@ using JepaEngine.Autograd;
 using JepaEngine.IO;
 using JepaEngine.Jepa.Checkpoints;
 using JepaEngine.Jepa.Models;
-using JepaEngine.Jepa.Training;
+using JepaEngine.Jepa.Runs;
 using JepaEngine.Memory;
 using JepaEngine.Nn;
 using JepaEngine.Ops;

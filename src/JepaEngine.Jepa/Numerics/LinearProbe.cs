@@ -1,4 +1,4 @@
-namespace JepaEngine.Jepa.Training;
+namespace JepaEngine.Jepa.Numerics;
 
 /// <summary>
 /// The least-squares affine map from embeddings to states: shows how much of the state an embedding holds linearly. A low prediction loss does not show

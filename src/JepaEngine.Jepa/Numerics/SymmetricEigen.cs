@@ -1,4 +1,4 @@
-namespace JepaEngine.Jepa.Training;
+namespace JepaEngine.Jepa.Numerics;
 
 /// <summary>
 /// Eigenvalues and eigenvectors of a symmetric matrix: Householder's reduction to tridiagonal form and implicit QL (EISPACK's tred2 and tql2, by way of

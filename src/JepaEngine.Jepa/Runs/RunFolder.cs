@@ -1,27 +1,39 @@
 using System.Text.Json;
 using JepaEngine.IO;
+using JepaEngine.Jepa.Reporting;
 using JepaEngine.Jepa.Training;
 
-namespace JepaEngine.Cli;
+namespace JepaEngine.Jepa.Runs;
 
 /// <summary>The files of a run.</summary>
-internal sealed class RunFolder(string path)
+public sealed class RunFolder(string path)
 {
+    /// <summary>The folder.</summary>
     public string Root { get; } = path;
 
+    /// <summary>The <see cref="RunConfig"/>.</summary>
     public string Config => Path.Combine(Root, "config.json");
 
+    /// <summary>Episodes to learn from.</summary>
     public string Episodes => Path.Combine(Root, "episodes.jepa");
 
+    /// <summary>Episodes to measure on.</summary>
     public string HeldOut => Path.Combine(Root, "heldout.jepa");
 
+    /// <summary>The model, with what training needs to go on.</summary>
     public string Model => Path.Combine(Root, "model.safetensors");
 
+    /// <summary>A <see cref="TrainStep"/> a line.</summary>
     public string Log => Path.Combine(Root, "train.jsonl");
 
+    /// <summary>The <see cref="DemoReportData"/>.</summary>
     public string Data => Path.Combine(Root, "report.json");
 
+    /// <summary>The report to look at.</summary>
     public string Report => Path.Combine(Root, "report.html");
+
+    /// <summary>Writes the report, whole or not at all.</summary>
+    public void Render(DemoReportData data) => AtomicFile.WriteText(Report, DemoReport.Html(data));
 
     /// <summary>The steps the log holds; a torn last line (a run that was killed) is left out.</summary>
     /// <exception cref="BadFileException">There is no log.</exception>

@@ -1,4 +1,4 @@
-namespace JepaEngine.Jepa.Training;
+namespace JepaEngine.Jepa.Numerics;
 
 /// <summary>How embeddings fill their space.</summary>
 /// <param name="Eigenvalues">Of the covariance, largest first.</param>

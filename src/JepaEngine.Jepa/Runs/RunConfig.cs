@@ -3,8 +3,9 @@ using System.Text.Json.Serialization;
 using JepaEngine.IO;
 using JepaEngine.Jepa.Models;
 using JepaEngine.Jepa.Planning;
+using JepaEngine.Jepa.Training;
 
-namespace JepaEngine.Jepa.Training;
+namespace JepaEngine.Jepa.Runs;
 
 /// <summary>Everything that decides a run: the model's sizes, the recipe and the planner. As JSON it is a file <c>jepa train --config</c> takes.</summary>
 public sealed record RunConfig

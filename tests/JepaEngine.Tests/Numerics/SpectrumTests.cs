@@ -1,7 +1,7 @@
-using JepaEngine.Jepa.Training;
+using JepaEngine.Jepa.Numerics;
 using JepaEngine.Primitives;
 
-namespace JepaEngine.Tests.Training;
+namespace JepaEngine.Tests.Numerics;
 
 /// <summary>Eigenvalues, effective rank and the linear probe against what can be computed by hand.</summary>
 public sealed class SpectrumTests

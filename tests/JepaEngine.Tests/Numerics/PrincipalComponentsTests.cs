@@ -1,7 +1,7 @@
-using JepaEngine.Jepa.Training;
+using JepaEngine.Jepa.Numerics;
 using JepaEngine.Primitives;
 
-namespace JepaEngine.Tests.Training;
+namespace JepaEngine.Tests.Numerics;
 
 public sealed class PrincipalComponentsTests
 {

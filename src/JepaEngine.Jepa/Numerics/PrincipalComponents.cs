@@ -2,7 +2,7 @@ using JepaEngine.Ops;
 using JepaEngine.Primitives;
 using JepaEngine.Tensors;
 
-namespace JepaEngine.Jepa.Training;
+namespace JepaEngine.Jepa.Numerics;
 
 /// <summary>
 /// The first principal components of wide samples, where <see cref="Spectrum"/> would take minutes: subspace iteration with Rayleigh and Ritz's last step

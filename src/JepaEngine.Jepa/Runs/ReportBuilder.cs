@@ -1,6 +1,7 @@
 using JepaEngine.Jepa.Data;
 using JepaEngine.Jepa.Environments;
 using JepaEngine.Jepa.Models;
+using JepaEngine.Jepa.Numerics;
 using JepaEngine.Jepa.Planning;
 using JepaEngine.Jepa.Reporting;
 using JepaEngine.Jepa.Training;
@@ -8,10 +9,11 @@ using JepaEngine.Ops;
 using JepaEngine.Primitives;
 using JepaEngine.Tensors;
 
-namespace JepaEngine.Cli;
+namespace JepaEngine.Jepa.Runs;
 
 /// <summary>Gathers what the report shows of a run.</summary>
-internal sealed class ReportBuilder(RunFolder folder, RunConfig config, LeWorldModel model, LatentPlanner planner, ModelDiagnostics diagnostics, Stages stages)
+internal sealed class ReportBuilder(
+    RunFolder folder, RunConfig config, LeWorldModel model, LatentPlanner planner, ModelDiagnostics diagnostics)
 {
     /// <summary>Episodes shown from above.</summary>
     public const int Traces = 6;
@@ -21,20 +23,19 @@ internal sealed class ReportBuilder(RunFolder folder, RunConfig config, LeWorldM
     /// <summary>Blocks an action is held in the energy map: the piece of road that one plan carries out.</summary>
     private const int EnergyBlocks = 2;
 
-    public DemoReportData Build((string Name, EpisodeResult[] Results)[] policies)
+    public DemoReportData Build((string Name, EpisodeResult[] Results)[] policies, IReadOnlyList<Stage> stages)
     {
         List<TrainStep> log = [.. folder.ReadLog().Where(step => !step.Skipped)];
         EpisodeResult[] planned = policies[0].Results;
-        var device = model.Device;
         using EpisodeFile recorded = EpisodeFile.Open(folder.HeldOut);
         return new DemoReportData
         {
             Created = DateTime.UtcNow.ToString("yyyy-MM-dd HH:mm 'UTC'"),
             Parameters = (int)model.ParameterCount,
             RecordedStates = (int)RecordedStates(),
-            Machine = Machine.Facts(device),
+            Machine = MachineFacts.Of(model.Device),
             Settings = Settings(),
-            Stages = [.. stages.Times],
+            Stages = [.. stages],
             Policies = [.. policies.Select(policy => new PolicyResult(policy.Name, Groups(policy.Results)))],
             Prediction = CurveOf(log, "prediction"),
             SigReg = CurveOf(log, "sigReg"),
@@ -96,7 +97,7 @@ internal sealed class ReportBuilder(RunFolder folder, RunConfig config, LeWorldM
     /// </summary>
     private PatchMap[] PatchMaps(EpisodeFile recorded)
     {
-        TwoRoom world = stages.CreateWorld();
+        TwoRoom world = new(config.Model.ImageSize);
         int size = config.Model.ImageSize, grid = size / config.Model.Patch, bytes = size * size * 3, numbers = grid * grid * config.Model.EncoderWidth;
         byte[] frames = new byte[MeanFrames * bytes];
         for (int i = 0; i < MeanFrames; i++)
@@ -127,7 +128,7 @@ internal sealed class ReportBuilder(RunFolder folder, RunConfig config, LeWorldM
     {
         if (config.Planner.Cem.ActionSize != 2)
             return null;
-        TwoRoom world = stages.CreateWorld();
+        TwoRoom world = new(config.Model.ImageSize);
         byte[] frames = new byte[2 * world.Height * world.Width * 3];
         world.SetState(episode.Task.Start);
         world.Render(frames.AsSpan(0, frames.Length / 2));

@@ -1,0 +1,36 @@
+using JepaEngine.Jepa.Training;
+
+namespace JepaEngine.Jepa.Runs;
+
+/// <summary>
+/// What happens in a run, told as it happens, on the thread that runs it or, of episodes, one at a time.
+/// </summary>
+public abstract record RunEvent
+{
+    private RunEvent()
+    {
+    }
+
+    /// <summary>Episodes of random moves are being recorded.</summary>
+    public sealed record Recording(int Episodes) : RunEvent;
+
+    /// <summary>Training begins.</summary>
+    /// <param name="Parameters">Trained numbers of the model.</param>
+    /// <param name="Episodes">Episodes it learns from.</param>
+    /// <param name="Device">What computes.</param>
+    public sealed record Training(long Parameters, int Episodes, string Device) : RunEvent;
+
+    /// <summary>A training step is done.</summary>
+    public sealed record Stepped(TrainStep Step) : RunEvent;
+
+    /// <summary>Training is over.</summary>
+    /// <param name="Outcome">How it ended.</param>
+    /// <param name="Skipped">Steps that were not finite.</param>
+    public sealed record Trained(TrainOutcome Outcome, int Skipped) : RunEvent;
+
+    /// <summary>An episode was played by planning.</summary>
+    /// <param name="Done">Episodes played so far.</param>
+    /// <param name="Episodes">Of so many.</param>
+    /// <param name="Reached">Of those played, how many reached their goal.</param>
+    public sealed record Played(int Done, int Episodes, int Reached) : RunEvent;
+}
