@@ -19,7 +19,7 @@ public class Api : Family
 
     private static readonly JepaConfig Tiny = new()
     {
-        Family = JepaFamily.IJepa, Encoder = new VitSize(48, 2, 2, 96), ImageSize = Side, Frames = 1, Tubelet = 1, TargetWidth = 48,
+        Family = IJepa.Family, Encoder = new VitSize(48, 2, 2, 96), ImageSize = Side, Frames = 1, Tubelet = 1, TargetWidth = 48,
     };
 
     private readonly byte[] pixels = new byte[3 * Side * Side];

@@ -1,4 +1,4 @@
-using JepaEngine.Jepa.Checkpoints;
+using JepaEngine.Jepa.Models;
 
 namespace JepaEngine.Cli;
 

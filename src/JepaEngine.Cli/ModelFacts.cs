@@ -10,23 +10,23 @@ namespace JepaEngine.Cli;
 /// <summary>What a file of a model says about itself, for <c>jepa inspect</c>.</summary>
 internal static class ModelFacts
 {
-    /// <summary>Facts of one of Meta's models.</summary>
+    /// <summary>Facts of a model's file.</summary>
     public static FactSheet Of(ModelFile model, KeyCheck check, IReadOnlyList<string> nonFinite)
     {
-        JepaConfig config = model.Config;
+        (IModelConfig config, JepaFamily family) = (model.Config, model.Config.Family);
         var facts = new FactSheet();
-        string? released = ReleasedModels.Name(config);
-        facts.Add("model", released ?? $"{ReleasedModels.Name(config.Family)}, of no released size", "released", released);
-        facts.Add("family", null, ReleasedModels.Name(config.Family));
-        AddBlocks(facts, "encoder", config.Encoder);
-        AddBlocks(facts, "predictor", config.Predictor);
+        string? released = family.ReleasedName(config);
+        facts.Add("model", released ?? $"{family.Name}, of no released size", "released", released);
+        facts.Add("family", null, family.Name);
+        foreach (ModelFact fact in family.Facts(config))
+        {
+            var numbers = new JsonObject(fact.Numbers.Select(number => KeyValuePair.Create(number.Key, (JsonNode?)number.Value)));
+            facts.Add(fact.Name, fact.Text, numbers.Count == 0 ? null : numbers);
+        }
         if (config.Probe is { } probe)
-            facts.Add("classifier", $"{string.Join(" + ", probe.Classes)} classes{(probe.Labels.Length > 0 ? " with names" : "")}; {Blocks(probe.Size)}",
+            facts.Add("classifier", $"{string.Join(" + ", probe.Classes)} classes{(probe.Labels.Length > 0 ? " with names" : "")}; {probe.Size}",
                 new JsonArray([.. probe.Classes.Select(count => (JsonNode)count)]));
-        facts.Add("input", Input(config),
-            new JsonObject { ["frames"] = config.Frames, ["size"] = config.ImageSize, ["patch"] = config.Patch, ["tubelet"] = config.Tubelet });
-        using (JepaModel built = JepaModel.Create(config))
-            facts.Add("parameters", $"{built.ParameterCount:N0}", built.ParameterCount);
+        facts.Add("parameters", $"{model.ParameterCount:N0}", model.ParameterCount);
         AddFile(facts, model.File, model.Layout);
         AddWeights(facts, model.Used, model.Memory());
         string others = string.Join(" and ", model.Encoders.Where(name => name != model.Encoder));
@@ -41,42 +41,6 @@ internal static class ModelFacts
         AddMemory(facts, config);
         return facts;
     }
-
-    /// <summary>Facts of a LeWorldModel, which loading has checked.</summary>
-    public static FactSheet Of(LeWorldModel model, TensorFile file, IReadOnlyList<string> nonFinite)
-    {
-        LeWorldModelConfig config = model.Config;
-        var facts = new FactSheet();
-        string? released = ReleasedModels.Name(config);
-        facts.Add("model", released is null ? "LeWorldModel, of no released size" : "LeWorldModel, as published", "released", released);
-        facts.Add("family", null, "LeWorldModel");
-        AddBlocks(facts, "encoder", new VitSize(config.EncoderWidth, config.EncoderDepth, config.EncoderHeads, config.EncoderMlp));
-        facts.Add("predictor", $"{Blocks(config.EmbeddingWidth, config.PredictorDepth, config.PredictorHeads, config.PredictorHeadWidth, config.PredictorMlp)}, "
-            + $"{config.History} {(config.History == 1 ? "frame" : "frames")} of history", null, null);
-        facts.Add("input", $"frames of {config.ImageSize} x {config.ImageSize} pixels in patches of {config.Patch}, actions of {config.ActionWidth} numbers",
-            new JsonObject { ["size"] = config.ImageSize, ["patch"] = config.Patch, ["action"] = config.ActionWidth, ["history"] = config.History });
-        facts.Add("parameters", $"{model.ParameterCount:N0}", model.ParameterCount);
-        AddFile(facts, file, file.Metadata.ContainsKey("config") ? ModelLayout.JepaEngine : ModelLayout.Original);
-        long copied = model.Parameters().Sum(p => p.Parameter.Shape.Count) * sizeof(float);
-        AddWeights(facts, [.. file.Entries.Values.Where(entry => entry.DType.IsFloat())], (0, copied));
-        facts.Add("keys", $"{file.Entries.Count}", new JsonObject { ["all"] = file.Entries.Count });
-        AddFaults(facts, "not finite", nonFinite, "nonFinite");
-        return facts;
-    }
-
-    private static void AddBlocks(FactSheet facts, string name, VitSize? size) => facts.Add(name,
-        size is null ? "none in this file" : Blocks(size),
-        size is null ? null : new JsonObject { ["width"] = size.Width, ["depth"] = size.Depth, ["heads"] = size.Heads, ["mlp"] = size.Mlp });
-
-    private static string Blocks(VitSize size) => Blocks(size.Width, size.Depth, size.Heads, size.HeadWidth, size.Mlp);
-
-    private static string Blocks(int width, int depth, int heads, int headWidth, int mlp) =>
-        $"{width} wide, {depth} {(depth == 1 ? "block" : "blocks")}, {heads} heads of {headWidth}, MLP {mlp}";
-
-    private static string Input(JepaConfig config) => config.IsPicture
-        ? $"pictures of {config.ImageSize} x {config.ImageSize} pixels in patches of {config.Patch}"
-        : $"clips of {config.Frames} frames of {config.ImageSize} x {config.ImageSize} pixels in patches of "
-            + $"{config.Tubelet} x {config.Patch} x {config.Patch}";
 
     private static void AddFile(FactSheet facts, TensorFile file, ModelLayout layout)
     {
@@ -106,20 +70,20 @@ internal static class ModelFacts
     private static JsonArray Names(IReadOnlyList<string> names) => new([.. names.Select(name => (JsonNode)name)]);
 
     /// <summary>What encoding takes beyond the weights: for the clip the model was trained on and, where it can see one, for a single frame.</summary>
-    private static void AddMemory(FactSheet facts, JepaConfig config)
+    private static void AddMemory(FactSheet facts, IModelConfig config)
     {
-        bool apart = config.Family == JepaFamily.VJepa2Ac;
-        var sizes = new List<(string What, int Batch, TokenGrid Grid)>();
-        if (!config.IsPicture && !apart)
-            sizes.Add(($"{config.Frames} frames", 1, TokenGrid.Of(config.Frames, config.ImageSize, config.ImageSize, config)));
-        if (config.Family != JepaFamily.VJepa)
-            sizes.Add((config.IsPicture ? "a picture" : "1 frame", 1, TokenGrid.Of(1, config.ImageSize, config.ImageSize, config)));
+        Sight sight = config.Family.Sight;
+        var sizes = new List<(string What, int Frames)>();
+        if (sight is Sight.Clips or Sight.WholeClips)
+            sizes.Add(($"{config.Frames} frames", config.Frames));
+        if (sight != Sight.WholeClips)
+            sizes.Add((sight == Sight.Picture ? "a picture" : "1 frame", 1));
         var json = new JsonArray();
-        for (int i = 0; i < sizes.Count; i++)
+        foreach ((string what, int frames) in sizes)
         {
-            (string what, int batch, TokenGrid grid) = sizes[i];
-            long bytes = MemoryPlan.Activations(config, batch, grid.Count);
-            facts.Add(i == 0 ? "memory" : "", $"{MemoryPlan.Size(bytes)} to encode {what}, {grid.Count} tokens", null, null);
+            TokenGrid grid = TokenGrid.Of(frames, config.ImageSize, config.ImageSize, config);
+            long bytes = MemoryPlan.Activations(config, 1, grid.Count);
+            facts.Add(json.Count == 0 ? "memory" : "", $"{MemoryPlan.Size(bytes)} to encode {what}, {grid.Count} tokens", null, null);
             json.Add((JsonNode)new JsonObject { ["tokens"] = grid.Count, ["bytes"] = bytes });
         }
         facts.Add("memory", null, json);

@@ -6,5 +6,5 @@ namespace JepaEngine.Cli;
 internal static class ModelName
 {
     /// <summary>The released model of these sizes, or the family.</summary>
-    public static string Of(JepaConfig config) => ReleasedModels.Name(config) ?? ReleasedModels.Name(config.Family);
+    public static string Of(IModelConfig config) => config.Family.ReleasedName(config) ?? config.Family.Name;
 }

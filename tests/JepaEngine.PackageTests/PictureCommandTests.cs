@@ -54,7 +54,7 @@ public sealed class PictureCommandTests : IDisposable
         var size = new VitSize(32, 1, 2, 64);
         using JepaModel model = JepaModel.Create(new JepaConfig
         {
-            Family = JepaFamily.VJepa2Ac,
+            Family = VJepa2Ac.Family,
             Encoder = size,
             Predictor = size,
             ImageSize = 32,

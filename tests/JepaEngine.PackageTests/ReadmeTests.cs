@@ -1,4 +1,5 @@
 using JepaEngine.IO;
+using JepaEngine.Jepa.Checkpoints;
 using JepaEngine.Jepa.Data;
 using JepaEngine.Jepa.Environments;
 using JepaEngine.Jepa.Inference;

@@ -5,6 +5,7 @@ using JepaEngine.IO;
 using JepaEngine.Jepa.Checkpoints;
 using JepaEngine.Jepa.Inference;
 using JepaEngine.Jepa.Models;
+using JepaEngine.Primitives;
 
 namespace JepaEngine.Cli.Commands;
 
@@ -45,8 +46,8 @@ internal static class ClassifyCommand
         output.Line($"{ModelName.Of(file.Config)} looks at {clip.Path}: {clip} ...");
         var clock = Stopwatch.StartNew();
         using JepaModel model = file.Load(device);
-        using var scope = new TensorScope(model.Device, "classify");
-        ClassScore[] scores = ClassScore.Top(file.Config.Probe!, model.Probe!.Forward(clip.Encode(model, clip.Read(), scope)), top);
+        using JepaSession session = ClipOptions.Session(model, clip);
+        ClassScore[] scores = session.ClassifyFramed(clip.Read(), top);
         output.Line($"It took {clock.Elapsed.TotalSeconds:0.0} s.");
         return scores;
     }

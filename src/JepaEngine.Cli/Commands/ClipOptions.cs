@@ -1,6 +1,7 @@
 using System.CommandLine;
 using JepaEngine.IO;
 using JepaEngine.Jepa.Checkpoints;
+using JepaEngine.Jepa.Inference;
 using JepaEngine.Jepa.Models;
 using JepaEngine.Jepa.Pictures;
 using JepaEngine.Memory;
@@ -29,23 +30,34 @@ internal sealed class ClipOptions
     /// <exception cref="MemoryRefusedException">It is too large; the message names the largest that fits.</exception>
     public Clip Read(ParseResult parsed, string path, ModelFile file)
     {
-        JepaConfig config = file.Config;
+        (IModelConfig config, JepaFamily family) = (file.Config, file.Config.Family);
         int? count = CommonOptions.Positive(parsed, frames), step = CommonOptions.Positive(parsed, every);
         double? rate = parsed.GetValue(fps);
         if (step is not null && rate is not null)
             throw new UsageException("--every and --fps say the same in two ways; give one");
         if (rate is <= 0 or double.NaN)
             throw new UsageException($"--fps is {rate}; it is above 0");
-        if (config.IsPicture && (count ?? step ?? rate) is not null)
-            throw new UsageException($"{ReleasedModels.Name(config.Family)} sees single pictures; leave --frames, --every and --fps out");
+        if (family.Sight == Sight.Picture && (count ?? step ?? rate) is not null)
+            throw new UsageException($"{family.Name} sees single pictures; leave --frames, --every and --fps out");
         var sampling = new FrameSampling(count ?? Frames(path, config)) { Every = step, Fps = rate };
-        var clip = new Clip(path, config, sampling, CommonOptions.Positive(parsed, size) ?? config.ImageSize);
-        (int batch, TokenGrid grid) = Clip.Cost(config, clip.Frames, clip.Size, clip.Size);
-        MemoryOption.Require(file, batch, grid, MemoryOption.Read(parsed, limit));
-        return clip;
+        int edge = CommonOptions.Positive(parsed, size) ?? config.ImageSize;
+        (int clips, TokenGrid grid) = family.Cost(config, sampling.Frames, edge, edge);
+        return new Clip(path, config, sampling, edge, MemoryOption.Require(file, clips, grid, MemoryOption.Read(parsed, limit)));
     }
 
-    /// <summary>One frame of a picture, but V-JEPA's positions are for whole clips.</summary>
-    private static int Frames(string path, JepaConfig config) =>
-        config.IsPicture || (config.Family != JepaFamily.VJepa && (Png.IsPng(path) || new Ffmpeg().Probe(path).Frames == 1)) ? 1 : config.Frames;
+    /// <summary>A session for a clip, whose progress shows at the terminal.</summary>
+    public static JepaSession Session(JepaModel model, Clip clip) => new(model)
+    {
+        Size = clip.Size,
+        MemoryLimit = clip.Room,
+        Progress = new Progress("block", clip.Config.Encoder.Depth).Done,
+    };
+
+    /// <summary>One frame of a picture, but a family may have positions for whole clips only.</summary>
+    private static int Frames(string path, IModelConfig config) => config.Family.Sight switch
+    {
+        Sight.Picture => 1,
+        Sight.WholeClips => config.Frames,
+        _ => Png.IsPng(path) || new Ffmpeg().Probe(path).Frames == 1 ? 1 : config.Frames,
+    };
 }

@@ -3,6 +3,7 @@ using System.Diagnostics;
 using System.Globalization;
 using JepaEngine.IO;
 using JepaEngine.Jepa.Checkpoints;
+using JepaEngine.Jepa.Inference;
 using JepaEngine.Jepa.Models;
 using JepaEngine.Jepa.Reporting;
 using JepaEngine.Ops;
@@ -38,7 +39,7 @@ internal static class EncodeCommand
             bool draws = parsed.GetValue(pca) is not null;
             Device where = DeviceOption.Read(parsed, device);
             var clock = Stopwatch.StartNew();
-            (TensorScope scope, Clip clip, JepaConfig config, Tensor features, Picture? sheet) = await Interruptible.Run(() =>
+            (TensorScope scope, Clip clip, TokenGrid grid, Tensor features, Picture? sheet) = await Interruptible.Run(() =>
             {
                 using ModelFile file = model.Open(parsed);
                 return Encode(file, clips.Read(parsed, parsed.GetValue(input)!, file), draws, where, output);
@@ -48,17 +49,17 @@ internal static class EncodeCommand
                 if (numpy)
                     Npy.Write(path, features);
                 else
-                    Safetensors.Write(path, [("last_hidden_state", features)], Notes(clip, config));
+                    Safetensors.Write(path, [("last_hidden_state", features)], Notes(clip, grid));
             }
             if (sheet is not null)
                 AtomicFile.Write(parsed.GetValue(pca)!, stream => Png.Write(stream, sheet.Rgb, sheet.Width, sheet.Height));
             var facts = new FactSheet();
-            facts.Add("features", $"[{clip.Grid.Count}, {config.Encoder.Width}]", null, null);
-            facts.Add("tokens", null, clip.Grid.Count);
-            facts.Add("width", null, config.Encoder.Width);
-            facts.Add("times", null, clip.Grid.Times);
-            facts.Add("rows", null, clip.Grid.Rows);
-            facts.Add("columns", null, clip.Grid.Columns);
+            facts.Add("features", $"{features.Shape}", null, null);
+            facts.Add("tokens", null, grid.Count);
+            facts.Add("width", null, features.Shape[1]);
+            facts.Add("times", null, grid.Times);
+            facts.Add("rows", null, grid.Rows);
+            facts.Add("columns", null, grid.Columns);
             facts.Add("written", path, "out", path);
             if (sheet is not null)
                 facts.Add("PCA map", parsed.GetValue(pca), "pca", parsed.GetValue(pca));
@@ -69,25 +70,26 @@ internal static class EncodeCommand
         return command;
     }
 
-    private static (TensorScope Scope, Clip Clip, JepaConfig Config, Tensor Features, Picture? Sheet) Encode(
+    private static (TensorScope Scope, Clip Clip, TokenGrid Grid, Tensor Features, Picture? Sheet) Encode(
         ModelFile file, Clip clip, bool draws, Device device, Output output)
     {
-        output.Line($"{ModelName.Of(file.Config)} encodes {clip.Path}: {clip} ...");
+        output.Line($"{ModelName.Of(clip.Config)} encodes {clip.Path}: {clip} ...");
         Picture[] frames = clip.Read();
         using JepaModel model = file.Load(device);
-        var scope = new TensorScope(model.Device, "encode");
-        Tensor features = clip.Encode(model, frames, scope).Select(0, 0);
-        TokenGrid grid = clip.Grid;
-        Picture? sheet = draws ? PcaMap.Sheet(frames, PcaMap.Draw(features.ToArray<float>(), grid.Times, grid.Rows, grid.Columns)) : null;
-        return (scope, clip, file.Config, features, sheet);
+        using JepaSession session = ClipOptions.Session(model, clip);
+        EncodedTokens tokens = session.EncodeFramed(frames);
+        TokenGrid grid = tokens.Grid;
+        var scope = new TensorScope(Device.Cpu, "encode");
+        Tensor features = scope.FromRaw(tokens.Values, [grid.Count, tokens.Width]);
+        Picture? sheet = draws ? PcaMap.Sheet(frames, PcaMap.Draw(tokens.Values.ToArray(), grid.Times, grid.Rows, grid.Columns)) : null;
+        return (scope, clip, grid, features, sheet);
     }
 
-    private static Dictionary<string, string> Notes(Clip clip, JepaConfig config)
+    private static Dictionary<string, string> Notes(Clip clip, TokenGrid grid)
     {
-        TokenGrid grid = clip.Grid;
         return new Dictionary<string, string>
         {
-            ["model"] = ModelName.Of(config),
+            ["model"] = ModelName.Of(clip.Config),
             ["frames"] = Text(clip.Frames),
             ["size"] = Text(clip.Size),
             // Token (t, row, column) is row (t * rows + row) * columns + column of the features.

@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.Text.Json.Nodes;
 using JepaEngine.IO;
 using JepaEngine.Jepa.Checkpoints;
-using JepaEngine.Jepa.Models;
 
 namespace JepaEngine.Cli.Commands;
 
@@ -19,10 +18,7 @@ internal static class InspectCommand
             "jepa inspect facebook/vjepa2-vitl-fpc64-256", [model.Model, keys, strict, json, .. model.Options]);
         command.SetAction(async (parsed, cancellation) =>
         {
-            string path = model.Path(parsed);
-            LoadOptions options = model.Read(parsed);
-            Inspection seen = await Interruptible.Run(
-                () => LeWorldModelCheckpoint.Holds(path) ? InspectLeWorldModel(path, options) : Inspect(path, options), cancellation);
+            Inspection seen = await Interruptible.Run(() => Inspect(model.Open(parsed)), cancellation);
             if (parsed.GetValue(keys))
                 AddKeys(seen);
             seen.Facts.Write(new Output(parsed.GetValue(json)));
@@ -36,21 +32,12 @@ internal static class InspectCommand
         return command;
     }
 
-    private static Inspection Inspect(string path, LoadOptions options)
+    private static Inspection Inspect(ModelFile opened)
     {
-        using ModelFile file = ModelFile.Open(path, options);
+        using ModelFile file = opened;
         KeyCheck check = file.Check();
         IReadOnlyList<string> nonFinite = file.File.NonFinite();
         return new Inspection(file.File.Path, [.. file.File.Entries.Values], ModelFacts.Of(file, check, nonFinite), check, nonFinite);
-    }
-
-    private static Inspection InspectLeWorldModel(string path, LoadOptions options)
-    {
-        ModelOptions.RequireNone(options);
-        using LeWorldModel model = LeWorldModelCheckpoint.Load(path, Device.Cpu);
-        using TensorFile file = TensorFile.Open(ModelFile.Weights(path));
-        IReadOnlyList<string> nonFinite = file.NonFinite();
-        return new Inspection(file.Path, [.. file.Entries.Values], ModelFacts.Of(model, file, nonFinite), new KeyCheck([], [], []), nonFinite);
     }
 
     private static void AddKeys(Inspection seen)

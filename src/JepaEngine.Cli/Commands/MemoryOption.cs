@@ -20,14 +20,16 @@ internal static class MemoryOption
     public static long? Read(ParseResult parsed, Option<string?> option) => parsed.GetValue(option) is { } text ? Parse(text) : null;
 
     /// <summary>Refuses what does not fit, before any of it is taken.</summary>
+    /// <returns>What is left for activations; null where no limit was given.</returns>
     /// <exception cref="MemoryRefusedException">The weights to be copied and the activations are above the limit.</exception>
-    public static void Require(ModelFile file, int batch, TokenGrid grid, long? limit)
+    public static long? Require(ModelFile file, int batch, TokenGrid grid, long? limit)
     {
         long most = limit ?? MemoryPlan.Available(), copied = file.Memory().Copied;
         if (copied > most)
             throw new MemoryRefusedException($"{file.File.Path}: its weights need {MemoryPlan.Size(copied)} as F32, but {MemoryPlan.Size(most)} are free; "
                 + "an F32 file is mapped and needs none (jepa convert --dtype f32)");
         MemoryPlan.Require(file.Config, batch, grid, most - copied);
+        return limit - copied;
     }
 
     private static long Parse(string text)

@@ -19,7 +19,7 @@ internal sealed class ModelOptions
 
     private readonly Option<string?> family = new("--family")
     {
-        Description = "The family, where the file could be of two: ijepa, vjepa, vjepa2, vjepa2.1 or vjepa2-ac",
+        Description = $"The family, where the file could be of two: {Families}",
     };
 
     private readonly Option<int?> heads = new("--heads") { Description = "Attention heads of the encoder, where neither configuration nor width tells" };
@@ -57,26 +57,13 @@ internal sealed class ModelOptions
         ProbeHeads = CommonOptions.Positive(parsed, probeHeads),
     };
 
-    /// <summary>Opens one of Meta's models.</summary>
-    /// <exception cref="UsageException">It is a LeWorldModel.</exception>
+    /// <summary>Opens the model.</summary>
+    /// <exception cref="UsageException">There is no such family, or a number is not above 0.</exception>
     /// <exception cref="BadFileException">It is missing, damaged or no known checkpoint.</exception>
-    public ModelFile Open(ParseResult parsed) => LeWorldModelCheckpoint.Holds(Path(parsed))
-        ? throw new UsageException($"{Path(parsed)} holds a LeWorldModel; only jepa inspect and jepa run take those")
-        : ModelFile.Open(Path(parsed), Read(parsed));
+    public ModelFile Open(ParseResult parsed) => ModelFile.Open(Path(parsed), Read(parsed));
 
-    /// <summary>Refuses, for a LeWorldModel, the options that only Meta's models have.</summary>
-    /// <exception cref="UsageException">One was given.</exception>
-    public static void RequireNone(LoadOptions options)
-    {
-        if (options with { Mapped = true } != Defaults)
-            throw new UsageException("a LeWorldModel's file tells everything; leave --encoder, --family, --heads, --image-size, --probe and their like out");
-    }
+    private static string Families => string.Join(", ", JepaFamilies.All.Select(family => family.Id));
 
-    /// <summary>A family by its name, however it is punctuated: V-JEPA-2.1 is vjepa21.</summary>
-    private static JepaFamily Family(string name)
-    {
-        string letters = string.Concat(name.Where(char.IsAsciiLetterOrDigit));
-        return Enum.GetValues<JepaFamily>().Cast<JepaFamily?>().FirstOrDefault(known => $"{known}".Equals(letters, StringComparison.OrdinalIgnoreCase))
-            ?? throw new UsageException($"--family is '{name}'; it is ijepa, vjepa, vjepa2, vjepa2.1 or vjepa2-ac");
-    }
+    private static JepaFamily Family(string name) => JepaFamilies.Find(name)
+        ?? throw new UsageException($"--family is '{name}'; it is one of {Families}");
 }

@@ -3,7 +3,6 @@ using System.Diagnostics;
 using System.Text.Json.Nodes;
 using JepaEngine.IO;
 using JepaEngine.Jepa.Checkpoints;
-using JepaEngine.Jepa.Inference;
 using JepaEngine.Jepa.Models;
 using JepaEngine.Tensors;
 
@@ -27,14 +26,12 @@ internal static class RunCommand
         command.SetAction(async (parsed, cancellation) =>
         {
             var output = new Output(parsed.GetValue(json));
-            string path = model.Path(parsed), from = parsed.GetValue(inputs)!, to = parsed.GetValue(outputs)!;
-            LoadOptions options = model.Read(parsed);
+            string from = parsed.GetValue(inputs)!, to = parsed.GetValue(outputs)!;
             long? most = MemoryOption.Read(parsed, limit);
             Device where = DeviceOption.Read(parsed, device);
             var clock = Stopwatch.StartNew();
             (TensorScope scope, IReadOnlyList<(string Name, Tensor Tensor)> results) =
-                await Interruptible.Run(
-                    () => LeWorldModelCheckpoint.Holds(path) ? RunLeWorldModel(path, options, from, where) : RunModel(path, options, from, most, where), cancellation);
+                await Interruptible.Run(() => RunModel(model.Open(parsed), from, most, where), cancellation);
             using (scope)
             {
                 Safetensors.Write(to, results);
@@ -46,25 +43,19 @@ internal static class RunCommand
     }
 
     private static (TensorScope Scope, IReadOnlyList<(string Name, Tensor Tensor)> Results) RunModel(
-        string path, LoadOptions options, string inputs, long? limit, Device device)
+        ModelFile opened, string inputs, long? limit, Device device)
     {
-        using ModelFile file = ModelFile.Open(path, options);
+        using ModelFile file = opened;
+        JepaFamily family = file.Config.Family;
         (TensorScope scope, Dictionary<string, Tensor> given) = Read(inputs, device);
-        foreach (Tensor pixels in given.Values.Where(tensor => tensor.Shape.Rank >= 4))
+        foreach ((string name, Tensor pixels) in given.Where(input => family.PixelInputs.Contains(input.Key) && input.Value.Shape.Rank >= 4))
         {
-            (int clips, TokenGrid grid) = Clip.Cost(file.Config, pixels.Shape.Rank == 5 ? pixels.Shape[1] : 1, pixels.Shape[^2], pixels.Shape[^1]);
+            int frames = pixels.Shape.Rank == 5 ? pixels.Shape[1] : 1;
+            (int clips, TokenGrid grid) = family.Cost(file.Config, frames, pixels.Shape[^2], pixels.Shape[^1]);
             MemoryOption.Require(file, pixels.Shape[0] * clips, grid, limit);
         }
         using JepaModel model = file.Load(scope.Device);
-        return (scope, ModelRunner.Run(model, given));
-    }
-
-    private static (TensorScope Scope, IReadOnlyList<(string Name, Tensor Tensor)> Results) RunLeWorldModel(string path, LoadOptions options, string inputs, Device device)
-    {
-        ModelOptions.RequireNone(options);
-        using LeWorldModel model = LeWorldModelCheckpoint.Load(path, device);
-        (TensorScope scope, Dictionary<string, Tensor> given) = Read(inputs, device);
-        return (scope, LeWorldModelRunner.Run(model, given));
+        return (scope, model.Run(given));
     }
 
     private static (TensorScope Scope, Dictionary<string, Tensor> Given) Read(string inputs, Device device)

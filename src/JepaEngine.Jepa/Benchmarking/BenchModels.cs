@@ -57,7 +57,7 @@ internal sealed class EncodeWork : BenchWork
         model = JepaModel.Create(config);
         model.Allocate(device, seed: 1);
         int side = config.ImageSize;
-        pixels = Memory.RandomNormal(config.IsPicture ? [1, 3, side, side] : [1, frames, 3, side, side], new PhiloxKey(2));
+        pixels = Memory.RandomNormal(config.Family.Sight == Sight.Picture ? [1, 3, side, side] : [1, frames, 3, side, side], new PhiloxKey(2));
     }
 
     /// <inheritdoc/>

@@ -31,7 +31,7 @@ public static class Counters
 
     private static readonly JepaConfig Clips = new()
     {
-        Family = JepaFamily.VJepa2,
+        Family = VJepa2.Family,
         Encoder = new VitSize(48, 2, 2, 96),
         ImageSize = 32,
     };

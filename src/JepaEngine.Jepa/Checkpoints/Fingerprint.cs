@@ -1,7 +1,7 @@
 using System.Globalization;
 using JepaEngine.IO;
 using JepaEngine.Jepa.Models;
-using JepaEngine.Primitives;
+using JepaEngine.Memory;
 using JepaEngine.Tensors;
 
 namespace JepaEngine.Jepa.Checkpoints;
@@ -16,7 +16,7 @@ internal sealed class Fingerprint
     public const string Key = "jepa_fingerprint";
 
     /// <summary>Of each token; enough that chance does not repeat them.</summary>
-    private const int Features = 8;
+    private const int Width = 8;
 
     /// <summary>Of the largest feature: bf16 weights move them by under 0.02, other heads or positions by about 1.</summary>
     private const double Tolerance = 0.1;
@@ -25,22 +25,15 @@ internal sealed class Fingerprint
 
     private Fingerprint(double[] features) => this.features = features;
 
-    /// <summary>The first features of four tokens, spread over a picture or a clip of one tubelet.</summary>
+    /// <summary>The first features of what the family looks at.</summary>
     public static Fingerprint Of(JepaModel model)
     {
-        JepaConfig config = model.Config;
         using var scope = new TensorScope(model.Device, "fingerprint");
-        // V-JEPA 1 has positions for whole clips only.
-        int side = config.ImageSize, frames = config.Family == JepaFamily.VJepa ? config.Frames : config.Tubelet, tokens = config.Grid * config.Grid;
-        byte[] pixels = new byte[frames * 3 * side * side];
-        for (int i = 0; i < pixels.Length; i++)
-            pixels[i] = (byte)(i * 2654435761L >> 16);
-        Shape shape = config.IsPicture ? [1, 3, side, side] : [1, frames, 3, side, side];
-        long[] visible = [0, tokens / 3, tokens / 2, tokens - 1];
-        double[] encoded = model.Encode(scope.FromRaw<byte>(pixels, shape), scope.FromRaw<long>(visible, [1, visible.Length])).ToArray<double>();
-        int width = encoded.Length / visible.Length;
-        return new Fingerprint([.. Enumerable.Range(0, visible.Length)
-            .SelectMany(token => encoded.AsSpan(token * width, Math.Min(Features, width)).ToArray())]);
+        Tensor features = model.Features(scope);
+        double[] encoded = features.ToArray<double>();
+        int width = features.Shape[^1];
+        return new Fingerprint([.. Enumerable.Range(0, encoded.Length / width)
+            .SelectMany(token => encoded.AsSpan(token * width, Math.Min(Width, width)).ToArray())]);
     }
 
     /// <summary>A fingerprint from its text.</summary>

@@ -1,6 +1,5 @@
 using JepaEngine.IO;
 using JepaEngine.Jepa.Models;
-using JepaEngine.Primitives;
 
 namespace JepaEngine.Jepa.Checkpoints;
 
@@ -10,61 +9,21 @@ namespace JepaEngine.Jepa.Checkpoints;
 /// </summary>
 public static class LeWorldModelCheckpoint
 {
-    private const string Config = "config";
-
     /// <summary>Writes a model, whole or not at all.</summary>
     /// <exception cref="IOException">The file cannot be written; an earlier one is intact.</exception>
-    public static void Save(string path, LeWorldModel model) =>
-        Safetensors.Write(path, [.. model.Parameters().Select(p => (p.Name, p.Parameter.Value))],
-            new Dictionary<string, string> { [Config] = model.Config.ToJson() });
-
-    /// <summary>Whether a file, or the weights of a folder, are a LeWorldModel's: one of ours or a published state dict.</summary>
-    /// <exception cref="BadFileException">The file is damaged.</exception>
-    public static bool Holds(string path)
-    {
-        using TensorFile file = TensorFile.Open(ModelFile.Weights(path));
-        return file.Metadata.ContainsKey(Config) || PublishedLeWorldModel.Holds(file);
-    }
+    public static void Save(string path, LeWorldModel model) => Safetensors.Write(
+        path, [.. model.Parameters().Select(p => (p.Name, p.Parameter.Value))], LeWorldModel.Family.Metadata(model.Config));
 
     /// <summary>
-    /// The model of a file of <see cref="Save"/>, or of a published state dict (weights.pt, its config.json beside it), on a device and in evaluation mode.
+    /// The model of a file of <see cref="Save"/>, or of a published state dict (weights.pt, its config.json beside it), on a device, in evaluation mode and
+    /// in memory of its own: to be trained further.
     /// </summary>
     /// <exception cref="BadFileException">The file is damaged, or not of this kind.</exception>
     public static LeWorldModel Load(string path, Device device)
     {
-        using TensorFile file = TensorFile.Open(ModelFile.Weights(path));
-        bool published = !file.Metadata.ContainsKey(Config) && PublishedLeWorldModel.Holds(file);
-        LeWorldModel model = published ? PublishedLeWorldModel.Build(file) : Build(file);
-        try
-        {
-            model.Allocate(device);
-            if (published)
-                PublishedLeWorldModel.Read(file, model);
-            else
-                StateDict.Read(file, [.. model.Parameters().Select(p => (p.Name, p.Parameter.Value))],
-                    TrainingCheckpoint.IsTraining);
-            return model;
-        }
-        catch
-        {
-            model.Dispose();
-            throw;
-        }
-    }
-
-    private static LeWorldModel Build(TensorFile file)
-    {
-        if (!file.Metadata.TryGetValue(Config, out string? json))
-            throw new BadFileException(file.Path, "it is neither a LeWorldModel saved by this engine nor a published one");
-        LeWorldModelConfig config = StrictJson.Read(
-            json, file.Path, LeWorldModelConfig.Published, LeWorldModelJson.Default.LeWorldModelConfig);
-        try
-        {
-            return new LeWorldModel(config);
-        }
-        catch (ArgumentException error)
-        {
-            throw new BadFileException(file.Path, "no model has its configuration: " + error.Message, error);
-        }
+        using ModelFile file = ModelFile.Open(path);
+        return file.Config.Family == LeWorldModel.Family
+            ? (LeWorldModel)file.LoadTrainable(device)
+            : throw new BadFileException(file.File.Path, $"it holds {file.Config.Family}, not {LeWorldModel.Family}");
     }
 }

@@ -9,7 +9,7 @@ using JepaEngine.Tensors;
 namespace JepaEngine.Jepa.Checkpoints;
 
 /// <summary>
-/// A checkpoint of a Meta JEPA model, opened: what it is, what it lacks, and its weights on demand. Meta's pickles, Hugging Face folders and files of this
+/// A model's checkpoint, opened: what it is, what it lacks, and its weights on demand. Pickles of the authors, Hugging Face folders and files of this
 /// engine alike; which one shows in <see cref="Layout"/>.
 /// </summary>
 public sealed class ModelFile : IDisposable
@@ -22,64 +22,54 @@ public sealed class ModelFile : IDisposable
 
     private readonly LoadOptions options;
     private readonly TensorFile? probe;
-    private readonly KeyMap keys;
+    private readonly ModelContents contents;
     private readonly KeyMap? probeKeys;
-    private readonly Func<string, bool> isPart, isIdle;
+    private JepaModel? built;
 
-    private ModelFile(TensorFile file, TensorFile? probe, string configPath, LoadOptions options)
+    private ModelFile(TensorFile file, TensorFile? probe, LoadOptions options)
     {
         File = file;
         this.probe = probe;
         this.options = options;
-        var original = new OriginalFile(file, options);
-        if (JepaFormat.IsOf(file))
-        {
-            Layout = ModelLayout.JepaEngine;
-            Config = JepaFormat.Read(file);
-            (keys, isPart, isIdle) = (KeyMap.Own, _ => true, _ => false);
-        }
-        else if (original.Found)
-        {
-            Layout = ModelLayout.Original;
-            Config = original.Config();
-            Encoder = original.Encoder;
-            Encoders = original.Offered;
-            (keys, isPart, isIdle) = (original.Keys(Config), key => original.IsPart(key, Config), key => OriginalFile.IsIdle(key, Config));
-        }
-        else
-        {
-            if (!System.IO.File.Exists(configPath))
-                throw new BadFileException(file.Path, "it is no known checkpoint: no patch embedding of Meta's, no config.json beside it, "
-                    + $"no configuration inside; its first tensors are {string.Join(", ", file.Entries.Keys.Take(3))}");
-            Layout = ModelLayout.HuggingFace;
-            Config = HuggingFaceConfig.Read(configPath, file);
-            string prefix = Prefix(file, Config.Family == JepaFamily.IJepa ? "ijepa." : "vjepa2.");
-            (keys, isPart, isIdle) = (KeyMaps.HuggingFace(Config, prefix), _ => true, key => HuggingFaceIdle(key, Config));
-        }
-        if (probe is not null)
-        {
-            (ProbeConfig head, probeKeys) = OriginalFile.Probe(probe, options);
-            Config = Config with { Probe = head };
-        }
-        if (options.Encoder is not null && Layout != ModelLayout.Original)
+        contents = Family(file, options).Read(file, options);
+        Config = contents.Config;
+        if (options.Encoder is not null && contents.Layout != ModelLayout.Original)
             throw new BadFileException(file.Path, $"it has one encoder, and no {options.Encoder} to choose");
-        Validate();
+        try
+        {
+            if (probe is not null)
+            {
+                (ProbeConfig head, probeKeys) = OriginalFile.Probe(probe, options);
+                Config = Config.WithProbe(head);
+            }
+            Config.Validate();
+        }
+        catch (ArgumentException error)
+        {
+            throw new BadFileException(File.Path, error.Message, error);
+        }
     }
 
     /// <summary>The weights.</summary>
     public TensorFile File { get; }
 
     /// <summary>How it names its tensors.</summary>
-    public ModelLayout Layout { get; }
+    public ModelLayout Layout => contents.Layout;
 
     /// <summary>The sizes.</summary>
-    public JepaConfig Config { get; }
+    public IModelConfig Config { get; }
 
     /// <summary>The name of the chosen encoder; null where there is one only.</summary>
-    public string? Encoder { get; }
+    public string? Encoder => contents.Encoder;
 
     /// <summary>The names of all encoders that could be chosen.</summary>
-    public IReadOnlyList<string> Encoders { get; } = [];
+    public IReadOnlyList<string> Encoders => contents.Encoders;
+
+    /// <summary>Trained numbers of the model.</summary>
+    public long ParameterCount => Built.ParameterCount;
+
+    /// <summary>The model without memory; loading takes it.</summary>
+    private JepaModel Built => built ??= Config.Family.Create(Config);
 
     /// <summary>Opens a folder, its weights, a pickle or a file of ours.</summary>
     /// <exception cref="BadFileException">It is missing, damaged or no known checkpoint.</exception>
@@ -92,7 +82,7 @@ public sealed class ModelFile : IDisposable
         try
         {
             classifier = options.Probe is null ? null : TensorFile.Open(options.Probe, options.Mapped);
-            return new ModelFile(file, classifier, Path.Combine(Path.GetDirectoryName(Path.GetFullPath(weights)) ?? "", "config.json"), options);
+            return new ModelFile(file, classifier, options);
         }
         catch
         {
@@ -121,27 +111,11 @@ public sealed class ModelFile : IDisposable
         return file.Load(device);
     }
 
-    /// <summary>Loads a model of one family.</summary>
-    /// <exception cref="BadFileException">The file is damaged, does not fit, or holds another family.</exception>
-    internal static T Load<T>(string path, Device device, LoadOptions? options) where T : JepaModel
-    {
-        using ModelFile file = Open(path, options);
-        JepaModel model = file.Load(device);
-        if (model is T wanted)
-            return wanted;
-        model.Dispose();
-        throw new BadFileException(file.File.Path, $"it holds a {file.Config.Family}, not a {typeof(T).Name}; load it as what it is, or with ModelFile.Load");
-    }
-
     /// <summary>What the file lacks or has too much, compared with what its model needs.</summary>
-    public KeyCheck Check()
-    {
-        using JepaModel model = JepaModel.Create(Config);
-        return Check(model).Check;
-    }
+    public KeyCheck Check() => Compare().Check;
 
     /// <summary>Tensors of the chosen parts that the model has no use for.</summary>
-    public IReadOnlyList<string> Ignored => [.. File.Entries.Keys.Where(key => isPart(key) && isIdle(key)).Order(StringComparer.Ordinal)];
+    public IReadOnlyList<string> Ignored => [.. File.Entries.Keys.Where(key => contents.IsPart(key) && contents.IsIdle(key)).Order(StringComparer.Ordinal)];
 
     /// <summary>The tensors the model is made of, each once; those that are missing are left out.</summary>
     public IReadOnlyList<TensorEntry> Used => [.. Found().Select(found => found.Entry)];
@@ -171,21 +145,51 @@ public sealed class ModelFile : IDisposable
 
     /// <summary>The model, in evaluation mode; its weights stay in the file where that is possible.</summary>
     /// <exception cref="BadFileException">The file does not fit; the message names every key.</exception>
-    public JepaModel Load(Device device)
+    public JepaModel Load(Device device) => Load(device, (model, places) =>
     {
-        JepaModel model = JepaModel.Create(Config);
+        var whole = new Dictionary<(TensorFile, string), Tensor>();
+        model.Bind(device, (name, parameter, memory) =>
+        {
+            (TensorFile file, KeyPlace place) = places[name];
+            // What the file has in several tensors, or in another dtype than statistics are kept in, is copied.
+            if (place.Keys.Length > 1 || parameter.DTypeOn(device) != device.Compute)
+            {
+                Tensor copied = memory.Empty(parameter.Shape, parameter.DTypeOn(device));
+                Fill(copied, file, place);
+                return (copied, new Layout(parameter.Shape));
+            }
+            if (!whole.TryGetValue((file, place.Keys[0]), out Tensor? tensor))
+                whole.Add((file, place.Keys[0]), tensor = file.Load(place.Keys[0], memory));
+            return (tensor, new Layout(parameter.Shape, tensor.Layout.Offset + place.Part * parameter.Shape.Count));
+        });
+    });
+
+    /// <summary>The model in memory of its own, as <see cref="Module.Allocate"/> gives it: to be trained.</summary>
+    /// <exception cref="BadFileException">The file does not fit; the message names every key.</exception>
+    internal JepaModel LoadTrainable(Device device) => Load(device, (model, places) =>
+    {
+        model.Allocate(device);
+        foreach ((string name, Parameter parameter) in model.Parameters())
+            Fill(parameter.Value, places[name].File, places[name].Place);
+    });
+
+    /// <summary>Closes the files; models that were loaded keep what they map.</summary>
+    public void Dispose()
+    {
+        built?.Dispose();
+        File.Dispose();
+        probe?.Dispose();
+    }
+
+    private JepaModel Load(Device device, Action<JepaModel, Dictionary<string, (TensorFile File, KeyPlace Place)>> fill)
+    {
+        (Dictionary<string, (TensorFile File, KeyPlace Place)> places, KeyCheck check) = Compare();
+        check.Require(File.Path);
+        JepaModel model = Built;
+        built = null;
         try
         {
-            (Dictionary<string, (TensorFile File, Piece Piece)> places, KeyCheck check) = Check(model);
-            check.Require(File.Path);
-            var whole = new Dictionary<(TensorFile, string), Tensor>();
-            model.Bind(device, (name, parameter, memory) =>
-            {
-                (TensorFile file, Piece piece) = places[name];
-                if (!whole.TryGetValue((file, piece.Key), out Tensor? tensor))
-                    whole.Add((file, piece.Key), tensor = file.Load(piece.Key, memory));
-                return (tensor, new Layout(parameter.Shape, tensor.Layout.Offset + piece.Part * parameter.Shape.Count));
-            });
+            fill(model, places);
             if (File.Metadata.TryGetValue(Fingerprint.Key, out string? fingerprint))
                 Fingerprint.Read(fingerprint, File.Path).Require(model, File.Path);
             model.Origin = new ModelOrigin(File.Path, File.Format, Layout, Encoder, Ignored);
@@ -198,26 +202,41 @@ public sealed class ModelFile : IDisposable
         }
     }
 
-    /// <summary>Closes the files; models that were loaded keep what they map.</summary>
-    public void Dispose()
+    /// <summary>The family of a file.</summary>
+    /// <exception cref="BadFileException">It is of none, or could be of several.</exception>
+    private static JepaFamily Family(TensorFile file, LoadOptions options)
     {
-        File.Dispose();
-        probe?.Dispose();
+        JepaFamily[] families = [.. JepaFamilies.All.Where(family => family.Recognises(file, options))];
+        if (families.Length == 1)
+            return families[0];
+        if (families.Length > 1)
+            throw new BadFileException(file.Path, $"it may be {string.Join(" or ", families.Select(f => f.Name))}; say which (--family)");
+        string config = HuggingFaceConfig.Beside(file);
+        if (System.IO.File.Exists(config))
+        {
+            HuggingFaceConfig json = HuggingFaceConfig.Open(config);
+            IEnumerable<string> known = JepaFamilies.All.Select(family => family.HuggingFaceType).OfType<string>().OrderDescending();
+            throw json.Refused($"model_type is '{json.Type}'; {string.Join(" and ", known)} are read");
+        }
+        throw new BadFileException(file.Path, "it is no known checkpoint: no patch embedding of Meta's, no config.json beside it, "
+            + $"no configuration inside; its first tensors are {string.Join(", ", file.Entries.Keys.Take(3))}");
     }
 
-    private (Dictionary<string, (TensorFile File, Piece Piece)> Places, KeyCheck Check) Check(JepaModel model)
+    /// <summary>Where each parameter lies, and what is missing or too much.</summary>
+    private (Dictionary<string, (TensorFile File, KeyPlace Place)> Places, KeyCheck Check) Compare()
     {
-        var places = new Dictionary<string, (TensorFile File, Piece Piece)>();
+        var places = new Dictionary<string, (TensorFile File, KeyPlace Place)>();
         var wanted = new Dictionary<string, Shape>();
-        foreach ((string name, Parameter parameter) in model.Parameters())
+        foreach ((string name, Parameter parameter) in Built.Parameters())
         {
             bool ofProbe = probeKeys is not null && name.StartsWith("probe.", StringComparison.Ordinal);
-            if (!(ofProbe ? probeKeys! : keys).TryFind(name, out Piece piece))
-                throw new BadFileException(File.Path, $"its layout has no place for {name}");
-            places.Add(name, (ofProbe ? probe! : File, piece));
-            wanted[piece.Key] = piece.Whole(parameter.Shape);
+            KeyPlace place = (ofProbe ? probeKeys! : contents.Keys).Find(name)
+                ?? throw new BadFileException(File.Path, $"its layout has no place for {name}");
+            places.Add(name, (ofProbe ? probe! : File, place));
+            foreach (string key in place.Keys)
+                wanted[key] = place.Whole(parameter.Shape);
         }
-        IEnumerable<TensorEntry> offered = File.Entries.Values.Where(entry => isPart(entry.Name) && !isIdle(entry.Name));
+        IEnumerable<TensorEntry> offered = File.Entries.Values.Where(entry => contents.IsPart(entry.Name) && !contents.IsIdle(entry.Name));
         // A probe that is put on top takes the place of a classifier that the file brings.
         if (probe is not null)
             offered = offered.Where(entry => !Classifier.Any(part => entry.Name.StartsWith(part, StringComparison.Ordinal)))
@@ -225,30 +244,38 @@ public sealed class ModelFile : IDisposable
         return (places, KeyCheck.Of(offered, [.. wanted.Select(w => (w.Key, w.Value))]));
     }
 
-    private List<(TensorFile File, TensorEntry Entry)> Found()
+    private IEnumerable<(TensorFile File, TensorEntry Entry)> Found() => Compare().Places.Values
+        .SelectMany(place => place.Place.Keys.Select(key => (place.File, Key: key))).Distinct()
+        .Where(place => place.File.Entries.ContainsKey(place.Key)).Select(place => (place.File, place.File.Entries[place.Key]));
+
+    /// <summary>Copies a parameter's pieces: whole tensors of the file, one under the other, or a part of one.</summary>
+    private static void Fill(Tensor parameter, TensorFile file, KeyPlace place)
     {
-        using JepaModel model = JepaModel.Create(Config);
-        return [.. Check(model).Places.Values.DistinctBy(place => (place.File, place.Piece.Key))
-            .Where(place => place.File.Entries.ContainsKey(place.Piece.Key)).Select(place => (place.File, place.File.Entries[place.Piece.Key]))];
+        using var views = new TensorScope(parameter.Device, "filled");
+        Tensor whole = views.Use(parameter);
+        int rows = whole.Shape[0] / place.Keys.Length;
+        if (place.Parts > 1)
+            whole.CopyFrom(file.Load(place.Keys[0], views).Slice(0, place.Part * rows, rows));
+        for (int i = 0; i < place.Keys.Length && place.Parts == 1; i++)
+            file.ReadInto(place.Keys[i], whole.Slice(0, i * rows, rows).Reshape(file.Entries[place.Keys[i]].Shape.ToArray()));
     }
+}
 
-    private void Validate()
+/// <summary><c>VJepa2.Load(path, device)</c> for every family.</summary>
+public static class ModelLoading
+{
+    extension<T>(T) where T : JepaModel
     {
-        try
+        /// <summary>Reads a model of one family: the authors' file, a Hugging Face folder, or a file of this engine.</summary>
+        /// <exception cref="BadFileException">The file is damaged, does not fit, or holds another family.</exception>
+        public static T Load(string path, Device device, LoadOptions? options = null)
         {
-            Config.Validate();
-        }
-        catch (ArgumentException error)
-        {
-            throw new BadFileException(File.Path, error.Message, error);
+            JepaModel model = ModelFile.Load(path, device, options);
+            if (model is T wanted)
+                return wanted;
+            using (model)
+                throw new BadFileException(model.Origin!.Path,
+                    $"it holds {model.Config.Family}, not {typeof(T).Name}; load it as what it is, or with ModelFile.Load");
         }
     }
-
-    private static string Prefix(TensorFile file, string prefix) =>
-        file.Entries.Keys.Any(key => key.StartsWith(prefix, StringComparison.Ordinal)) ? prefix : "";
-
-    /// <summary>An I-JEPA classifier's head and pooler are none of ours.</summary>
-    private static bool HuggingFaceIdle(string key, JepaConfig config) => config.Family == JepaFamily.IJepa
-        && (key.StartsWith("classifier.", StringComparison.Ordinal) || key.StartsWith("pooler.", StringComparison.Ordinal)
-            || key.StartsWith("ijepa.pooler.", StringComparison.Ordinal) || key.EndsWith("embeddings.mask_token", StringComparison.Ordinal));
 }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using JepaEngine.IO;
+using JepaEngine.Jepa.Models;
 using JepaEngine.Nn;
 using JepaEngine.Optim;
 using JepaEngine.Tensors;
@@ -13,12 +14,8 @@ namespace JepaEngine.Jepa.Checkpoints;
 /// </summary>
 public static class TrainingCheckpoint
 {
-    private const string Target = "target.", Optimizer = "optimizer.";
+    private const string Target = JepaFormat.Target, Optimizer = JepaFormat.Optimizer;
     private const string OptimizerSteps = "optimizer.steps", Step = "step";
-
-    /// <summary>Whether a key is the training's, and not the model's.</summary>
-    internal static bool IsTraining(string key) =>
-        key.StartsWith(Target, StringComparison.Ordinal) || key.StartsWith(Optimizer, StringComparison.Ordinal);
 
     /// <summary>Writes a file, whole or not at all.</summary>
     /// <param name="path">The file.</param>
@@ -26,15 +23,13 @@ public static class TrainingCheckpoint
     /// <param name="optimizer">Its optimiser.</param>
     /// <param name="target">The module that holds the average; null for none.</param>
     /// <param name="step">Steps done, skipped ones included.</param>
-    /// <param name="configuration">What the model's configuration is called in the metadata, and the
-    /// configuration.</param>
+    /// <param name="configuration">What the metadata say of the model.</param>
     /// <exception cref="IOException">The file cannot be written; an earlier one is intact.</exception>
     public static void Save(string path, Module model, AdamW optimizer, Module? target, long step,
-        (string Key, string Json) configuration)
+        IReadOnlyDictionary<string, string> configuration)
     {
-        var metadata = new Dictionary<string, string>
+        var metadata = new Dictionary<string, string>(configuration)
         {
-            [configuration.Key] = configuration.Json,
             [OptimizerSteps] = optimizer.Steps.ToString(CultureInfo.InvariantCulture),
             [Step] = step.ToString(CultureInfo.InvariantCulture),
         };
@@ -56,7 +51,9 @@ public static class TrainingCheckpoint
         // Files from before these were kept: they are what the model rounds to, as a new optimiser has it.
         wanted.RemoveAll(entry =>
             entry.Key is Optimizer + "master" or Optimizer + "average" && !file.Entries.ContainsKey(entry.Key));
-        StateDict.Read(file, wanted, idle: _ => false);
+        KeyCheck.Of(file.Entries.Values, [.. wanted.Select(w => (w.Key, w.Tensor.Shape))]).Require(path);
+        foreach ((string name, Tensor destination) in wanted)
+            file.ReadInto(name, destination);
         optimizer.Steps = steps;
         return Number(Step) ?? steps;
 

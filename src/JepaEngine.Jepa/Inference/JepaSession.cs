@@ -37,14 +37,23 @@ public sealed class JepaSession(JepaModel model) : IDisposable
     /// <summary>The most bytes of activations a call may take; null takes what the system has.</summary>
     public long? MemoryLimit { get; init; }
 
+    /// <summary>
+    /// Pixels of an edge the model sees; null takes those it was trained on. A family with a table of positions stretches it, or refuses.
+    /// </summary>
+    public int? Size { get; init; }
+
+    /// <summary>Called with the number of each block of the encoder, from 0, when it is done.</summary>
+    public Action<int>? Progress { get; init; }
+
     /// <summary>Encodes a picture, or a clip of frames, of any size; each is framed and normalised as the family's reference does it.</summary>
     /// <exception cref="ArgumentException">The model takes another number of frames.</exception>
     /// <exception cref="MemoryRefusedException">The clip is too large; the message names the largest that fits.</exception>
     public EncodedTokens Encode(params ReadOnlySpan<Picture> frames)
     {
+        Preprocess preprocess = model.Config.Preprocess with { Size = Edge };
         Picture[] framed = new Picture[frames.Length];
         for (int i = 0; i < framed.Length; i++)
-            framed[i] = model.Config.Preprocess.Apply(frames[i]);
+            framed[i] = preprocess.Apply(frames[i]);
         return EncodeFramed(framed);
     }
 
@@ -67,14 +76,14 @@ public sealed class JepaSession(JepaModel model) : IDisposable
     }
 
     /// <summary>
-    /// Encodes frames that have the model's size already, as <see cref="JepaConfig.Preprocess"/> and <see cref="PictureReader.ReadClip"/> give them.
+    /// Encodes frames that have the model's size already, as <see cref="IModelConfig.Preprocess"/> and <see cref="PictureReader.ReadClip"/> give them.
     /// </summary>
     /// <exception cref="ArgumentException">A frame has another size, or the model takes another number of them.</exception>
     /// <exception cref="MemoryRefusedException">The clip is too large; the message names the largest that fits.</exception>
     public EncodedTokens EncodeFramed(params ReadOnlySpan<Picture> frames)
     {
         using TensorScope scope = Upload(frames, out Tensor pixels, out TokenGrid grid);
-        Tensor encoded = model.Encode(pixels);
+        Tensor encoded = Tokens(pixels);
         int count = checked((int)encoded.Shape.Count);
         if (tokens.Length < count)
             tokens = new float[count];
@@ -93,24 +102,31 @@ public sealed class JepaSession(JepaModel model) : IDisposable
         AttentiveProbe probe = model.Probe ?? throw new InvalidOperationException(
             $"{model.Origin?.Path ?? "the model"} has no classifier; load one with LoadOptions.Probe, or a folder that has one");
         using TensorScope scope = Upload(frames, out Tensor pixels, out _);
-        return ClassScore.Top(model.Config.Probe!, probe.Forward(model.Encode(pixels)), top);
+        return ClassScore.Top(model.Config.Probe!, probe.Forward(Tokens(pixels)), top);
     }
 
     /// <summary>Forgets the buffer.</summary>
     public void Dispose() => tokens = [];
 
+    private int Edge => Size ?? model.Config.ImageSize;
+
+    private Tensor Tokens(Tensor frames) =>
+        model.Tokens(frames, Progress is { } progress ? (block, _) => progress(block) : null);
+
+    /// <summary>Frames as [1, T, C, H, W], whatever the model sees at a time.</summary>
     private TensorScope Upload(ReadOnlySpan<Picture> frames, out Tensor pixels, out TokenGrid grid)
     {
-        JepaConfig config = model.Config;
-        if (frames.Length < 1 || (config.IsPicture && frames.Length != 1))
+        (IModelConfig config, JepaFamily family) = (model.Config, model.Config.Family);
+        bool single = family.Sight == Sight.Picture;
+        if (frames.Length < 1 || (single && frames.Length != 1))
         {
-            string taken = config.IsPicture ? "one picture" : "one frame or more";
-            throw new ArgumentException($"{config.Family} takes {taken} at a time, not {frames.Length}", nameof(frames));
+            string taken = single ? "one picture" : "one frame or more";
+            throw new ArgumentException($"{family.Name} takes {taken} at a time, not {frames.Length}", nameof(frames));
         }
-        int side = config.ImageSize, one = 3 * side * side;
-        // A single frame fills a tubelet.
-        grid = new TokenGrid(Math.Max(1, frames.Length / config.Tubelet), config.Grid, config.Grid);
-        MemoryPlan.Require(config, 1, grid, MemoryLimit ?? MemoryPlan.Available());
+        int side = Edge, one = 3 * side * side;
+        (int clips, grid) = family.Cost(config, frames.Length, side, side);
+        MemoryPlan.Require(config, clips, grid, MemoryLimit ?? MemoryPlan.Available());
+        grid = grid with { Times = clips * grid.Times };
         byte[] clip = new byte[frames.Length * one];
         for (int i = 0; i < frames.Length; i++)
         {
@@ -122,9 +138,7 @@ public sealed class JepaSession(JepaModel model) : IDisposable
             frames[i].Rgb.CopyTo(clip.AsSpan(i * one));
         }
         var scope = new TensorScope(model.Device, "session");
-        pixels = config.IsPicture
-            ? scope.FromRaw<byte>(clip, [1, side, side, 3]).Permute(0, 3, 1, 2)
-            : scope.FromRaw<byte>(clip, [1, frames.Length, side, side, 3]).Permute(0, 1, 4, 2, 3);
+        pixels = scope.FromRaw<byte>(clip, [1, frames.Length, side, side, 3]).Permute(0, 1, 4, 2, 3);
         return scope;
     }
 }

@@ -5,9 +5,8 @@ using JepaEngine.Memory;
 namespace JepaEngine.Jepa.Inference;
 
 /// <summary>
-/// What encoding takes beyond the weights, in bytes of f32 on the CPU, known before anything is allocated. A block's attention holds nine tensors [B, N, D]
-/// (x, its norm, q, k, v, q and k turned, the values read, the projection), its MLP the hidden [B, N, M] besides; freed blocks stay in the allocator's
-/// cache, so both count.
+/// What encoding takes beyond the weights, in bytes of f32 on the CPU, known before anything is allocated. <see cref="JepaFamily.Activations"/> says what
+/// a model holds at most.
 /// </summary>
 public static class MemoryPlan
 {
@@ -18,20 +17,16 @@ public static class MemoryPlan
     private const long PackedRows = 512;
 
     /// <summary>Bytes of activations for a batch of <paramref name="batch"/> inputs of <paramref name="tokens"/> tokens.</summary>
-    public static long Activations(JepaConfig config, int batch, long tokens)
+    public static long Activations(IModelConfig config, int batch, long tokens)
     {
-        VitSize size = config.Encoder;
-        long perToken = 9L * size.Width + size.Mlp + size.Heads + 4;
-        long tables = config.Family is JepaFamily.IJepa or JepaFamily.VJepa ? 0 : 2L * size.HeadWidth;
-        long levels = config.Levels.Length == 0 ? 0 : size.Width;
-        long probe = config.Probe is null ? 0 : size.Width;
+        (long aToken, long aPlace) = config.Family.Activations(config);
         // Counted beyond those rows too: a plan grows with what is planned.
-        long packed = sizeof(float) * Math.Min(PackedRows, batch * tokens) * (size.Width + size.Mlp);
-        return sizeof(float) * tokens * (batch * (perToken + levels + probe) + tables) + packed + Math.Min(PatchBuffer, Pixels(config, batch, tokens));
+        long packed = sizeof(float) * Math.Min(PackedRows, batch * tokens) * (config.Encoder.Width + config.Encoder.Mlp);
+        return sizeof(float) * tokens * (batch * aToken + aPlace) + packed + Math.Min(PatchBuffer, Pixels(config, batch, tokens));
     }
 
     /// <summary>Bytes of normalised pixels of a clip of that many tokens.</summary>
-    public static long Pixels(JepaConfig config, int batch, long tokens) => sizeof(float) * batch * tokens * 3 * config.Tubelet * config.Patch * config.Patch;
+    public static long Pixels(IModelConfig config, int batch, long tokens) => sizeof(float) * batch * tokens * 3 * config.Tubelet * config.Patch * config.Patch;
 
     /// <summary>What this process may still take: what the system calls available, at most what its container allows.</summary>
     public static long Available()
@@ -50,7 +45,7 @@ public static class MemoryPlan
     /// <param name="grid">Their tokens.</param>
     /// <param name="limit">The most bytes of activations.</param>
     /// <exception cref="MemoryRefusedException">The plan is above the limit.</exception>
-    public static void Require(JepaConfig config, int batch, TokenGrid grid, long limit)
+    public static void Require(IModelConfig config, int batch, TokenGrid grid, long limit)
     {
         long planned = Activations(config, batch, grid.Count);
         if (planned <= limit)
@@ -60,7 +55,7 @@ public static class MemoryPlan
         int edge = Largest(Math.Min(grid.Rows, grid.Columns), n => Activations(config, 1, (long)n * n));
         string mend = inputs > 0 ? $"{inputs} at a time fit"
             : times > 0 ? $"{times * config.Tubelet} frames fit at this size"
-            : edge > 0 ? $"{(config.IsPicture ? "a picture" : "one frame")} of {edge * config.Patch} x {edge * config.Patch} pixels fits"
+            : edge > 0 ? $"{(config.Family.Sight == Sight.Picture ? "a picture" : "one frame")} of {edge * config.Patch} x {edge * config.Patch} pixels fits"
             : "that is not enough for one patch";
         throw new MemoryRefusedException(
             $"{batch} x {grid.Count} tokens need {Size(planned)} of activations, but {Size(limit)} are free; {mend}");

@@ -1,4 +1,4 @@
-using JepaEngine.Jepa.Checkpoints;
+using JepaEngine.Memory;
 using JepaEngine.Nn;
 using JepaEngine.Ops;
 using JepaEngine.Primitives;
@@ -15,13 +15,16 @@ namespace JepaEngine.Jepa.Models;
 /// ViT-g/16 224 px   1408 x 40 blocks, 16 heads of 88    predictor 16 blocks
 /// </code>
 /// </summary>
-public sealed class IJepa : JepaModel
+public sealed class IJepa : MetaModel
 {
     private readonly IJepaEncoder encoder;
 
+    /// <summary>The family.</summary>
+    public static JepaFamily Family { get; } = new IJepaFamily();
+
     /// <summary>A model without memory.</summary>
     /// <exception cref="ArgumentException">No I-JEPA has these sizes.</exception>
-    public IJepa(JepaConfig config) : base(Of(JepaFamily.IJepa, config))
+    public IJepa(JepaConfig config) : base(Family, config)
     {
         encoder = Child("encoder", new IJepaEncoder(config));
         Predictor = config.Predictor is null ? null : Child("predictor", new IJepaPredictor(config));
@@ -39,10 +42,6 @@ public sealed class IJepa : JepaModel
     /// <summary>Predicts masked patches; null where the file has the encoder alone.</summary>
     public IJepaPredictor? Predictor { get; }
 
-    /// <summary>Reads an I-JEPA: the original <c>.pth.tar</c>, a Hugging Face folder, or a file of ours.</summary>
-    /// <exception cref="IO.BadFileException">The file is damaged, or holds another family.</exception>
-    public static IJepa Load(string path, Device device, LoadOptions? options = null) => ModelFile.Load<IJepa>(path, device, options);
-
     /// <summary>
     /// Whether pictures of another size than the model's are taken, with the table of positions stretched to their grid (bicubic, as transformers'
     /// interpolate_pos_encoding); otherwise they are refused.
@@ -57,9 +56,36 @@ public sealed class IJepa : JepaModel
     public override Tensor Encode(Tensor pixels, Tensor? visible = null, Action<int, Tensor>? observe = null) =>
         encoder.Forward(pixels, visible, observe);
 
+    /// <inheritdoc/>
+    public override string Takes => $"{Picture} [B, C, H, W], ({ContextMask} [B, K] with {TargetMask}_0, {TargetMask}_1 .. [B, K])";
+
+    /// <inheritdoc/>
+    protected override string[] InputNames => [Picture, ContextMask, TargetMask + "_"];
+
+    /// <summary>Whoever brings frames of another size asks for positions between the model's.</summary>
+    public override Tensor Tokens(Tensor frames, Action<int, Tensor>? observe = null) =>
+        encoder.Forward(frames.Select(1, 0), null, observe, interpolate: true);
+
+    /// <inheritdoc/>
+    protected override IReadOnlyList<(string Name, Tensor Tensor)> RunNamed(NamedInputs given, RunOptions options)
+    {
+        Tensor pixels = given.Needed(Picture), tokens = Encode(pixels);
+        List<(string, Tensor)> outputs = [("last_hidden_state", tokens)];
+        if (given.Optional(ContextMask) is not { } context)
+            return outputs;
+        Tensor seen = Context(pixels, tokens, context, options);
+        outputs.Add(("context_hidden_state", seen));
+        List<Tensor> predictions = [];
+        while (given.Optional($"{TargetMask}_{predictions.Count}") is { } target)
+            predictions.Add(Needed(Predictor).Forward(seen, context, target));
+        if (predictions.Count > 0)
+            outputs.Add(("predictions", TensorOps.Concat(0, [.. predictions])));
+        return outputs;
+    }
+
     private static JepaConfig Sized(VitSize encoder, int imageSize, int patch, int predictorDepth) => new()
     {
-        Family = JepaFamily.IJepa,
+        Family = Family,
         Encoder = encoder,
         Predictor = new VitSize(384, predictorDepth, encoder.Heads, 1536),
         ImageSize = imageSize,
@@ -92,12 +118,12 @@ public sealed class IJepaEncoder : Module
     internal bool InterpolatesPositions { get; set; }
 
     /// <summary>Pictures [B, C, H, W] to tokens [B, N, D], or [B, K, D] of the visible ids [B, K].</summary>
-    public Tensor Forward(Tensor pixels, Tensor? visible = null, Action<int, Tensor>? observe = null)
+    public Tensor Forward(Tensor pixels, Tensor? visible = null, Action<int, Tensor>? observe = null, bool interpolate = false)
     {
         JepaConfig.Require(pixels.Shape.Rank == 4, $"I-JEPA sees pictures [B, C, H, W], not {pixels.Shape}; a clip needs a V-JEPA");
         TokenGrid grid = TokenGrid.Of(pixels, config);
         bool own = grid.Rows == config.Grid && grid.Columns == config.Grid;
-        JepaConfig.Require(own || InterpolatesPositions, $"pictures of {pixels.Shape[3]} x {pixels.Shape[2]} pixels, but the model's positions are for "
+        JepaConfig.Require(own || interpolate || InterpolatesPositions, $"pictures of {pixels.Shape[3]} x {pixels.Shape[2]} pixels, but the model's positions are for "
             + $"{config.ImageSize} x {config.ImageSize}; resize them, or let positions be interpolated");
         Tensor patches = patchEmbed.Forward(pixels, pixels.DType == DType.U8 ? config.PixelTransform : null, visible);
         Tensor table = own ? patches.Scope.Use(positions.Value).Select(0, 0) : Interpolated(patches.Scope, grid);

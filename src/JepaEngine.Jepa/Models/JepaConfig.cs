@@ -1,30 +1,17 @@
+using System.Text.Json.Serialization;
 using JepaEngine.Backends;
 using JepaEngine.Jepa.Pictures;
 
 namespace JepaEngine.Jepa.Models;
 
-/// <summary>The published families of Meta's JEPA models.</summary>
-public enum JepaFamily
-{
-    /// <summary>I-JEPA, pictures (arXiv 2301.08243).</summary>
-    IJepa,
-    /// <summary>V-JEPA, clips (arXiv 2404.08471).</summary>
-    VJepa,
-    /// <summary>V-JEPA 2 (arXiv 2506.09985).</summary>
-    VJepa2,
-    /// <summary>V-JEPA 2.1 (arXiv 2603.14482).</summary>
-    VJepa21,
-    /// <summary>V-JEPA 2-AC: the encoder of V-JEPA 2 and a predictor that takes actions.</summary>
-    VJepa2Ac,
-}
-
 /// <summary>
-/// The sizes of a model of any <see cref="JepaFamily"/>. What a family has not is left at its default. The released ones stand in the family's own file:
-/// <see cref="VJepa2.Large256"/> and so on.
+/// The sizes of a model of Meta's families, or of one like them. What a family has not is left at its default. The released ones stand in
+/// the family's own file: <see cref="VJepa2.Large256"/> and so on.
 /// </summary>
-public sealed record JepaConfig
+public sealed record JepaConfig : IModelConfig
 {
     /// <summary>The family.</summary>
+    [JsonConverter(typeof(FamilyJson))]
     public required JepaFamily Family { get; init; }
 
     /// <summary>The encoder's blocks.</summary>
@@ -75,9 +62,6 @@ public sealed record JepaConfig
     /// <summary>How a picture of any size becomes one the model sees.</summary>
     public Framing Framing { get; init; } = Framing.ShortSideThenCrop;
 
-    /// <summary>Whether the model sees single pictures.</summary>
-    public bool IsPicture => Family == JepaFamily.IJepa;
-
     /// <summary>Patches along an edge of <see cref="ImageSize"/>.</summary>
     public int Grid => ImageSize / Patch;
 
@@ -89,6 +73,9 @@ public sealed record JepaConfig
 
     /// <summary>What turns stored pixels into the encoder's input.</summary>
     public PixelTransform PixelTransform => PixelTransform.Normalize(PixelMean, PixelStd);
+
+    /// <inheritdoc/>
+    IModelConfig IModelConfig.WithProbe(ProbeConfig probe) => this with { Probe = probe };
 
     /// <summary>Refuses sizes that no model has, naming the first that is wrong.</summary>
     /// <exception cref="ArgumentException">One is wrong.</exception>
@@ -108,11 +95,7 @@ public sealed record JepaConfig
         Require(Epsilon is > 0 and < 1, $"epsilon is {Epsilon}; it is in (0, 1)");
         Require(TargetWidth is >= 0 and <= 1 << 17, $"targetWidth is {TargetWidth}");
         Require(PixelMean is { Length: 3 } && PixelStd is { Length: 3 } && PixelStd.All(s => s > 0), "pixelMean and pixelStd have 3 numbers, pixelStd above 0");
-        bool levels = Family == JepaFamily.VJepa21;
-        Require(Levels.Length > 0 == levels, $"levels has {Levels.Length} entries; V-JEPA 2.1 has them, and only it");
-        Require(!levels || (Levels.SequenceEqual(Levels.Order()) && Levels[0] >= 0 && Levels[^1] == Encoder.Depth - 1),
-            $"levels {string.Join(", ", Levels)} do not rise to the last of {Encoder.Depth} blocks");
-        Require(Family != JepaFamily.VJepa2Ac || Predictor is not null, "V-JEPA 2-AC has a predictor");
+        Family.Validate(this);
         Probe?.Validate();
 
         static void Check(string name, VitSize size)

@@ -1,7 +1,7 @@
-using System.Text.Json;
 using System.Text.Json.Serialization;
 using JepaEngine.Backends;
 using JepaEngine.Jepa.Data;
+using JepaEngine.Jepa.Pictures;
 
 namespace JepaEngine.Jepa.Models;
 
@@ -21,7 +21,7 @@ public enum EncoderInit
 /// The sizes of a <see cref="LeWorldModel"/>. The defaults are the published model (arXiv 2603.19312; 18,034,478 trained numbers);
 /// <see cref="Demo"/> is the small one of <c>jepa demo</c> (505,006).
 /// </summary>
-public sealed record LeWorldModelConfig
+public sealed record LeWorldModelConfig : IModelConfig
 {
     /// <summary>Height and width of a frame in pixels.</summary>
     public int ImageSize { get; init; } = 224;
@@ -127,8 +127,15 @@ public sealed record LeWorldModelConfig
     [JsonIgnore]
     public PixelTransform PixelTransform => PixelTransform.Normalize(PixelMean, PixelStd);
 
-    /// <summary>The configuration as checkpoints hold it.</summary>
-    public string ToJson() => JsonSerializer.Serialize(this, LeWorldModelJson.Default.LeWorldModelConfig);
+    JepaFamily IModelConfig.Family => LeWorldModel.Family;
+
+    VitSize IModelConfig.Encoder => new(EncoderWidth, EncoderDepth, EncoderHeads, EncoderMlp);
+
+    int IModelConfig.Frames => 1;
+
+    int IModelConfig.Tubelet => 1;
+
+    Framing IModelConfig.Framing => Framing.Stretch;
 
     /// <summary>Refuses sizes that no model has, naming the first that is wrong.</summary>
     /// <exception cref="ArgumentException">One is wrong.</exception>
@@ -140,27 +147,15 @@ public sealed record LeWorldModelConfig
             ("actionSmoothed", ActionSmoothed), ("actionHidden", ActionHidden), ("history", History), ("predictorDepth", PredictorDepth),
             ("predictorHeads", PredictorHeads), ("predictorHeadWidth", PredictorHeadWidth), ("predictorMlp", PredictorMlp)])
         {
-            Require(size > 0, $"{name} is {size}; it is 1 or more");
+            JepaConfig.Require(size > 0, $"{name} is {size}; it is 1 or more");
         }
-        Require(ImageSize % Patch == 0, $"imageSize {ImageSize} is no multiple of patch {Patch}");
-        Require(EncoderWidth % EncoderHeads == 0, $"encoderWidth {EncoderWidth} is no multiple of encoderHeads {EncoderHeads}");
-        Require(EncoderInit != EncoderInit.FanIn || EncoderWidth % 4 == 0, $"encoderWidth {EncoderWidth} is no multiple of 4, which encoderInit FanIn needs");
-        Require(Dropout is >= 0 and < 1, $"dropout is {Dropout}; it is in [0, 1)");
-        Require(EncoderEpsilon > 0, $"encoderEpsilon is {EncoderEpsilon}; it is above 0");
-        Require(PixelMean is { Length: 3 } && PixelStd is { Length: 3 }, "pixelMean and pixelStd have one number for each of 3 channels");
-        Require(ActionScale is { Mean: { } mean, Std: { } std } && mean.Length == std.Length && (mean.Length == 0 || ActionWidth % mean.Length == 0),
+        JepaConfig.Require(ImageSize % Patch == 0, $"imageSize {ImageSize} is no multiple of patch {Patch}");
+        JepaConfig.Require(EncoderWidth % EncoderHeads == 0, $"encoderWidth {EncoderWidth} is no multiple of encoderHeads {EncoderHeads}");
+        JepaConfig.Require(EncoderInit != EncoderInit.FanIn || EncoderWidth % 4 == 0, $"encoderWidth {EncoderWidth} is no multiple of 4, which encoderInit FanIn needs");
+        JepaConfig.Require(Dropout is >= 0 and < 1, $"dropout is {Dropout}; it is in [0, 1)");
+        JepaConfig.Require(EncoderEpsilon > 0, $"encoderEpsilon is {EncoderEpsilon}; it is above 0");
+        JepaConfig.Require(PixelMean is { Length: 3 } && PixelStd is { Length: 3 }, "pixelMean and pixelStd have one number for each of 3 channels");
+        JepaConfig.Require(ActionScale is { Mean: { } mean, Std: { } std } && mean.Length == std.Length && (mean.Length == 0 || ActionWidth % mean.Length == 0),
             $"actionScale has other numbers than actionWidth {ActionWidth} is made of");
-
-        static void Require(bool condition, string fault)
-        {
-            if (!condition)
-                throw new ArgumentException($"model: {fault}");
-        }
     }
 }
-
-/// <summary>How configurations of LeWorldModels are written as JSON.</summary>
-[JsonSourceGenerationOptions(WriteIndented = true, PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
-    UseStringEnumConverter = true, NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals)]
-[JsonSerializable(typeof(LeWorldModelConfig))]
-internal sealed partial class LeWorldModelJson : JsonSerializerContext;

@@ -34,12 +34,12 @@ public readonly record struct TokenGrid(int Times, int Rows, int Columns)
 
     /// <summary>The grid of pictures [B, C, H, W] or clips [B, T, C, H, W].</summary>
     /// <exception cref="ArgumentException">The pixels do not divide into patches and tubelets.</exception>
-    public static TokenGrid Of(Tensor pixels, JepaConfig config) =>
+    public static TokenGrid Of(Tensor pixels, IModelConfig config) =>
         Of(pixels.Shape.Rank == 5 ? pixels.Shape[1] : 1, pixels.Shape[^2], pixels.Shape[^1], config);
 
     /// <summary>The grid of frames of so many pixels; one frame fills a tubelet.</summary>
     /// <exception cref="ArgumentException">The pixels do not divide into patches and tubelets.</exception>
-    public static TokenGrid Of(int frames, int height, int width, JepaConfig config)
+    public static TokenGrid Of(int frames, int height, int width, IModelConfig config)
     {
         JepaConfig.Require(height % config.Patch == 0 && width % config.Patch == 0 && height > 0 && width > 0,
             $"{width} x {height} pixels do not divide into patches of {config.Patch}; resize or crop to {config.ImageSize} x {config.ImageSize}");

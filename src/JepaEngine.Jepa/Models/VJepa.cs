@@ -1,4 +1,3 @@
-using JepaEngine.Jepa.Checkpoints;
 using JepaEngine.Nn;
 using JepaEngine.Ops;
 using JepaEngine.Primitives;
@@ -15,13 +14,16 @@ namespace JepaEngine.Jepa.Models;
 /// ViT-H/16 384 px   1280 x 32 blocks                    4608 tokens
 /// </code>
 /// </summary>
-public sealed class VJepa : JepaModel
+public sealed class VJepa : MetaModel
 {
     private readonly VJepaEncoder encoder;
 
+    /// <summary>The family.</summary>
+    public static JepaFamily Family { get; } = new VJepaFamily();
+
     /// <summary>A model without memory.</summary>
     /// <exception cref="ArgumentException">No V-JEPA has these sizes.</exception>
-    public VJepa(JepaConfig config) : base(Of(JepaFamily.VJepa, config))
+    public VJepa(JepaConfig config) : base(Family, config)
     {
         encoder = Child("encoder", new VJepaEncoder(config));
         Predictor = config.Predictor is null ? null : Child("predictor", new VJepaPredictor(config));
@@ -39,17 +41,26 @@ public sealed class VJepa : JepaModel
     /// <summary>Predicts masked tubelets; null where the file has the encoder alone.</summary>
     public VJepaPredictor? Predictor { get; }
 
-    /// <summary>Reads a V-JEPA: the original <c>.pth.tar</c> or a file of ours.</summary>
-    /// <exception cref="IO.BadFileException">The file is damaged, or holds another family.</exception>
-    public static VJepa Load(string path, Device device, LoadOptions? options = null) => ModelFile.Load<VJepa>(path, device, options);
-
     /// <inheritdoc/>
     public override Tensor Encode(Tensor pixels, Tensor? visible = null, Action<int, Tensor>? observe = null) =>
         encoder.Forward(pixels, visible, observe);
 
+    /// <summary>As the original: the predictor reads what the encoder makes of the visible tubelets alone.</summary>
+    protected override IReadOnlyList<(string Name, Tensor Tensor)> RunNamed(NamedInputs given, RunOptions options)
+    {
+        Tensor pixels = given.Needed(Video), tokens = Encode(pixels);
+        List<(string, Tensor)> outputs = Outputs(tokens);
+        if (Masks(given) is not var (context, target))
+            return outputs;
+        Tensor seen = Context(pixels, tokens, context, options);
+        outputs.Add(("context_hidden_state", seen));
+        outputs.Add(("predictor_last_hidden_state", Needed(Predictor).Forward(seen, context, target, MaskToken(options))));
+        return outputs;
+    }
+
     private static JepaConfig Sized(VitSize encoder, int imageSize) => new()
     {
-        Family = JepaFamily.VJepa,
+        Family = Family,
         Encoder = encoder,
         Predictor = new VitSize(384, 12, encoder.Heads, 1536),
         ImageSize = imageSize,
@@ -129,4 +140,31 @@ public sealed class VJepaPredictor : Module
         int seen = contextIds.Shape[1];
         return projection.Forward(norm.Forward(x.Slice(1, seen, x.Shape[1] - seen)));
     }
+}
+
+/// <summary>V-JEPA (arXiv 2404.08471): Meta's files.</summary>
+internal sealed class VJepaFamily : MetaFamily
+{
+    public VJepaFamily() : base("V-JEPA", "vjepa", Sight.WholeClips)
+    {
+        (Context, HasMaskTokens, ReleasedFrames) = (ContextView.Visible, true, 16);
+    }
+
+    public override IReadOnlyList<(string Name, IModelConfig Config)> Released =>
+    [
+        ("V-JEPA ViT-L/16 224", VJepa.Large224),
+        ("V-JEPA ViT-H/16 224", VJepa.Huge224),
+        ("V-JEPA ViT-H/16 384", VJepa.Huge384),
+    ];
+
+    public override JepaModel Create(IModelConfig config) => new VJepa((JepaConfig)config);
+
+    /// <summary>Whether a file's predictor is one of V-JEPA: two mask tokens (V-JEPA 2: ten) and positions.</summary>
+    internal static bool Has(OriginalFile file) => file.MaskTokens is 1 or 2 && file.PredictorHas("predictor_pos_embed");
+
+    /// <summary>An encoder with positions but without a predictor may be a V-JEPA 2 too.</summary>
+    private protected override bool IsOriginal(OriginalFile file) => file.Clips && !VJepa21Family.Has(file) && !VJepa2AcFamily.Has(file)
+        && (file.MaskTokens == 0 ? file.EncoderHas("pos_embed") : Has(file));
+
+    private protected override int? PredictorHeads(JepaConfig config, int width) => width == 384 ? config.Encoder.Heads : null;
 }

@@ -1,4 +1,4 @@
-using JepaEngine.Jepa.Checkpoints;
+using JepaEngine.Memory;
 using JepaEngine.Nn;
 using JepaEngine.Ops;
 using JepaEngine.Primitives;
@@ -16,13 +16,16 @@ namespace JepaEngine.Jepa.Models;
 /// ViT-g/16 384 px   1408 x 40 blocks                    18432 tokens
 /// </code>
 /// </summary>
-public sealed class VJepa2 : JepaModel
+public sealed class VJepa2 : MetaModel
 {
     private readonly VJepa2Encoder encoder;
 
+    /// <summary>The family.</summary>
+    public static JepaFamily Family { get; } = new VJepa2Family();
+
     /// <summary>A model without memory.</summary>
     /// <exception cref="ArgumentException">No V-JEPA 2 has these sizes.</exception>
-    public VJepa2(JepaConfig config) : base(Of(JepaFamily.VJepa2, config))
+    public VJepa2(JepaConfig config) : base(Family, config)
     {
         encoder = Child("encoder", new VJepa2Encoder(config));
         Predictor = config.Predictor is null ? null : Child("predictor", new VJepa2Predictor(config));
@@ -43,17 +46,26 @@ public sealed class VJepa2 : JepaModel
     /// <summary>Predicts masked tubelets; null where the file has the encoder alone.</summary>
     public VJepa2Predictor? Predictor { get; }
 
-    /// <summary>Reads a V-JEPA 2: the original <c>.pt</c>, a Hugging Face folder, with or without a classifier, or a file of ours.</summary>
-    /// <exception cref="IO.BadFileException">The file is damaged, or holds another family.</exception>
-    public static VJepa2 Load(string path, Device device, LoadOptions? options = null) => ModelFile.Load<VJepa2>(path, device, options);
-
     /// <inheritdoc/>
     public override Tensor Encode(Tensor pixels, Tensor? visible = null, Action<int, Tensor>? observe = null) =>
         encoder.Forward(pixels, visible, observe);
 
+    /// <inheritdoc/>
+    protected override IReadOnlyList<(string Name, Tensor Tensor)> RunNamed(NamedInputs given, RunOptions options)
+    {
+        Tensor pixels = given.Needed(Video), tokens = Encode(pixels);
+        List<(string, Tensor)> outputs = Outputs(tokens);
+        if (Masks(given) is var (context, target))
+        {
+            Tensor seen = Context(pixels, tokens, context, options);
+            outputs.Add(("predictor_last_hidden_state", Needed(Predictor).Forward(seen, context, target, MaskToken(options))));
+        }
+        return outputs;
+    }
+
     private static JepaConfig Sized(VitSize encoder, int imageSize) => new()
     {
-        Family = JepaFamily.VJepa2,
+        Family = Family,
         Encoder = encoder,
         Predictor = new VitSize(384, 12, 12, 1536),
         ImageSize = imageSize,

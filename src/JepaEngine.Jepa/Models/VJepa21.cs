@@ -1,4 +1,4 @@
-using JepaEngine.Jepa.Checkpoints;
+using JepaEngine.Memory;
 using JepaEngine.Nn;
 using JepaEngine.Ops;
 using JepaEngine.Primitives;
@@ -17,13 +17,16 @@ namespace JepaEngine.Jepa.Models;
 /// ViT-G/16   1664 x 48 blocks, 26 heads   levels 11 23 37 47   predictor 24 blocks
 /// </code>
 /// </summary>
-public sealed class VJepa21 : JepaModel
+public sealed class VJepa21 : MetaModel
 {
     private readonly VJepa21Encoder encoder;
 
+    /// <summary>The family.</summary>
+    public static JepaFamily Family { get; } = new VJepa21Family();
+
     /// <summary>A model without memory.</summary>
     /// <exception cref="ArgumentException">No V-JEPA 2.1 has these sizes.</exception>
-    public VJepa21(JepaConfig config) : base(Of(JepaFamily.VJepa21, config))
+    public VJepa21(JepaConfig config) : base(Family, config)
     {
         encoder = Child("encoder", new VJepa21Encoder(config));
         Predictor = config.Predictor is null ? null : Child("predictor", new VJepa21Predictor(config));
@@ -44,21 +47,48 @@ public sealed class VJepa21 : JepaModel
     /// <summary>Predicts masked patches; null where the file has the encoder alone.</summary>
     public VJepa21Predictor? Predictor { get; }
 
-    /// <summary>Reads a V-JEPA 2.1: the original <c>.pt</c> or a file of ours.</summary>
-    /// <exception cref="IO.BadFileException">The file is damaged, or holds another family.</exception>
-    public static VJepa21 Load(string path, Device device, LoadOptions? options = null) => ModelFile.Load<VJepa21>(path, device, options);
-
     /// <summary>Tokens [B, N, D] of clips [B, T, C, H, W] or pictures [B, C, H, W]: the last level.</summary>
     /// <exception cref="ArgumentException">The pixels do not divide into patches.</exception>
     public override Tensor Encode(Tensor pixels, Tensor? visible = null, Action<int, Tensor>? observe = null) =>
         encoder.Forward(pixels, visible, levels: false, observe);
+
+    /// <inheritdoc/>
+    public override string Takes => base.Takes + $", ({Picture} [B, C, H, W])";
+
+    /// <inheritdoc/>
+    protected override string[] InputNames => [Video, ContextMask, TargetMask, Picture];
+
+    /// <inheritdoc/>
+    protected override IReadOnlyList<(string Name, Tensor Tensor)> RunNamed(NamedInputs given, RunOptions options)
+    {
+        Tensor? clip = given.Optional(Video), picture = given.Optional(Picture);
+        if (clip is null && picture is null)
+            given.Needed(Video);
+        List<(string, Tensor)> outputs = picture is null ? [] : [("image_last_hidden_state", Encode(picture))];
+        if (clip is null)
+            return outputs;
+        (Tensor Context, Tensor Target)? masks = Masks(given);
+        bool whole = options.Context == ContextView.Whole;
+        // All levels end with the one that Encode gives: a predictor that reads them of the whole clip needs no second pass.
+        bool levels = masks is not null && whole && Config.PredictsFromLevels;
+        Tensor read = levels ? EncodeLevels(clip) : Encode(clip);
+        int width = Config.Encoder.Width;
+        outputs.AddRange(Outputs(levels ? read.Slice(2, read.Shape[2] - width, width).Contiguous() : read));
+        if (masks is not var (context, target))
+            return outputs;
+        Tensor seen = whole ? read.Gather(context) : Config.PredictsFromLevels ? EncodeLevels(clip, context) : Encode(clip, context);
+        VJepa21Prediction prediction = Needed(Predictor).Forward(seen, context, target, isPicture: clip.Shape[1] == 1, MaskToken(options));
+        outputs.Add(("predictor_last_hidden_state", prediction.Targets));
+        outputs.Add(("predictor_context_hidden_state", prediction.Context));
+        return outputs;
+    }
 
     /// <summary>As <see cref="Encode"/>, all levels side by side: [B, N, levels · D], what the predictor of g and G reads.</summary>
     public Tensor EncodeLevels(Tensor pixels, Tensor? visible = null) => encoder.Forward(pixels, visible, levels: true, observe: null);
 
     private static JepaConfig Sized(VitSize encoder, int[] levels, int predictorDepth, int targetWidth, bool fromLevels) => new()
     {
-        Family = JepaFamily.VJepa21,
+        Family = Family,
         Encoder = encoder,
         Predictor = new VitSize(384, predictorDepth, 12, 1536),
         ImageSize = 384,
@@ -182,4 +212,47 @@ public sealed class VJepa21Predictor : Module
         Tensor y = norm.Forward(x);
         return new VJepa21Prediction(projection.Forward(y.Slice(1, seen, targets)), contextProjection.Forward(y.Slice(1, 0, seen)));
     }
+}
+
+/// <summary>V-JEPA 2.1 (arXiv 2603.14482): Meta's files.</summary>
+internal sealed class VJepa21Family : MetaFamily
+{
+    public VJepa21Family() : base("V-JEPA 2.1", "vjepa2.1")
+    {
+        // As it is trained: the original's predictions to 1e-6, where a context gathered from the whole clip is off by a tenth.
+        (Context, HasMaskTokens, ReleasedSize) = (ContextView.Visible, true, 384);
+    }
+
+    public override IReadOnlyList<(string Name, IModelConfig Config)> Released =>
+    [
+        ("V-JEPA 2.1 ViT-B/16 384", VJepa21.Base384),
+        ("V-JEPA 2.1 ViT-L/16 384", VJepa21.Large384),
+        ("V-JEPA 2.1 ViT-g/16 384", VJepa21.Giant384),
+        ("V-JEPA 2.1 ViT-G/16 384", VJepa21.Gigantic384),
+    ];
+
+    public override JepaModel Create(IModelConfig config) => new VJepa21((JepaConfig)config);
+
+    public override void Validate(IModelConfig config)
+    {
+        (int[] levels, int depth) = (((JepaConfig)config).Levels, config.Encoder.Depth);
+        JepaConfig.Require(levels.Length > 0 && levels.SequenceEqual(levels.Order()) && levels[0] >= 0 && levels[^1] == depth - 1,
+            $"levels {string.Join(", ", levels)} do not rise to the last of {depth} blocks");
+    }
+
+    /// <summary>Whether a file's encoder has norms of levels.</summary>
+    internal static bool Has(OriginalFile file) => file.EncoderHas("norms_block.0.weight");
+
+    private protected override bool IsOriginal(OriginalFile file) => file.Clips && Has(file);
+
+    private protected override JepaConfig Complete(JepaConfig config, OriginalFile file) => config with
+    {
+        Levels = file.Options.Levels ?? Levels(config.Encoder.Depth),
+        PredictsFromLevels = file.PredictsFromLevels,
+    };
+
+    /// <summary>Four levels, evenly spaced; ViT-G's third is two blocks later.</summary>
+    private static int[] Levels(int depth) => depth == VitSize.Gigantic.Depth
+        ? VJepa21.Gigantic384.Levels
+        : [.. Enumerable.Range(1, 4).Select(i => depth * i / 4 - 1).Distinct().Where(i => i >= 0)];
 }

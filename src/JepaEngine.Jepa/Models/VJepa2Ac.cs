@@ -1,4 +1,3 @@
-using JepaEngine.Jepa.Checkpoints;
 using JepaEngine.Nn;
 using JepaEngine.Ops;
 using JepaEngine.Tensors;
@@ -9,13 +8,16 @@ namespace JepaEngine.Jepa.Models;
 /// V-JEPA 2-AC (arXiv 2506.09985, section 3): the frozen encoder of V-JEPA 2 sees each frame alone, and a predictor imagines the next frame's tokens from a
 /// robot's actions and states. Released once: ViT-g/16 at 256 pixels, predictor 1024 x 24 blocks with 16 heads of 64, 258 tokens a frame.
 /// </summary>
-public sealed class VJepa2Ac : JepaModel
+public sealed class VJepa2Ac : MetaModel
 {
     private readonly VJepa2Encoder encoder;
 
+    /// <summary>The family.</summary>
+    public static JepaFamily Family { get; } = new VJepa2AcFamily();
+
     /// <summary>A model without memory.</summary>
     /// <exception cref="ArgumentException">No V-JEPA 2-AC has these sizes.</exception>
-    public VJepa2Ac(JepaConfig config) : base(Of(JepaFamily.VJepa2Ac, config))
+    public VJepa2Ac(JepaConfig config) : base(Family, config)
     {
         encoder = Child("encoder", new VJepa2Encoder(config));
         Predictor = Child("predictor", new VJepa2AcPredictor(config));
@@ -24,7 +26,7 @@ public sealed class VJepa2Ac : JepaModel
     /// <summary>The released model.</summary>
     public static JepaConfig Giant256 => new()
     {
-        Family = JepaFamily.VJepa2Ac,
+        Family = Family,
         Encoder = VitSize.GiantXformers,
         Predictor = new VitSize(1024, 24, 16, 4096),
         TargetWidth = VitSize.GiantXformers.Width,
@@ -34,13 +36,32 @@ public sealed class VJepa2Ac : JepaModel
     /// <summary>Imagines the next frame.</summary>
     public VJepa2AcPredictor Predictor { get; }
 
-    /// <summary>Reads a V-JEPA 2-AC: the original <c>.pt</c> or a file of ours.</summary>
-    /// <exception cref="IO.BadFileException">The file is damaged, or holds another family.</exception>
-    public static VJepa2Ac Load(string path, Device device, LoadOptions? options = null) => ModelFile.Load<VJepa2Ac>(path, device, options);
-
     /// <inheritdoc/>
     public override Tensor Encode(Tensor pixels, Tensor? visible = null, Action<int, Tensor>? observe = null) =>
         encoder.Forward(pixels, visible, observe);
+
+    /// <inheritdoc/>
+    public override Tensor Tokens(Tensor frames, Action<int, Tensor>? observe = null) => Joined(EncodeFrames(frames, observe));
+
+    /// <inheritdoc/>
+    public override string Takes => "frames [B, T, C, H, W], (actions and states [B, T, 7])";
+
+    /// <inheritdoc/>
+    protected override string[] InputNames => ["frames", "actions", "states"];
+
+    /// <inheritdoc/>
+    protected override IReadOnlyList<(string Name, Tensor Tensor)> RunNamed(NamedInputs given, RunOptions options)
+    {
+        Tensor tokens = EncodeFrames(given.Needed("frames"));
+        List<(string, Tensor)> outputs = [("frame_tokens", Joined(tokens))];
+        Tensor? actions = given.Optional("actions"), states = given.Optional("states");
+        if (actions is not null || states is not null)
+            outputs.Add(("predictions", Joined(Predictor.Forward(tokens, given.Needed("actions"), given.Needed("states")))));
+        return outputs;
+    }
+
+    /// <summary>The reference keeps the frames' tokens in one sequence, [B, T · N, D].</summary>
+    private static Tensor Joined(Tensor x) => x.Reshape(x.Shape[0], x.Shape[1] * x.Shape[2], x.Shape[3]);
 
     /// <summary>Frames [B, T, C, H, W], each encoded alone and normalised: [B, T, N, D], what the predictor reads.</summary>
     public Tensor EncodeFrames(Tensor frames, Action<int, Tensor>? observe = null)
@@ -103,4 +124,36 @@ public sealed class VJepa2AcPredictor : Module
         x = blocks.Advance(x, rotary, causalBlock: perFrame);
         return projection.Forward(norm.Forward(x.Reshape(batch, times, perFrame, width).Slice(2, Conditions, patches)));
     }
+}
+
+/// <summary>V-JEPA 2-AC (arXiv 2506.09985, section 3): Meta's file.</summary>
+internal sealed class VJepa2AcFamily : MetaFamily
+{
+    public VJepa2AcFamily() : base("V-JEPA 2-AC", "vjepa2-ac", Sight.Frames)
+    {
+        PixelInputs = ["frames"];
+    }
+
+    public override IReadOnlyList<(string Name, IModelConfig Config)> Released => [("V-JEPA 2-AC ViT-g/16 256", VJepa2Ac.Giant256)];
+
+    public override JepaModel Create(IModelConfig config) => new VJepa2Ac((JepaConfig)config);
+
+    public override void Validate(IModelConfig config)
+    {
+        base.Validate(config);
+        JepaConfig.Require(((JepaConfig)config).Predictor is not null, "V-JEPA 2-AC has a predictor");
+    }
+
+    /// <summary>Whether a file's predictor takes actions.</summary>
+    internal static bool Has(OriginalFile file) => file.PredictorHas("action_encoder.weight");
+
+    private protected override bool IsOriginal(OriginalFile file) => file.Clips && !VJepa21Family.Has(file) && Has(file);
+
+    private protected override JepaConfig Complete(JepaConfig config, OriginalFile file) => config with
+    {
+        Framing = Pictures.Framing.SquareThenResize,
+        ActionWidth = Has(file) ? file.PredictorShape("action_encoder.weight")[1] : config.ActionWidth,
+    };
+
+    private protected override int? PredictorHeads(JepaConfig config, int width) => width == 1024 ? 16 : null;
 }

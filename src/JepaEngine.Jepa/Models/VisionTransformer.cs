@@ -51,11 +51,14 @@ public sealed class VisionTransformer : Module
     }
 
     /// <summary>All tokens [B, 1 + N, width], the class token first.</summary>
-    public Tensor Tokens(Tensor pixels)
+    public Tensor Tokens(Tensor pixels, Action<int, Tensor>? observe = null)
     {
         Tensor x = Embed(pixels);
-        foreach (TransformerBlock block in blocks)
-            x = block.Forward(x);
+        for (int i = 0; i < blocks.Length; i++)
+        {
+            x = blocks[i].Forward(x);
+            observe?.Invoke(i, x);
+        }
         return norm.Forward(x);
     }
 

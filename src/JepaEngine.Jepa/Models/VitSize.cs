@@ -30,4 +30,8 @@ public sealed record VitSize(int Width, int Depth, int Heads, int Mlp)
 
     /// <summary>Numbers in the blocks: LayerNorms, projections and MLPs, with biases.</summary>
     public long Parameters => Depth * (4L * Width * Width + 2L * Width * Mlp + 9L * Width + Mlp);
+
+    /// <summary>As <c>1024 wide, 24 blocks, 16 heads of 64, MLP 4096</c>.</summary>
+    public override string ToString() =>
+        $"{Width} wide, {Depth} {(Depth == 1 ? "block" : "blocks")}, {Heads} heads of {HeadWidth}, MLP {Mlp}";
 }

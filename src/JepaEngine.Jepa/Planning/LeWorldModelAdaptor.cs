@@ -37,7 +37,7 @@ public sealed class LeWorldModelAdaptor : IWorldModel
     public ActionScale ActionScale => model.Config.ActionScale;
 
     /// <inheritdoc/>
-    public Tensor Encode(Tensor observations) => model.Encode(observations.Permute(0, 3, 1, 2));
+    public Tensor Encode(Tensor observations) => model.Embed(observations.Permute(0, 3, 1, 2));
 
     /// <inheritdoc/>
     public Tensor Imagine(Tensor starts, Tensor actions) => LatentRollout.Run(model, starts, actions);

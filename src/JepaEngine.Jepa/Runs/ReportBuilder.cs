@@ -106,7 +106,7 @@ internal sealed class ReportBuilder(
             world.Render(frames.AsSpan(i * bytes, bytes));
         }
         using var scope = new TensorScope(model.Device, "patch maps");
-        float[] tokens = model.PatchTokens(scope.FromRaw<byte>(frames, [MeanFrames, size, size, 3]).Permute(0, 3, 1, 2)).ToArray<float>();
+        float[] tokens = model.Encode(scope.FromRaw<byte>(frames, [MeanFrames, size, size, 3]).Permute(0, 3, 1, 2)).ToArray<float>();
         for (int i = 0; i < numbers; i++)
         {
             float mean = 0;

@@ -27,7 +27,9 @@ public sealed record RunConfig
 
     /// <summary>Whether the model has the demo's sizes, so that its figures can be held to the demo's.</summary>
     [JsonIgnore]
-    public bool IsDemo => Model.ToJson() == LeWorldModelConfig.Demo.ToJson();
+    public bool IsDemo => Json(Model) == Json(LeWorldModelConfig.Demo);
+
+    private static string Json(LeWorldModelConfig model) => JsonSerializer.Serialize(model, ConfigJson.Default.LeWorldModelConfig);
 
     /// <summary>Reads a file; what it does not name is as published.</summary>
     /// <exception cref="BadFileException">It is missing, has a key or a value that does not belong, or describes what cannot be.</exception>

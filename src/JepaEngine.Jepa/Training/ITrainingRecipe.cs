@@ -64,9 +64,9 @@ public interface ITrainingRecipe
     int MeasureEvery => 10;
 
     /// <summary>
-    /// The key under which a checkpoint's metadata hold the configuration, and the configuration as JSON.
+    /// What a checkpoint's metadata say of the model, so that the file tells what it is: its configuration.
     /// </summary>
-    (string Key, string Json) Configuration { get; }
+    IReadOnlyDictionary<string, string> Metadata { get; }
 
     /// <summary>The schedule. Step 1 is the first.</summary>
     StepNumbers At(int step);

@@ -53,7 +53,7 @@ public sealed class LeWorldModelRecipe : ITrainingRecipe
     public int MeasureEvery => options.MeasureEvery;
 
     /// <inheritdoc/>
-    public (string Key, string Json) Configuration => ("config", model.Config.ToJson());
+    public IReadOnlyDictionary<string, string> Metadata => LeWorldModel.Family.Metadata(model.Config);
 
     /// <inheritdoc/>
     public StepNumbers At(int step) => new(

@@ -67,7 +67,7 @@ public sealed record ModelDiagnostics(double ProbeRSquared, double ProbeError, S
         for (int n = 0; n < count; n++)
             pixels.Slice((n * frames + frame) * bytes, bytes).CopyTo(chosen.AsSpan(n * bytes));
         using var inner = new TensorScope(scope.Device, "encode");
-        return model.Encode(inner.FromRaw<byte>(chosen, [count, size, size, 3]).Permute(0, 3, 1, 2)).ToArray<float>();
+        return model.Embed(inner.FromRaw<byte>(chosen, [count, size, size, 3]).Permute(0, 3, 1, 2)).ToArray<float>();
     }
 
     private static double SquaredError(ReadOnlySpan<float> a, ReadOnlySpan<float> b)

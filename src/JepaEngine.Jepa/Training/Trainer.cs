@@ -125,7 +125,7 @@ public sealed class Trainer : IDisposable
     /// <summary>Writes the run, whole or not at all: model, average, optimiser and step.</summary>
     /// <exception cref="IOException">The file cannot be written; an earlier one is intact.</exception>
     public void Save(string path) =>
-        TrainingCheckpoint.Save(path, recipe.Model, optimizer, recipe.Average?.Target, Step, recipe.Configuration);
+        TrainingCheckpoint.Save(path, recipe.Model, optimizer, recipe.Average?.Target, Step, recipe.Metadata);
 
     /// <summary>Goes on where <see cref="Save"/> stopped, to the same bits.</summary>
     /// <exception cref="BadFileException">The file holds no training of this recipe's model.</exception>

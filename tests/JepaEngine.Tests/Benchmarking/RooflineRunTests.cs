@@ -88,7 +88,7 @@ public sealed class RooflineRunTests
     [Fact]
     public void AnEncodersCountIsThatOfItsProducts()
     {
-        var config = new JepaConfig { Family = JepaFamily.VJepa2, Encoder = new VitSize(384, 3, 6, 1536), ImageSize = 128 };
+        var config = new JepaConfig { Family = VJepa2.Family, Encoder = new VitSize(384, 3, 6, 1536), ImageSize = 128 };
         var item = new BenchCase("small", "encode", Cpu, null, () => new EncodeWork(Cpu, config, 4));
         double tokens = 2 * config.Grid * config.Grid, width = 384, block = 8 * width * width + 4 * width * 1536 + 4 * tokens * width;
         double expected = tokens * (3 * block + 6 * 2 * 16 * 16 * width);

@@ -119,7 +119,7 @@ public sealed class BadModelTests : IDisposable
     {
         using var model = new VJepa2Ac(new JepaConfig
         {
-            Family = JepaFamily.VJepa2Ac,
+            Family = VJepa2Ac.Family,
             Encoder = new VitSize(16, 1, 2, 32),
             Predictor = new VitSize(16, 1, 2, 32),
             ImageSize = 32,
@@ -142,7 +142,10 @@ public sealed class BadModelTests : IDisposable
             File.WriteAllBytes(temporary.Path, new Mutation(seed).Apply(sound, other));
             try
             {
-                HuggingFaceConfig.Read(temporary.Path, weights);
+                HuggingFaceConfig json = HuggingFaceConfig.Open(temporary.Path);
+                MetaFamily family = JepaFamilies.All.OfType<MetaFamily>().FirstOrDefault(family => family.HuggingFaceType == json.Type)
+                    ?? throw json.Refused("it is of no family");
+                family.Read(json, weights);
             }
             catch (BadFileException error)
             {

@@ -5,7 +5,6 @@ using JepaEngine.Jepa.Checkpoints;
 using JepaEngine.Jepa.Models;
 using JepaEngine.Jepa.Runs;
 using JepaEngine.Memory;
-using JepaEngine.Nn;
 using JepaEngine.Ops;
 using JepaEngine.Optim;
 using JepaEngine.Primitives;
@@ -54,8 +53,8 @@ public sealed class LeWorldModelCheckpointTests : IDisposable
         using LeWorldModel model = Allocated();
         using var optimizer = new AdamW(model);
         Train(model, optimizer, 0, 3);
-        (string, string) config = ("config", model.Config.ToJson());
-        TrainingCheckpoint.Save(temporary.Path, model, optimizer, target: null, step: 4, config);
+        TrainingCheckpoint.Save(
+            temporary.Path, model, optimizer, target: null, step: 4, LeWorldModel.Family.Metadata(model.Config));
         Train(model, optimizer, 3, 6);
 
         using LeWorldModel loaded = LeWorldModelCheckpoint.Load(temporary.Path, Device.ReferenceF32);
@@ -90,12 +89,12 @@ public sealed class LeWorldModelCheckpointTests : IDisposable
     }
 
     [Theory]
-    [InlineData("it is neither a LeWorldModel saved by this engine nor a published one", null)]
+    [InlineData("it is no known checkpoint", null)]
     [InlineData("unknown key 'imageSise'; nearest is 'imageSize'", "{\"imageSise\": 28}")]
     [InlineData("its configuration cannot be read", "{\"imageSize\": \"large\"}")]
     [InlineData("its configuration cannot be read", "{\"imageSize\": 28")]
-    [InlineData("no model has its configuration", "{\"encoderWidth\": -1}")]
-    [InlineData("no model has its configuration", "{\"patch\": 0}")]
+    [InlineData("encoderWidth is -1; it is 1 or more", "{\"encoderWidth\": -1}")]
+    [InlineData("patch is 0; it is 1 or more", "{\"patch\": 0}")]
     public void A_bad_configuration_is_refused(string message, string? config)
     {
         using var scope = new TensorScope(Device.ReferenceF32);
@@ -130,13 +129,13 @@ public sealed class LeWorldModelCheckpointTests : IDisposable
     public void The_published_model_has_303_published_tensors_without_a_double()
     {
         using var model = new LeWorldModel(LeWorldModelConfig.Published);
-        PublishedKey[] keys = [.. model.Parameters().SelectMany(p => LeWorldModelKeys.Of(p.Name, p.Parameter.Shape))];
-        Assert.Equal(303 - 2, keys.Select(key => key.Name).Distinct().Count());
-        Assert.Equal(keys.Length, keys.Select(key => key.Name).Distinct().Count());
-        Assert.Contains(new PublishedKey("encoder.encoder.layer.11.attention.attention.value.weight", [192, 192]), keys);
-        Assert.Contains(new PublishedKey("predictor.transformer.layers.5.attn.to_qkv.weight", [3072, 192]), keys);
-        Assert.Contains(new PublishedKey("action_encoder.patch_embed.weight", [10, 10, 1]), keys);
-        Assert.Throws<ArgumentException>(() => LeWorldModelKeys.Of("encoder.blocks.0.norm3.weight", [192]));
+        KeyMap map = LeWorldModelFamily.Published(version5: false);
+        var keys = model.Parameters().SelectMany(p => map.Find(p.Name)!.Keys.Select(key => (key, map.Find(p.Name)!.Whole(p.Parameter.Shape)))).ToDictionary();
+        Assert.Equal(303 - 2, keys.Count);
+        Assert.Equal([192, 192], keys["encoder.encoder.layer.11.attention.attention.value.weight"]);
+        Assert.Equal([3072, 192], keys["predictor.transformer.layers.5.attn.to_qkv.weight"]);
+        Assert.Equal([10, 10, 1], map.Written("action_encoder.patch_embed.weight", [10, 10]));
+        Assert.Null(map.Find("encoder.blocks.0.norm3.weight"));
     }
 
     /// <summary>The published keys and what they are called since transformers 5, from its own ViTModel.</summary>
@@ -147,15 +146,14 @@ public sealed class LeWorldModelCheckpointTests : IDisposable
         var expected = renames.RootElement.EnumerateObject().ToDictionary(p => p.Name, p => p.Value.GetString());
         using var model = new LeWorldModel(LeWorldModelConfig.Published);
         Assert.Equal(303, expected.Count);
-        Assert.True(LeWorldModelKeys.IsVersion5(expected.Values.OfType<string>()));
-        Assert.False(LeWorldModelKeys.IsVersion5(expected.Keys));
-        foreach ((string name, Parameter parameter) in model.Parameters())
-        {
-            var pairs = LeWorldModelKeys.Of(name, parameter.Shape).Zip(LeWorldModelKeys.Of(name, parameter.Shape, version5: true));
-            foreach ((PublishedKey version4, PublishedKey version5) in pairs)
-                Assert.Equal(expected[version4.Name], version5.Name);
-        }
+        Assert.True(LeWorldModelFamily.IsVersion5(expected.Values.OfType<string>()));
+        Assert.False(LeWorldModelFamily.IsVersion5(expected.Keys));
+        foreach ((string version4, string version5) in Spellings(model))
+            Assert.Equal(expected[version4], version5);
     }
+
+    private static IEnumerable<(string Version4, string Version5)> Spellings(LeWorldModel model) => model.Parameters().SelectMany(p =>
+        LeWorldModelFamily.Published(version5: false).Find(p.Name)!.Keys.Zip(LeWorldModelFamily.Published(version5: true).Find(p.Name)!.Keys));
 
     [Theory]
     [InlineData(false)]
@@ -168,14 +166,12 @@ public sealed class LeWorldModelCheckpointTests : IDisposable
             using TensorFile weights = TensorFile.Open(Path.Combine(folder, "weights.pt"));
             using var renamed = new TensorScope(Device.ReferenceF32, "renamed");
             using var scratch = new LeWorldModel(LeWorldModelCheckpoint.Load(folder, Device.ReferenceF32).Config);
-            var names = scratch.Parameters().SelectMany(p => LeWorldModelKeys.Of(p.Name, p.Parameter.Shape).Zip(
-                LeWorldModelKeys.Of(p.Name, p.Parameter.Shape, version5: true))).ToDictionary(p => p.First.Name, p => p.Second.Name);
+            var names = Spellings(scratch).ToDictionary();
             Safetensors.Write(Path.Combine(temporary.Folder, "model.safetensors"),
                 [.. weights.Entries.Keys.Select(key => (names.GetValueOrDefault(key, key), weights.Read(key, renamed)))]);
             File.Copy(Path.Combine(folder, "config.json"), Path.Combine(temporary.Folder, "config.json"));
             folder = temporary.Folder;
         }
-        Assert.True(LeWorldModelCheckpoint.Holds(folder));
         using LeWorldModel model = LeWorldModelCheckpoint.Load(folder, Device.Cpu);
         using var golden = new Golden("models/lewm.io");
         using var scope = new TensorScope(Device.Cpu, "clip");

@@ -112,7 +112,7 @@ public sealed class ModelFileTests : IDisposable
         using (TensorFile file = TensorFile.Open(Fixture("vjepa2.pt")))
             Safetensors.Write(temporary.Path, [.. file.Entries.Keys.Where(key => key.StartsWith(wrapped, StringComparison.Ordinal))
                 .Select(key => (prefix + key[wrapped.Length..], file.Read(key, scope)))]);
-        using JepaModel model = ModelFile.Load(temporary.Path, Device.Cpu, TwoHeads with { Family = JepaFamily.VJepa2, ImageSize = 16 });
+        using JepaModel model = ModelFile.Load(temporary.Path, Device.Cpu, TwoHeads with { Family = VJepa2.Family, ImageSize = 16 });
         Assert.Equal(prefix.StartsWith("target", StringComparison.Ordinal) ? "target_encoder" : null, model.Origin!.Encoder);
         Golden.Close("tokens", golden["target_encoder"], Run(model, golden, ("pixel_values_videos", "input.video"))["last_hidden_state"], 2e-5);
     }
@@ -136,7 +136,7 @@ public sealed class ModelFileTests : IDisposable
             Safetensors.Write(temporary.Path, [.. file.Entries.Keys.Select(key => (key, file.Read(key, scope))), ("encoder.pos_embed", scope.Zeros([1, tokens, 24]))]);
         }
         using ModelFile opened = ModelFile.Open(temporary.Path, TwoHeads);
-        Assert.Equal(JepaFamily.VJepa2, opened.Config.Family);
+        Assert.Equal(VJepa2.Family, opened.Config.Family);
         Assert.Equal(imageSize, opened.Config.ImageSize);
         Assert.True(opened.Check().Passed, $"{opened.Check()}");
     }
@@ -149,7 +149,7 @@ public sealed class ModelFileTests : IDisposable
         Assert.Contains("it has no ema_encoder; it has encoder and target_encoder",
             Refused(() => ModelFile.Open(Fixture("ijepa.pth.tar"), TwoHeads with { Encoder = "ema_encoder" })));
         Assert.Contains("does not divide into 5 heads", Refused(() => ModelFile.Open(Fixture("ijepa.pth.tar"), TwoHeads with { Heads = 5 })));
-        Assert.Contains("it holds a IJepa, not a VJepa2", Refused(() => VJepa2.Load(Fixture("ijepa.pth.tar"), Device.Cpu, TwoHeads)));
+        Assert.Contains("it holds I-JEPA, not VJepa2", Refused(() => VJepa2.Load(Fixture("ijepa.pth.tar"), Device.Cpu, TwoHeads)));
         Assert.Contains("no patch embedding of Meta's", Refused(() => ModelFile.Open(Fixture("probe.pt"))));
         Assert.Contains("it has no 'pooler.query_tokens'",
             Refused(() => ModelFile.Open(Fixture("ijepa.pth.tar"), TwoHeads with { Probe = Fixture("ijepa.pth.tar") })));
@@ -217,8 +217,7 @@ public sealed class ModelFileTests : IDisposable
                 Assert.InRange(y, x - relative / 2 * Math.Abs(x) - 1e-7, x + relative / 2 * Math.Abs(x) + 1e-7);
     }
 
-    private Dictionary<string, Tensor> Run(JepaModel model, Golden golden, params (string Name, string Fixture)[] inputs) => ModelRunner
-        .Run(model, inputs.ToDictionary(i => i.Name, i => golden.File.Read(i.Fixture, scope)))
+    private Dictionary<string, Tensor> Run(JepaModel model, Golden golden, params (string Name, string Fixture)[] inputs) => model.Run(inputs.ToDictionary(i => i.Name, i => golden.File.Read(i.Fixture, scope)))
         .ToDictionary(output => output.Name, output => output.Tensor);
 
     private static string Fixture(string name) => Path.Combine(AppContext.BaseDirectory, "Fixtures", "models", name);

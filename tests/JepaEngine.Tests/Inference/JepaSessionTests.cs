@@ -12,7 +12,7 @@ public sealed class JepaSessionTests
 {
     private static readonly JepaConfig Small = new()
     {
-        Family = JepaFamily.VJepa2,
+        Family = VJepa2.Family,
         Encoder = new VitSize(64, 2, 2, 256),
         ImageSize = 64,
         Frames = 4,

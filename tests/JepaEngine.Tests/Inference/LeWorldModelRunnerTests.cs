@@ -49,7 +49,7 @@ public sealed class LeWorldModelRunnerTests : IDisposable
         Dictionary<string, Tensor> inputs = Inputs("pixels", "action", "goal", "action_candidates");
         inputs["pixels"] = inputs["pixels"].Slice(1, 0, frames);
         inputs["action"] = inputs["action"].Slice(1, 0, frames);
-        var outputs = LeWorldModelRunner.Run(model, inputs).ToDictionary(output => output.Name, output => output.Tensor);
+        var outputs = model.Run(inputs).ToDictionary(output => output.Name, output => output.Tensor);
         Tensor all = golden.File.Read("eval.pred", scope);
         Golden.Close("pred", all.Slice(1, 0, frames).ToArray<double>(), outputs["pred"], 2e-5);
         Golden.Close("cost", golden["eval.cost"], outputs["cost"], 2e-5);
@@ -67,12 +67,12 @@ public sealed class LeWorldModelRunnerTests : IDisposable
     {
         Dictionary<string, Tensor> inputs = Inputs("pixels", "action");
         inputs["action"] = inputs["action"].Slice(1, 0, 2);
-        string message = Assert.Throws<ArgumentException>(() => LeWorldModelRunner.Run(model, inputs)).Message;
+        string message = Assert.Throws<ArgumentException>(() => model.Run(inputs)).Message;
         Assert.StartsWith("input 'action' is [3, 2, 10]; the model takes", message);
     }
 
     private Dictionary<string, Tensor> Run(params string[] names) =>
-        LeWorldModelRunner.Run(model, Inputs(names)).ToDictionary(output => output.Name, output => output.Tensor);
+        model.Run(Inputs(names)).ToDictionary(output => output.Name, output => output.Tensor);
 
     private Dictionary<string, Tensor> Inputs(params string[] names) => names.ToDictionary(name => name, name => golden.File.Read("in." + name, scope));
 }

@@ -7,7 +7,7 @@ namespace JepaEngine.Tests.Inference;
 /// <summary>What is refused for want of memory, and what is said to fit.</summary>
 public sealed class MemoryPlanTests
 {
-    private static readonly JepaConfig Config = new() { Family = JepaFamily.VJepa2, Encoder = new VitSize(64, 2, 2, 256), ImageSize = 64, TargetWidth = 64 };
+    private static readonly JepaConfig Config = new() { Family = VJepa2.Family, Encoder = new VitSize(64, 2, 2, 256), ImageSize = 64, TargetWidth = 64 };
 
     [Theory]
     [InlineData(4, 8, 3, 128, "4 x 128 tokens need", "3 at a time fit")]

@@ -20,7 +20,7 @@ public sealed class ModelParityTests
     public static TheoryData<Device> Devices =>
         [Device.Cpu, Device.Cpu.With(isa: CpuIsa.Avx2), Device.Reference, Device.Simulator];
 
-    private static readonly JepaConfig Small = new() { Family = JepaFamily.VJepa2, Encoder = new VitSize(128, 2, 2, 512), ImageSize = 64, Frames = 4, TargetWidth = 128 };
+    private static readonly JepaConfig Small = new() { Family = VJepa2.Family, Encoder = new VitSize(128, 2, 2, 512), ImageSize = 64, Frames = 4, TargetWidth = 128 };
 
     [Theory]
     [MemberData(nameof(Devices))]

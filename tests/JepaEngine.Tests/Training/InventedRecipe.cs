@@ -47,7 +47,7 @@ internal sealed class InventedRecipe : ITrainingRecipe, IDisposable
 
     public int MeasureEvery => 4;
 
-    public (string Key, string Json) Configuration => ("invented", $"{{\"width\":{Width}}}");
+    public IReadOnlyDictionary<string, string> Metadata => new Dictionary<string, string> { ["invented"] = $"{Width}" };
 
     public StepNumbers At(int step) => new(
         Schedule.WarmupCosine(step, 2, Steps, 1e-2), Schedule.Linear(step, Steps, 0.04, 0.4),

@@ -1,9 +1,9 @@
 using JepaEngine.Tensors;
 
-namespace JepaEngine.Jepa.Inference;
+namespace JepaEngine.Jepa.Models;
 
 /// <summary>Inputs by name: those that are needed and missing, or given and not known, are refused with what the model takes.</summary>
-internal sealed class NamedInputs
+public sealed class NamedInputs
 {
     private readonly IReadOnlyDictionary<string, Tensor> tensors;
     private readonly string takes;

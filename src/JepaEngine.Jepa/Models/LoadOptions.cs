@@ -1,6 +1,5 @@
-using JepaEngine.Jepa.Models;
 
-namespace JepaEngine.Jepa.Checkpoints;
+namespace JepaEngine.Jepa.Models;
 
 /// <summary>What a file cannot tell, or where it offers a choice.</summary>
 public sealed record LoadOptions

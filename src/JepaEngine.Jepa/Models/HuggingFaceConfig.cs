@@ -1,0 +1,148 @@
+using System.Text.Json;
+using JepaEngine.IO;
+
+namespace JepaEngine.Jepa.Models;
+
+/// <summary>
+/// Reads the config.json of Hugging Face folders of VJEPA2Model, VJEPA2ForVideoClassification and IJepaModel (transformers 5.12). A key that is not there
+/// has the class's default; keys that say nothing about sizes are passed over.
+/// </summary>
+internal sealed class HuggingFaceConfig
+{
+    private static readonly string[] Processors = ["video_preprocessor_config.json", "preprocessor_config.json"];
+
+    private readonly string path;
+    private readonly JsonElement root;
+
+    private HuggingFaceConfig(string path, JsonElement root)
+    {
+        this.path = path;
+        this.root = root;
+    }
+
+    /// <summary>The model_type; empty where it says none.</summary>
+    public string Type => Text("model_type", "");
+
+    /// <summary>Where a folder's configuration stands.</summary>
+    public static string Beside(TensorFile weights) =>
+        Path.Combine(Path.GetDirectoryName(Path.GetFullPath(weights.Path)) ?? "", "config.json");
+
+    /// <summary>Opens a config.json.</summary>
+    /// <exception cref="BadFileException">It is damaged.</exception>
+    public static HuggingFaceConfig Open(string path) => new(path, Parse(path));
+
+    /// <summary>Reads a JSON object.</summary>
+    /// <exception cref="BadFileException">It is missing or no JSON object.</exception>
+    internal static JsonElement Parse(string path)
+    {
+        const long limit = 16 << 20;
+        try
+        {
+            if (new FileInfo(path).Length > limit)
+                throw new BadFileException(path, $"a configuration of more than {limit >> 20} MiB is none");
+            JsonElement root = JsonElement.Parse(File.ReadAllBytes(path), new JsonDocumentOptions { MaxDepth = 32 });
+            if (root.ValueKind == JsonValueKind.Object)
+                return root;
+            throw new BadFileException(path, "it is no JSON object");
+        }
+        catch (Exception error) when (error is JsonException or IOException or UnauthorizedAccessException)
+        {
+            throw new BadFileException(path, "it cannot be read: " + error.Message.ReplaceLineEndings(" "), error);
+        }
+    }
+
+    /// <summary>
+    /// A configuration that was read from here, with the mean and deviation of the folder's processor, where it has one: what its users' pictures are
+    /// normalised by.
+    /// </summary>
+    /// <exception cref="BadFileException">It describes what cannot be.</exception>
+    public JepaConfig Finish(JepaConfig config)
+    {
+        string? processor = Processors.Select(name => Path.Combine(Path.GetDirectoryName(path) ?? "", name)).FirstOrDefault(File.Exists);
+        if (processor is not null)
+        {
+            JsonElement json = Parse(processor);
+            config = config with
+            {
+                PixelMean = Channels(json, "image_mean", config.PixelMean),
+                PixelStd = Channels(json, "image_std", config.PixelStd),
+            };
+        }
+        try
+        {
+            config.Validate();
+            return config;
+        }
+        catch (ArgumentException error)
+        {
+            throw new BadFileException(path, error.Message, error);
+        }
+
+        float[] Channels(JsonElement json, string key, float[] missing)
+        {
+            if (!json.TryGetProperty(key, out JsonElement value) || value.ValueKind == JsonValueKind.Null)
+                return missing;
+            if (value.ValueKind != JsonValueKind.Array || value.GetArrayLength() != 3 || value.EnumerateArray().Any(x => x.ValueKind != JsonValueKind.Number))
+                throw new BadFileException(processor!, $"{key} is no list of three numbers");
+            return [.. value.EnumerateArray().Select(x => x.GetSingle())];
+        }
+    }
+
+    /// <summary>Whether the configuration is of a class whose name holds a word.</summary>
+    public bool IsOf(string word) => root.TryGetProperty("architectures", out JsonElement classes) && classes.GetRawText().Contains(word);
+
+    /// <summary>Refuses the configuration.</summary>
+    public BadFileException Refused(string fault) => new(path, fault);
+
+    /// <summary>Refuses blocks that the published models do not have.</summary>
+    /// <exception cref="BadFileException">They are others.</exception>
+    public void CheckBlocks()
+    {
+        string activation = Text("hidden_act", "gelu");
+        if (activation != "gelu")
+            throw new BadFileException(path, $"hidden_act is '{activation}'; the published models have gelu, and so has this engine");
+        if (root.TryGetProperty("qkv_bias", out JsonElement bias) && bias.ValueKind == JsonValueKind.False)
+            throw new BadFileException(path, "qkv_bias is false; the published models have biases, and so has this engine");
+    }
+
+    /// <summary>Refuses another value than the one that is known.</summary>
+    /// <exception cref="BadFileException">It is another.</exception>
+    public void Expect(string key, int value)
+    {
+        int given = Integer(key, value);
+        if (given != value)
+            throw new BadFileException(path, $"{key} is {given}; only {value} is known");
+    }
+
+    /// <summary>The classes' names; none where they are not told.</summary>
+    public string[] Labels(int classes)
+    {
+        if (!root.TryGetProperty("id2label", out JsonElement map) || map.ValueKind != JsonValueKind.Object)
+            return [];
+        string[] labels = [.. Enumerable.Range(0, classes).Select(i => map.TryGetProperty($"{i}", out JsonElement label)
+            && label.ValueKind == JsonValueKind.String ? label.GetString()! : $"class {i}")];
+        return labels;
+    }
+
+    /// <summary>A whole number of 1 or more.</summary>
+    /// <exception cref="BadFileException">It is none.</exception>
+    public int Integer(string key, int missing) => !root.TryGetProperty(key, out JsonElement value) || value.ValueKind == JsonValueKind.Null
+        ? missing
+        : value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int number) && number > 0
+            ? number
+            : throw new BadFileException(path, $"{key} is {value.GetRawText()}; it is a whole number of 1 or more");
+
+    /// <summary>A number above 0.</summary>
+    /// <exception cref="BadFileException">It is none.</exception>
+    public double Number(string key, double missing) => !root.TryGetProperty(key, out JsonElement value) || value.ValueKind == JsonValueKind.Null
+        ? missing
+        : value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out double number) && number is > 0 and < 1e6
+            ? number
+            : throw new BadFileException(path, $"{key} is {value.GetRawText()}; it is a number above 0");
+
+    /// <summary>A text.</summary>
+    /// <exception cref="BadFileException">It is none.</exception>
+    public string Text(string key, string missing) => !root.TryGetProperty(key, out JsonElement value)
+        ? missing
+        : value.ValueKind == JsonValueKind.String ? value.GetString()! : throw new BadFileException(path, $"{key} is {value.GetRawText()}; it is a text");
+}

@@ -1,0 +1,153 @@
+using System.Globalization;
+using JepaEngine.IO;
+using JepaEngine.Primitives;
+
+namespace JepaEngine.Jepa.Models;
+
+/// <summary>
+/// Finds its way in Meta's files, which carry no configuration: prefixes from where the patch embedding stands, sizes from shapes. What does not show in
+/// shapes a family knows of its released models, or <see cref="LoadOptions"/> tell it.
+/// </summary>
+internal sealed class OriginalFile
+{
+    private const string PatchEmbed = "patch_embed.proj.weight", PredictorEmbed = "predictor_embed.weight", LevelsEmbed = "predictor_embed.0.weight",
+        Queries = "pooler.query_tokens";
+
+    /// <summary>In the order in which one is chosen: the papers evaluate the target encoder.</summary>
+    private static readonly string[] Encoders = ["target_encoder", "ema_encoder", "encoder"];
+
+    private readonly TensorFile file;
+    private readonly string encoder, predictor;
+
+    /// <summary>Looks for an encoder.</summary>
+    /// <exception cref="BadFileException">The encoder asked for is not there.</exception>
+    public OriginalFile(TensorFile file, LoadOptions options)
+    {
+        this.file = file;
+        Options = options;
+        string[] prefixes = [.. Prefixes(file, PatchEmbed)];
+        Offered = [.. prefixes.Select(Name).OfType<string>().Order(StringComparer.Ordinal)];
+        string? chosen = options.Encoder ?? Encoders.FirstOrDefault(name => prefixes.Any(p => Name(p) == name));
+        if (options.Encoder is not null && !Offered.Contains(options.Encoder))
+        {
+            string offered = Offered.Count == 0 ? "one encoder without a name" : string.Join(" and ", Offered);
+            throw new BadFileException(file.Path, $"it has no {options.Encoder}; it has {offered}");
+        }
+        encoder = prefixes.FirstOrDefault(p => Name(p) == chosen) ?? prefixes.FirstOrDefault() ?? "";
+        Encoder = prefixes.Length == 0 ? null : Name(encoder);
+        predictor = Prefixes(file, PredictorEmbed).Concat(Prefixes(file, LevelsEmbed)).FirstOrDefault() ?? "";
+        Found = prefixes.Length > 0;
+    }
+
+    /// <summary>Whether there is an encoder at all.</summary>
+    public bool Found { get; }
+
+    /// <summary>The chosen one's name; null where the file has one without a name.</summary>
+    public string? Encoder { get; }
+
+    /// <summary>All that could be chosen.</summary>
+    public IReadOnlyList<string> Offered { get; }
+
+    /// <summary>How the file names the model's parameters.</summary>
+    public KeyMap Keys(JepaConfig config) => MetaKeys.Original(config, encoder, predictor);
+
+    /// <summary>Whether a tensor is part of the chosen encoder or the predictor.</summary>
+    public bool IsPart(string key, JepaConfig config) => Under(key, encoder) && (encoder.Length > 0 || !key.StartsWith("predictor", StringComparison.Ordinal))
+        || (config.Predictor is not null && Under(key, predictor));
+
+    /// <summary>What the caller told of the file.</summary>
+    public LoadOptions Options { get; }
+
+    /// <summary>For messages.</summary>
+    public string Path => file.Path;
+
+    /// <summary>Whether the encoder sees clips: its patches have a third dimension, time.</summary>
+    public bool Clips => Shape(encoder + PatchEmbed).Rank == 5;
+
+    /// <summary>The patch embedding's shape, [D, 3, patch, patch] or [D, 3, tubelet, patch, patch].</summary>
+    /// <exception cref="BadFileException">It has another.</exception>
+    public Shape Patch => Shape(encoder + PatchEmbed) is var patch && patch.Rank is 4 or 5 && patch[1] == 3 && patch[^1] == patch[^2]
+        ? patch
+        : throw new BadFileException(Path,
+            $"'{encoder}{PatchEmbed}' is {patch}; [width, 3, patch, patch] or [width, 3, tubelet, patch, patch] is known");
+
+    /// <summary>Whether there is a predictor.</summary>
+    public bool Predicts => Has(predictor + PredictorEmbed) || PredictsFromLevels;
+
+    /// <summary>Whether the predictor reads several levels of the encoder.</summary>
+    public bool PredictsFromLevels => Has(predictor + LevelsEmbed);
+
+    /// <summary>Rows of the table of positions; 0 where there is none.</summary>
+    public int Positions => file.Entries.TryGetValue(encoder + "pos_embed", out TensorEntry? table) && table.Shape.Rank == 3 ? table.Shape[1] : 0;
+
+    /// <summary>Number of learned mask tokens.</summary>
+    public int MaskTokens => Depth(predictor + "mask_tokens.");
+
+    /// <summary>Whether the encoder has a tensor.</summary>
+    public bool EncoderHas(string key) => Has(encoder + key);
+
+    /// <summary>Whether the predictor has a tensor.</summary>
+    public bool PredictorHas(string key) => Has(predictor + key);
+
+    /// <summary>A tensor of the predictor.</summary>
+    public Shape PredictorShape(string key) => Shape(predictor + key);
+
+    /// <summary>The encoder's blocks.</summary>
+    public VitSize Blocks(string prefix, int width, int? heads) => Blocks(encoder + prefix, width, heads, "heads");
+
+    /// <summary>The predictor's blocks.</summary>
+    public VitSize PredictorBlocks(string prefix, int width, int? heads) => Blocks(predictor + prefix, width, heads, "predictor heads");
+
+    /// <summary>The classifier of a file of Meta's evaluations.</summary>
+    /// <exception cref="BadFileException">There is none.</exception>
+    public static (ProbeConfig Config, KeyMap Keys) Probe(TensorFile file, LoadOptions options)
+    {
+        string prefix = Prefixes(file, Queries).FirstOrDefault()
+            ?? throw new BadFileException(file.Path,
+                $"it has no '{Queries}', so it is no attentive probe; nearest is '{Nearest.Of(Queries, file.Entries.Keys)}'");
+        var reader = new OriginalFile(file, options);
+        Shape queries = reader.Shape(prefix + Queries);
+        // EK100's evaluation may have the actions' head alone.
+        string[] heads = queries[1] == 3 ? ["verb_classifier", "noun_classifier", "action_classifier"]
+            : [reader.Has(prefix + "action_classifier.weight") ? "action_classifier" : "linear"];
+        var config = new ProbeConfig
+        {
+            Size = new VitSize(queries[^1], reader.Depth(prefix + "pooler.blocks."), options.ProbeHeads,
+                reader.Shape(prefix + "pooler.cross_attention_block.mlp.fc1.weight")[0]),
+            Classes = [.. heads.Select(head => reader.Shape($"{prefix}{head}.weight")[0])],
+        };
+        return (config, MetaKeys.OriginalProbe(prefix, heads));
+    }
+
+    private VitSize Blocks(string prefix, int width, int? heads, string what)
+    {
+        int depth = Depth(prefix);
+        if (depth == 0)
+            throw new BadFileException(file.Path, $"it has no '{prefix}0'; nearest is '{Nearest.Of(prefix + "0", file.Entries.Keys)}'");
+        if (heads is null)
+        {
+            throw new BadFileException(file.Path,
+                $"no released model is {width} wide, and shapes do not tell the number of {what}; say it (--{what.Replace(' ', '-')})");
+        }
+        return new VitSize(width, depth, heads.Value, Shape(prefix + "0.mlp.fc1.weight")[0]);
+    }
+
+    /// <summary>One more than the largest number that stands after a prefix.</summary>
+    private int Depth(string prefix) => file.Entries.Keys.Where(key => key.StartsWith(prefix, StringComparison.Ordinal))
+        .Select(key => key[prefix.Length..].Split('.')[0])
+        .Max(number => int.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out int i) && i < 1024 ? i + 1 : (int?)null) ?? 0;
+
+    private Shape Shape(string key) => file.Entries.TryGetValue(key, out TensorEntry? entry) && entry.Shape.Rank > 0
+        ? entry.Shape
+        : throw new BadFileException(file.Path, $"it has no '{key}'; nearest is '{Nearest.Of(key, file.Entries.Keys)}'");
+
+    private bool Has(string key) => file.Entries.ContainsKey(key);
+
+    private static bool Under(string key, string prefix) => key.StartsWith(prefix, StringComparison.Ordinal);
+
+    private static IEnumerable<string> Prefixes(TensorFile file, string ending) => file.Entries.Keys
+        .Where(key => key.EndsWith(ending, StringComparison.Ordinal) && (key.Length == ending.Length || key[^(ending.Length + 1)] == '.'))
+        .Select(key => key[..^ending.Length]).Order(StringComparer.Ordinal);
+
+    private static string? Name(string prefix) => Encoders.FirstOrDefault(name => prefix.StartsWith(name + ".", StringComparison.Ordinal));
+}
