@@ -2,7 +2,6 @@ using JepaEngine.Autograd;
 using JepaEngine.Jepa.Data;
 using JepaEngine.Jepa.Models;
 using JepaEngine.Jepa.Numerics;
-using JepaEngine.Memory;
 using JepaEngine.Nn;
 using JepaEngine.Ops;
 using JepaEngine.Optim;

@@ -89,7 +89,12 @@ public sealed class Trainer : IDisposable
         using var tape = new Tape(recipe.Model.Device, "training step");
         TrainingLoss loss = recipe.Loss(tape, stepKey);
         tape.Backward(loss.Total);
-        Tensor squaredNorm = optimizer.Measure();
+        // Side by side, so that one copy fetches them: the only time a step waits for its device.
+        Tensor gathered = tape.Empty([2 + loss.Terms.Count], DType.F64);
+        optimizer.Measure(Slot(gathered, 0));
+        Gather(loss.Total, 1);
+        for (int i = 0; i < loss.Terms.Count; i++)
+            Gather(loss.Terms[i].Value, 2 + i);
         Step++;
         // A GPU still computes; the host draws meanwhile.
         if (Step < recipe.Steps)
@@ -97,13 +102,13 @@ public sealed class Trainer : IDisposable
             recipe.Prepare(key.Child((ulong)Step));
             prepared = Step;
         }
-        double[] read = Read(tape, [loss.Total, squaredNorm, .. loss.Terms.Select(term => term.Value)]);
-        double norm = double.IsFinite(read[0]) ? Math.Sqrt(read[1]) : double.NaN;
+        double[] read = gathered.ToArray<double>();
+        double norm = double.IsFinite(read[1]) ? Math.Sqrt(read[0]) : double.NaN;
         bool applied = double.IsFinite(norm);
         if (applied)
         {
             optimizer.Advance();
-            optimizer.Move();
+            optimizer.Move(Slot(gathered, 0));
         }
         else
         {
@@ -118,8 +123,10 @@ public sealed class Trainer : IDisposable
         double seconds = Stopwatch.GetElapsedTime(begin).TotalSeconds;
         secondsPerStep = secondsPerStep == 0 ? seconds : 0.9 * secondsPerStep + 0.1 * seconds;
         Figure[] terms = [.. loss.Terms.Select((term, i) => new Figure(term.Name, read[i + 2]))];
-        return new TrainStep(Step, recipe.Steps, read[0], terms, norm, optimizer.LearningRate, measured,
+        return new TrainStep(Step, recipe.Steps, read[1], terms, norm, optimizer.LearningRate, measured,
             recipe.Samples / secondsPerStep, (recipe.Steps - Step) * secondsPerStep, !applied);
+
+        void Gather(Tensor scalar, int at) => tape.Device.Backend.Copy(scalar.Operand, Slot(gathered, at));
     }
 
     /// <summary>Writes the run, whole or not at all: model, average, optimiser and step.</summary>
@@ -139,17 +146,5 @@ public sealed class Trainer : IDisposable
         memory.Dispose();
     }
 
-    /// <summary>
-    /// Scalars side by side, so that one copy fetches them: the only time a step waits for its device.
-    /// </summary>
-    private static double[] Read(Tape tape, Tensor[] scalars)
-    {
-        Tensor gathered = tape.Empty([scalars.Length], DType.F64);
-        for (int i = 0; i < scalars.Length; i++)
-        {
-            Operand slot = gathered.Operand with { Layout = new Layout([], i) };
-            tape.Device.Backend.Copy(scalars[i].Operand, slot);
-        }
-        return gathered.ToArray<double>();
-    }
+    private static Operand Slot(Tensor gathered, int at) => gathered.Operand with { Layout = new Layout([], at) };
 }

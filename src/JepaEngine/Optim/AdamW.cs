@@ -169,14 +169,12 @@ public sealed class AdamW : IDisposable
     /// <summary>The device's half of <see cref="Step"/>: <see cref="Measure"/>, then <see cref="Move"/>.</summary>
     public void Apply()
     {
-        Measure();
-        Move();
+        Measure(squaredNorm.Operand);
+        Move(squaredNorm.Operand);
     }
 
-    /// <summary>
-    /// Takes the gradients that a tape left: their squared global norm before clipping, an F64 scalar.
-    /// </summary>
-    public Tensor Measure()
+    /// <summary>Takes the gradients that a tape left. Their squared norm, not clipped, goes to an F64 scalar.</summary>
+    public void Measure(in Operand squaredNorm)
     {
         Backend backend = memory.Device.Backend;
         foreach (Tensor parameter in parameters)
@@ -185,17 +183,16 @@ public sealed class AdamW : IDisposable
                 backend.Fill(parameter.GradBuffer!.Operand, 0);
             parameter.Grad = null;
         }
-        backend.SumOfSquares(gradients, squaredNorm.Operand);
-        return squaredNorm;
+        backend.SumOfSquares(gradients, squaredNorm);
     }
 
     /// <summary>Moves the parameters by what was measured and the numbers that <see cref="Advance"/> sent.</summary>
-    public void Move()
+    public void Move(in Operand squaredNorm)
     {
         Backend backend = memory.Device.Backend;
         foreach (Segment segment in segments)
         {
-            AdamWArena arena = Arena(segment.First, segment.End);
+            AdamWArena arena = Arena(segment.First, segment.End, squaredNorm);
             if (averaged is { } part && segment.First >= part.First && segment.End <= part.End)
             {
                 long first = segment.First - part.First, end = segment.End - part.First;
@@ -274,9 +271,9 @@ public sealed class AdamW : IDisposable
         return copy;
     }
 
-    private AdamWArena Arena(long first, long end) =>
+    private AdamWArena Arena(long first, long end, in Operand norm) =>
         new(Range(values, first, end), Range(gradients, first, end), Range(Moment1.Operand, first, end), Range(Moment2.Operand, first, end),
-            squaredNorm.Operand)
+            norm)
         {
             Master = master is null ? null : Range(master.Operand, first, end),
         };
