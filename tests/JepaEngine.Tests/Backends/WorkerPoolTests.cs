@@ -1,4 +1,4 @@
-using JepaEngine.Backends.Cpu;
+using JepaEngine.Backends.Cpu.Workers;
 
 namespace JepaEngine.Tests.Backends;
 

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using JepaEngine.Backends.Cpu.Gemm;
 using JepaEngine.Backends.Cpu.Simd;
+using JepaEngine.Backends.Cpu.Workers;
 using JepaEngine.Memory;
 using JepaEngine.Primitives;
 

@@ -1,3 +1,4 @@
+using JepaEngine.Backends.Cpu.Workers;
 using JepaEngine.Memory;
 using JepaEngine.Primitives;
 

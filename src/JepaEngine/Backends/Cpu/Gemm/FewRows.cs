@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using JepaEngine.Backends.Cpu.Simd;
+using JepaEngine.Backends.Cpu.Workers;
 
 namespace JepaEngine.Backends.Cpu.Gemm;
 

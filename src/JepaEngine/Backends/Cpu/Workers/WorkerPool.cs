@@ -3,7 +3,7 @@ using System.Runtime.CompilerServices;
 using System.Runtime.ExceptionServices;
 using System.Runtime.InteropServices;
 
-namespace JepaEngine.Backends.Cpu;
+namespace JepaEngine.Backends.Cpu.Workers;
 
 /// <summary>Work that falls into numbered parts. A part's result must not depend on which worker runs it.</summary>
 internal interface IParallelWork
