@@ -2,6 +2,8 @@ using System.Text.Json;
 using JepaEngine.IO;
 using JepaEngine.Jepa.Checkpoints;
 using JepaEngine.Jepa.Models;
+using JepaEngine.Memory;
+using JepaEngine.Ops;
 using JepaEngine.Primitives;
 using JepaEngine.Tensors;
 using static JepaEngine.PackageTests.JepaProcess;
@@ -54,6 +56,46 @@ public sealed class ModelCommandTests : IDisposable
         Works("run", At("lewm"), "--inputs", In, "--outputs", Out);
         Close("lewm", "emb", Out, "emb");
         Close("lewm", "pred", Out, "pred");
+    }
+
+    /// <summary>V-JEPA 2 by its own trainer's way, and each mask token, as the library's calls give them.</summary>
+    [Fact]
+    public void RunSeesTheContextAloneOrTheWholeClipAndTakesAnyMaskToken()
+    {
+        WriteInputs(In, "hf_vjepa2", ("pixel_values_videos", "input.video"), ("context_mask", "context_mask"), ("target_mask", "target_mask"));
+        string[] run = ["run", At("hf_vjepa2"), "--inputs", In, "--outputs", Out];
+        using VJepa2 model = VJepa2.Load(At("hf_vjepa2"), Device.Cpu);
+        using var scope = new TensorScope(Device.Cpu, "expected");
+        using TensorFile file = TensorFile.Open(In);
+        Tensor pixels = file.Read("pixel_values_videos", scope), ids = file.Read("context_mask", scope), target = file.Read("target_mask", scope);
+        foreach ((string view, Tensor context) in new[] { ("visible", model.Encode(pixels, ids)), ("whole", model.Encode(pixels).Gather(ids)) })
+        {
+            foreach (int token in new[] { 0, 1, 3 })
+            {
+                Works([.. run, "--context", view, "--mask-token", $"{token}"]);
+                Assert.Equal(model.Predictor!.Forward(context, ids, target, token).ToArray<double>(), Numbers(Out, "predictor_last_hidden_state"));
+            }
+        }
+        Assert.Contains("mask token 99 is asked for, but the model has 0 to", Fails(2, [.. run, "--mask-token", "99"]));
+        Assert.Contains("--context is 'half'; it is visible or whole", Fails(2, [.. run, "--context", "half"]));
+        WriteInputs(In, "hf_ijepa", ("pixel_values", "input.image"));
+        Assert.Contains("I-JEPA has no mask tokens to choose from; leave --mask-token out",
+            Fails(2, "run", At("hf_ijepa"), "--inputs", In, "--outputs", Out, "--mask-token", "0"));
+        WriteInputs(In, "lewm", ("pixels", "input.pixels"), ("action", "input.action"));
+        Assert.Contains("LeWorldModel predicts no masked tokens; leave --context out",
+            Fails(2, "run", At("lewm"), "--inputs", In, "--outputs", Out, "--context", "visible"));
+    }
+
+    [Fact]
+    public void RunWarnsWhereThePredictorCountsInAnotherGrid()
+    {
+        WriteInputs(In, "vjepa2.pt", ("pixel_values_videos", "input.video"), ("context_mask", "context_mask"), ("target_mask", "target_mask"));
+        string[] run = ["run", At("vjepa2.pt"), "--inputs", In, "--outputs", Out, .. Heads, "--image-size"];
+        (int code, _, string error) = Run([.. run, "16"]);
+        Assert.Equal((0, ""), (code, error));
+        (code, _, error) = Run([.. run, "32"]);
+        Assert.Equal(0, code);
+        Assert.Matches("pixel_values_videos has (\\d) x \\1 patches, but the predictor counts in a grid of (\\d) x \\2; .*--image-size", error);
     }
 
     [Fact]

@@ -16,22 +16,28 @@ internal static class RunCommand
         var model = new ModelOptions();
         var inputs = new Option<string>("--inputs") { Description = "File of the inputs: safetensors, npz", Required = true };
         var outputs = new Option<string>("--outputs") { Description = "Safetensors file for the outputs", Required = true };
+        var context = new Option<string?>("--context")
+        {
+            Description = "With masks, what the encoder sees: visible (the context alone) or whole; by default as the family's reference",
+        };
+        var token = new Option<int?>("--mask-token") { Description = "With masks, which learned mask token stands for the targets, from 0 (1)" };
         var limit = MemoryOption.Create();
         var device = DeviceOption.Create();
         var json = CommonOptions.Json();
         Command command = CommandLine.Verb("run",
             "Runs a model from named tensors to named tensors. Floats are taken as they are (normalised), masks are int64 ids.",
             "jepa run facebook/vjepa2-vitl-fpc64-256 --inputs in.safetensors --outputs out.safetensors",
-            [model.Model, inputs, outputs, limit, device, json, .. model.Options]);
+            [model.Model, inputs, outputs, context, token, limit, device, json, .. model.Options]);
         command.SetAction(async (parsed, cancellation) =>
         {
             var output = new Output(parsed.GetValue(json));
             string from = parsed.GetValue(inputs)!, to = parsed.GetValue(outputs)!;
+            var choice = new RunOptions(View(parsed.GetValue(context)), parsed.GetValue(token));
             long? most = MemoryOption.Read(parsed, limit);
             Device where = DeviceOption.Read(parsed, device);
             var clock = Stopwatch.StartNew();
             (TensorScope scope, IReadOnlyList<(string Name, Tensor Tensor)> results) =
-                await Interruptible.Run(() => RunModel(model.Open(parsed), from, most, where), cancellation);
+                await Interruptible.Run(() => RunModel(model.Open(parsed), from, choice, most, where), cancellation);
             using (scope)
             {
                 Safetensors.Write(to, results);
@@ -43,7 +49,7 @@ internal static class RunCommand
     }
 
     private static (TensorScope Scope, IReadOnlyList<(string Name, Tensor Tensor)> Results) RunModel(
-        ModelFile opened, string inputs, long? limit, Device device)
+        ModelFile opened, string inputs, RunOptions options, long? limit, Device device)
     {
         using ModelFile file = opened;
         JepaFamily family = file.Config.Family;
@@ -53,10 +59,23 @@ internal static class RunCommand
             int frames = pixels.Shape.Rank == 5 ? pixels.Shape[1] : 1;
             (int clips, TokenGrid grid) = family.Cost(file.Config, frames, pixels.Shape[^2], pixels.Shape[^1]);
             MemoryOption.Require(file, pixels.Shape[0] * clips, grid, limit);
+            if (given.ContainsKey(JepaModel.ContextMask) && (grid.Rows, grid.Columns) != (file.Config.Grid, file.Config.Grid))
+            {
+                Console.Error.WriteLine($"jepa: {name} has {grid.Rows} x {grid.Columns} patches, but the predictor counts in a grid of "
+                    + $"{file.Config.Grid} x {file.Config.Grid}; say how large its pictures are (--image-size)");
+            }
         }
         using JepaModel model = file.Load(scope.Device);
-        return (scope, model.Run(given));
+        return (scope, model.Run(given, options));
     }
+
+    private static ContextView? View(string? name) => name switch
+    {
+        null => null,
+        "visible" => ContextView.Visible,
+        "whole" => ContextView.Whole,
+        _ => throw new UsageException($"--context is '{name}'; it is visible or whole"),
+    };
 
     private static (TensorScope Scope, Dictionary<string, Tensor> Given) Read(string inputs, Device device)
     {

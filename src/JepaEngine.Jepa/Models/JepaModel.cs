@@ -19,8 +19,8 @@ public abstract class JepaModel : Module
     /// <summary>Epsilon of the affine-free LayerNorm that turns an encoder's outputs into targets (PyTorch's default; facebookresearch/jepa).</summary>
     public const double TargetEpsilon = 1e-5;
 
-    /// <summary>What transformers calls a clip, and a picture.</summary>
-    protected internal const string Video = "pixel_values_videos", Picture = "pixel_values";
+    /// <summary>What transformers calls a clip, a picture, the ids of what a predictor reads, and of what it predicts.</summary>
+    public const string Video = "pixel_values_videos", Picture = "pixel_values", ContextMask = "context_mask", TargetMask = "target_mask";
 
     /// <summary>A model without memory.</summary>
     /// <exception cref="ArgumentException">No model has these sizes.</exception>

@@ -7,9 +7,6 @@ namespace JepaEngine.Jepa.Models;
 /// <summary>What Meta's models share: their configuration, and masked prediction by named tensors.</summary>
 public abstract class MetaModel : JepaModel
 {
-    /// <summary>What the masks are called.</summary>
-    protected const string ContextMask = "context_mask", TargetMask = "target_mask";
-
     private protected MetaModel(JepaFamily family, JepaConfig config) : base(config)
     {
         if (config.Family != family)

@@ -65,7 +65,10 @@ internal sealed class LoadedFixture : IDisposable
     }
 
     /// <summary>Runs the model as <c>jepa run</c> does; an input is named by what the model calls it and what the fixture does.</summary>
-    public Dictionary<string, Tensor> Run(params (string Name, string Fixture)[] inputs) => Model.Run(inputs.ToDictionary(i => i.Name, i => i.Name.Contains("mask") ? Given(i.Fixture) : Input(i.Fixture)))
+    public Dictionary<string, Tensor> Run(params (string Name, string Fixture)[] inputs) => Run(new RunOptions(), inputs);
+
+    public Dictionary<string, Tensor> Run(RunOptions options, params (string Name, string Fixture)[] inputs) => Model
+        .Run(inputs.ToDictionary(i => i.Name, i => i.Name.Contains("mask") ? Given(i.Fixture) : Input(i.Fixture)), options)
         .ToDictionary(output => output.Name, output => output.Tensor);
 
     public void Close(string name, Tensor actual) => Golden.Close(name, rule.Golden[name], actual, Scope.Device.Compute == DType.F64 ? 1e-6 : 2e-5);

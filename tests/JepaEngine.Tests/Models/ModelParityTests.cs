@@ -173,6 +173,16 @@ public sealed class ModelParityTests
         var outputs = fixture.Run(("pixel_values_videos", "video"), ("context_mask", "video.context_mask"), ("target_mask", "video.target_mask"));
         Golden.Close("last_hidden_state", model.Encode(fixture.Input("video")).ToArray<double>(), outputs["last_hidden_state"], 0);
         Assert.Equal(["last_hidden_state", "predictor_last_hidden_state", "predictor_context_hidden_state"], outputs.Keys);
+        fixture.Close("video.predictor", outputs["predictor_last_hidden_state"]);
+        fixture.Close("video.predictor_context", outputs["predictor_context_hidden_state"]);
+        // A context gathered from the whole clip is another one.
+        var whole = fixture.Run(new RunOptions(ContextView.Whole), ("pixel_values_videos", "video"), ("context_mask", "video.context_mask"),
+            ("target_mask", "video.target_mask"));
+        Golden.Close("last_hidden_state", outputs["last_hidden_state"].ToArray<double>(), whole["last_hidden_state"], 0);
+        Assert.True(Off("predictor_last_hidden_state") > 0.01 && Off("predictor_context_hidden_state") > 0.01);
         fixture.Close("wide_video.hierarchical", model.EncodeLevels(fixture.Input("wide_video")));
+
+        double Off(string name) => outputs[name].ToArray<double>() is var seen
+            ? seen.Zip(whole[name].ToArray<double>(), (a, b) => Math.Abs(a - b)).Max() / seen.Max(Math.Abs) : 0;
     }
 }
