@@ -39,6 +39,25 @@ public sealed partial class LayerTests
             Assert.DoesNotContain($"/{other}.csproj", text);
     }
 
+    /// <summary>What is still LeWorldModel's alone: training, planning and what shows them, and the laboratory's cases.</summary>
+    private static readonly string[] OfLeWorldModel = ["Benchmarking", "Planning", "Training", "LeWorldModelCheckpoint.cs", "Stages.cs", "ReportBuilder.cs",
+        "DemoCommand.cs", "EvalCommand.cs", "PlanCommand.cs", "TrainCommand.cs"];
+
+    [Fact]
+    public void NothingOutsideModelsNamesAFamilyAndModelsUsesNothingAboveIt()
+    {
+        int models = 0, others = 0;
+        foreach (string file in Repository.Sources("src").Where(file => !file.Split(Path.DirectorySeparatorChar).Intersect(OfLeWorldModel).Any()))
+        {
+            string code = Comment().Replace(File.ReadAllText(file), "");
+            bool inModels = file.Contains(Path.Combine("JepaEngine.Jepa", "Models") + Path.DirectorySeparatorChar);
+            Match fault = (inModels ? Above() : Family()).Match(code);
+            Assert.False(fault.Success, $"{Path.GetRelativePath(Repository.Root, file)} names {fault.Value}");
+            (models, others) = inModels ? (models + 1, others) : (models, others + 1);
+        }
+        Assert.True(models > 20 && others > 200, $"{models} and {others} files were read");
+    }
+
     [Fact]
     public void SourceFilesStayShort()
     {
@@ -47,6 +66,16 @@ public sealed partial class LayerTests
         Assert.InRange(lengths[lengths.Length * 9 / 10], 1, 300);
         Assert.InRange(lengths[^1], 1, 600);
     }
+
+    [GeneratedRegex("//.*")]
+    private static partial Regex Comment();
+
+    // The presets of Preprocess have the families' names.
+    [GeneratedRegex(@"(?<!static Preprocess )\b(VJepa2Ac|VJepa21|VJepa2|VJepa|IJepa|LeWorldModel|LeWorldModelConfig)\b")]
+    private static partial Regex Family();
+
+    [GeneratedRegex(@"\bJepa\.(Checkpoints|Inference|Planning|Training|Benchmarking|Reporting)\b")]
+    private static partial Regex Above();
 
     // JepaEngine.Cuda is the project below, not a folder.
     [GeneratedRegex(@"^using (?:static )?JepaEngine\.(?!Cuda;)(?<folder>\w+)", RegexOptions.Multiline)]
