@@ -115,7 +115,8 @@ public sealed class SimulatedProfileTests
     private static float[] Plan(LatentPlanner planner, Tensor ends)
     {
         float[] plan = new float[Horizon * 2], cost = new float[1];
-        planner.Plan(ends.Slice(0, 0, 1), ends.Slice(0, 1, 1), [new PhiloxKey(3)], plan, cost);
+        planner.Plan(ends.Slice(0, 0, 1), ends.Slice(0, 1, 1), [new PhiloxKey(3)], plan, cost,
+            TestContext.Current.CancellationToken);
         return [.. plan, .. cost];
     }
 }

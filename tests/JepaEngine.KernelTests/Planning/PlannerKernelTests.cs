@@ -10,6 +10,8 @@ namespace JepaEngine.KernelTests.Planning;
 /// <summary>The kernels of planner.cu, iteration after iteration, against the planner of the host.</summary>
 public sealed class PlannerKernelTests
 {
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
     /// <summary>Costs in steps, so that some tie, and now and then no number.</summary>
     private sealed class Steps(int length) : IPlanCost
     {
@@ -34,7 +36,7 @@ public sealed class PlannerKernelTests
         int length = options.Horizon * options.ActionSize;
         var cost = new Steps(length);
         float[] plans = new float[problems * length], best = new float[problems], costs = new float[problems * options.Candidates];
-        new CemPlanner(options).Plan(cost, keys, plans, best);
+        new CemPlanner(options).Plan(cost, keys, plans, best, Token);
 
         Device device = Gpus.Require("sim");
         using var scope = new TensorScope(device);
@@ -61,7 +63,8 @@ public sealed class PlannerKernelTests
         Assert.Equal([options.Iterations], iteration.ToArray<long>());
         Assert.All(mean.ToArray<float>().Zip(plans), pair => Assert.Equal(pair.Second, pair.First, 1e-6f));
         Assert.Equal(best, lowest.ToArray<float>());
-        new CemPlanner(options with { TakeBest = true }).Plan(cost, keys, plans = new float[problems * length], best);
+        plans = new float[problems * length];
+        new CemPlanner(options with { TakeBest = true }).Plan(cost, keys, plans, best, Token);
         Assert.All(plan.ToArray<float>().Zip(plans), pair => Assert.Equal(pair.Second, pair.First, 1e-6f));
     }
 

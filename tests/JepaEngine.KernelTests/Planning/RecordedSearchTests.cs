@@ -16,6 +16,8 @@ public sealed class RecordedSearchTests
 {
     private const int Problems = 2;
 
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
     private static readonly PhiloxKey[] Keys = [new PhiloxKey(3, 1), new PhiloxKey(4, 2)];
 
     /// <summary>History 3, so that the window grows and slides; means of Gaussian candidates, the last distance.</summary>
@@ -87,7 +89,7 @@ public sealed class RecordedSearchTests
         (float[] both, float[] costs) = Plan(planner, starts, goals);
         float[] alone = new float[both.Length / Problems], cost = new float[1];
         alone.AsSpan().Fill(0.1f);
-        planner.Plan(starts.Slice(0, 1, 1), goals.Slice(0, 1, 1), Keys.AsSpan(1), alone, cost);
+        planner.Plan(starts.Slice(0, 1, 1), goals.Slice(0, 1, 1), Keys.AsSpan(1), alone, cost, Token);
         Assert.Equal(both[alone.Length..], alone);
         Assert.Equal(costs[1], cost[0]);
     }
@@ -103,7 +105,7 @@ public sealed class RecordedSearchTests
         MemoryReport before = gpu.Allocator.Report();
         using (var planner = new LatentPlanner(new LeWorldModelAdaptor(model), Demo))
         {
-            planner.Plan(starts, goals, Keys, new float[Problems * 10], new float[Problems]);
+            planner.Plan(starts, goals, Keys, new float[Problems * 10], new float[Problems], Token);
             Assert.True(gpu.Allocator.Report().InUse > before.InUse);
         }
         MemoryReport after = gpu.Allocator.Report();
@@ -121,7 +123,9 @@ public sealed class RecordedSearchTests
         using var scope = new TensorScope(gpu);
         using var planner = new LatentPlanner(new LeWorldModelAdaptor(model), Demo);
         Tensor starts = Starts(scope), goals = Goals(scope);
-        string message = Assert.Throws<ArgumentException>(() => planner.Plan(starts, goals, Keys, new float[19], new float[Problems])).Message;
+        float[] plans = new float[19], costs = new float[Problems];
+        string message = Assert.Throws<ArgumentException>(
+            () => planner.Plan(starts, goals, Keys, plans, costs, Token)).Message;
         Assert.Contains("plans of 20 and 2 costs, not 19 and 2", message, StringComparison.Ordinal);
     }
 
@@ -140,7 +144,7 @@ public sealed class RecordedSearchTests
         CemOptions cem = planner.Options.Cem;
         float[] plans = new float[Problems * cem.Horizon * cem.ActionSize], costs = new float[Problems];
         plans.AsSpan().Fill(0.1f);
-        planner.Plan(starts, goals, Keys, plans, costs);
+        planner.Plan(starts, goals, Keys, plans, costs, Token);
         return (plans, costs);
     }
 

@@ -6,6 +6,8 @@ namespace JepaEngine.Tests.Planning;
 /// <summary>The cross-entropy method on costs whose minimum is known.</summary>
 public sealed class CemPlannerTests
 {
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
     /// <summary>The squared distance from a target of each problem, and what was asked.</summary>
     private sealed class Bowl(float[][] targets, int length) : IPlanCost
     {
@@ -31,7 +33,7 @@ public sealed class CemPlannerTests
         float[] target = [0.5f, -1.2f, 2f, 0.1f];
         var options = new CemOptions { Horizon = 2, ActionSize = 2 };
         float[] plan = new float[4], cost = new float[1];
-        new CemPlanner(options).Plan(new Bowl([target], 4), [new PhiloxKey(1)], plan, cost);
+        new CemPlanner(options).Plan(new Bowl([target], 4), [new PhiloxKey(1)], plan, cost, Token);
         for (int i = 0; i < 4; i++)
             Assert.Equal(target[i], plan[i], 1e-3f);
         Assert.InRange(cost[0], 0, 1e-6f);
@@ -43,7 +45,7 @@ public sealed class CemPlannerTests
         var options = new CemOptions { Candidates = 64, Elites = 6, Iterations = 6, Horizon = 3, ActionSize = 1, Bound = 1, MinStd = 0.05f, TakeBest = true };
         var bowl = new Bowl([[2f, -2f, 0.25f]], 3);
         float[] plan = new float[3], cost = new float[1];
-        new CemPlanner(options).Plan(bowl, [new PhiloxKey(2)], plan, cost);
+        new CemPlanner(options).Plan(bowl, [new PhiloxKey(2)], plan, cost, Token);
         Assert.All(bowl.Asked.SelectMany(asked => asked), number => Assert.InRange(number, -1, 1));
         // The plan is a candidate that was priced, and none was cheaper.
         float[] priced = new float[bowl.Asked.Count * 64];
@@ -58,7 +60,7 @@ public sealed class CemPlannerTests
         var options = new CemOptions { Candidates = 8, Elites = 2, Iterations = 2, Horizon = 1, ActionSize = 1 };
         var bowl = new Bowl([[0f]], 1);
         float[] plan = [3f], cost = new float[1];
-        new CemPlanner(options).Plan(bowl, [new PhiloxKey(3)], plan, cost);
+        new CemPlanner(options).Plan(bowl, [new PhiloxKey(3)], plan, cost, Token);
         Assert.Equal(3f, bowl.Asked[0][0]);
         float[] elites = [.. bowl.Asked[0].OrderBy(MathF.Abs).Take(2)];
         float mean = (elites[0] + elites[1]) / 2, std = MathF.Abs(elites[0] - elites[1]) / MathF.Sqrt(2);
@@ -74,7 +76,7 @@ public sealed class CemPlannerTests
     {
         var options = CemOptions.Demo with { Iterations = 1 };
         var bowl = new Bowl([new float[28]], 28);
-        new CemPlanner(options).Plan(bowl, [new PhiloxKey(4)], new float[28], new float[1]);
+        new CemPlanner(options).Plan(bowl, [new PhiloxKey(4)], new float[28], new float[1], Token);
         int changesSeen = 0;
         for (int n = 0; n < options.Candidates; n++)
         {
@@ -93,8 +95,8 @@ public sealed class CemPlannerTests
         var options = CemOptions.Demo with { Horizon = 2 };
         float[][] targets = [[0.1f, 0.2f, 0.3f, 0.4f], [-0.5f, 0.5f, -0.5f, 0.5f]];
         float[] both = new float[8], alone = new float[4], costs = new float[2], cost = new float[1];
-        new CemPlanner(options).Plan(new Bowl(targets, 4), [new PhiloxKey(5), new PhiloxKey(6)], both, costs);
-        new CemPlanner(options).Plan(new Bowl([targets[1]], 4), [new PhiloxKey(6)], alone, cost);
+        new CemPlanner(options).Plan(new Bowl(targets, 4), [new PhiloxKey(5), new PhiloxKey(6)], both, costs, Token);
+        new CemPlanner(options).Plan(new Bowl([targets[1]], 4), [new PhiloxKey(6)], alone, cost, Token);
         Assert.Equal(alone, both[4..]);
         Assert.Equal(cost[0], costs[1]);
     }
@@ -104,7 +106,7 @@ public sealed class CemPlannerTests
     {
         var options = new CemOptions { Candidates = 16, Elites = 4, Iterations = 3, Horizon = 1, ActionSize = 1 };
         float[] plan = new float[1], cost = new float[1];
-        new CemPlanner(options).Plan(new Partial(), [new PhiloxKey(7)], plan, cost);
+        new CemPlanner(options).Plan(new Partial(), [new PhiloxKey(7)], plan, cost, Token);
         Assert.True(float.IsFinite(plan[0]) && float.IsFinite(cost[0]));
     }
 

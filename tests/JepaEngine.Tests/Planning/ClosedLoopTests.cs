@@ -13,6 +13,8 @@ public sealed class ClosedLoopTests
 {
     private static readonly LatentPlannerOptions Small = LatentPlannerOptions.Demo with { Cem = CemOptions.Demo with { Candidates = 16, Elites = 3, Horizon = 4 } };
 
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
     private static LeWorldModel Model()
     {
         var model = new LeWorldModel(LeWorldModelConfig.Demo);
@@ -34,8 +36,8 @@ public sealed class ClosedLoopTests
     {
         using LeWorldModel model = Model();
         var options = new ClosedLoopOptions { Episodes = 5, Budget = 23, Seed = 9, Traced = 2 };
-        EpisodeResult[] first = Play(model, options, TestContext.Current.CancellationToken);
-        EpisodeResult[] second = Play(model, options, TestContext.Current.CancellationToken);
+        EpisodeResult[] first = Play(model, options, Token);
+        EpisodeResult[] second = Play(model, options, Token);
         EpisodeResult[] random = ClosedLoop.Play(new TwoRoom(56), (_, draws) => new HeldRandomPolicy(new TwoRoom(56), draws), options);
         for (int i = 0; i < 5; i++)
         {
@@ -72,7 +74,7 @@ public sealed class ClosedLoopTests
         using var scope = new TensorScope(Device.Cpu);
         Tensor start = scope.RandomNormal([1, 32], new PhiloxKey(1)), goal = scope.RandomNormal([1, 32], new PhiloxKey(2));
         float[] plan = new float[8], best = new float[1];
-        planner.Plan(start, goal, [new PhiloxKey(3)], plan, best);
+        planner.Plan(start, goal, [new PhiloxKey(3)], plan, best, Token);
         float[] target = goal.ToArray<float>();
         double[] distances = [.. planner.Imagine(start, plan).ToArray<float>().Chunk(target.Length).Select(z => z.Zip(target, (a, b) => (a - b) * (double)(a - b)).Sum())];
         double expected = kind == PathCost.Last ? distances[^1] : distances.Min() + 0.03 * distances.Average();

@@ -16,13 +16,15 @@ public sealed class LatentPlannerTests
 
     private static readonly Picture Now = Pixel(100, 200), Goal = Pixel(200, 40);
 
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
     private readonly PointWorld world = new(Device.Cpu);
 
     [Fact]
     public void APointReachesItsGoal()
     {
         using var planner = new LatentPlanner(world, Options);
-        Plan plan = planner.Plan(Now, Goal, new PlanOptions { Seed = 1, KeepLatents = true });
+        Plan plan = planner.Plan(Now, Goal, new PlanOptions { Seed = 1, KeepLatents = true }, Token);
         Assert.Equal((3, 64 * 12), (plan.Blocks.Length, plan.Candidates));
         // Moves are half the model's actions, which are twice the environment's less 0.5.
         float[] at = [100 / 127.5f - 1, 200 / 127.5f - 1];
@@ -46,10 +48,14 @@ public sealed class LatentPlannerTests
         using var planner = new LatentPlanner(world, Options);
         using var scope = new TensorScope(Device.Cpu);
         Tensor now = planner.Encode(scope, Now.Rgb), goal = planner.Encode(scope, Goal.Rgb);
-        Plan[] plans = [planner.Plan(Now, Goal), planner.Plan(Now.Rgb, Goal.Rgb), planner.Plan(now, goal)];
+        Plan[] plans =
+        [
+            planner.Plan(Now, Goal, null, Token), planner.Plan(Now.Rgb, Goal.Rgb, null, Token),
+            planner.Plan(now, goal, null, Token),
+        ];
         Assert.All(plans, plan => Assert.Equal(plans[0].Blocks.SelectMany(b => b), plan.Blocks.SelectMany(b => b)));
         Assert.Empty(plans[0].Latents);
-        Plan other = planner.Plan(Now, Goal, new PlanOptions { Seed = 2 });
+        Plan other = planner.Plan(Now, Goal, new PlanOptions { Seed = 2 }, Token);
         Assert.NotEqual(plans[0].Blocks[0], other.Blocks[0]);
     }
 
@@ -59,7 +65,7 @@ public sealed class LatentPlannerTests
         using var planner = new LatentPlanner(new SumWorld(Device.Cpu), Options);
         using var scope = new TensorScope(Device.Cpu);
         Tensor now = planner.Encode(scope, Now.Rgb), wanted = scope.From<float>([0.75f], [1, 1]);
-        Plan plan = planner.Plan(now, wanted, new PlanOptions { KeepLatents = true });
+        Plan plan = planner.Plan(now, wanted, new PlanOptions { KeepLatents = true }, Token);
         Assert.Equal(0.75f, plan.Latents[^1] + plan.Latents[^2], 0.01f);
         Assert.InRange(plan.Cost, 0, 1e-4f);
     }
@@ -78,7 +84,7 @@ public sealed class LatentPlannerTests
         Refused("now holds NaN", () => planner.Plan(scope.Full([1, 2, 1], double.NaN), scope.Zeros([1, 2, 1])));
         Refused("goal holds NaN", () => planner.Plan(scope.Zeros([1, 2, 1]), scope.Full([1, 2, 1], double.NaN)));
         Refused("2 numbers repeated 3 times do not fill the model's action block of 2",
-            () => new LatentPlanner(world, Options with { ActionRepeat = 3 }));
+            () => new LatentPlanner(world, Options with { ActionRepeat = 3 }).Dispose());
     }
 
     [Fact]
