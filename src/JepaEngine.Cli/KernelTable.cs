@@ -1,5 +1,5 @@
 using System.Text.Json.Nodes;
-using JepaEngine.Cuda;
+using JepaEngine.Cuda.Compile;
 
 namespace JepaEngine.Cli;
 

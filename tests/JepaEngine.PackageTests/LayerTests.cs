@@ -78,6 +78,6 @@ public sealed partial class LayerTests
     private static partial Regex Above();
 
     // JepaEngine.Cuda is the project below, not a folder.
-    [GeneratedRegex(@"^using (?:static )?JepaEngine\.(?!Cuda;)(?<folder>\w+)", RegexOptions.Multiline)]
+    [GeneratedRegex(@"^using (?:static )?JepaEngine\.(?!Cuda\.)(?<folder>\w+)", RegexOptions.Multiline)]
     private static partial Regex UsedFolder();
 }

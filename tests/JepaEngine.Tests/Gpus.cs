@@ -1,4 +1,5 @@
-using JepaEngine.Cuda;
+using JepaEngine.Cuda.Driver;
+using JepaEngine.Cuda.Simulation;
 using JepaEngine.Primitives;
 
 namespace JepaEngine;

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
-using JepaEngine.Cuda;
+using JepaEngine.Cuda.Driver;
+using JepaEngine.Cuda.Simulation;
 using JepaEngine.Jepa.Benchmarking;
 
 namespace JepaEngine.Cli.Commands;

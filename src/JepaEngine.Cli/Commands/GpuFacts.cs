@@ -1,4 +1,8 @@
-using JepaEngine.Cuda;
+using JepaEngine.Cuda.Compile;
+using JepaEngine.Cuda.Context;
+using JepaEngine.Cuda.Driver;
+using JepaEngine.Cuda.Simulation;
+
 
 namespace JepaEngine.Cli.Commands;
 

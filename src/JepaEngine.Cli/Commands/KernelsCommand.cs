@@ -2,7 +2,9 @@ using System.CommandLine;
 using System.Diagnostics;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
-using JepaEngine.Cuda;
+using JepaEngine.Cuda.Compile;
+using JepaEngine.Cuda.Context;
+using JepaEngine.Cuda.Driver;
 using JepaEngine.IO;
 
 namespace JepaEngine.Cli.Commands;

@@ -1,6 +1,6 @@
 using System.CommandLine;
 using System.Diagnostics;
-using JepaEngine.Cuda;
+using JepaEngine.Cuda.Context;
 using JepaEngine.Ops;
 
 namespace JepaEngine.Cli.Commands;

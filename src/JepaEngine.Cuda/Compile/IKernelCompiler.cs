@@ -1,4 +1,6 @@
-namespace JepaEngine.Cuda;
+using JepaEngine.Cuda.Driver;
+
+namespace JepaEngine.Cuda.Compile;
 
 /// <summary>A loadable image, and what the compiler said while it made it.</summary>
 /// <param name="Image">A cubin, or the simulator's shared library.</param>

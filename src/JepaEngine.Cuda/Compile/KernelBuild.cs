@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
+using JepaEngine.Cuda.Driver;
 
-namespace JepaEngine.Cuda;
+namespace JepaEngine.Cuda.Compile;
 
 /// <summary>What became of one compilation.</summary>
 /// <param name="Source">What was compiled.</param>

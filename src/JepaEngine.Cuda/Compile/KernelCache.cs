@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 using System.Security.Cryptography;
 using System.Text;
 
-namespace JepaEngine.Cuda;
+namespace JepaEngine.Cuda.Compile;
 
 /// <summary>
 /// A compiler whose images are kept in a folder, one file each: SHA-256 of what follows, the log's length, the log, the image. A file's name holds the SHA-256

@@ -1,6 +1,6 @@
 using System.Text.RegularExpressions;
 
-namespace JepaEngine.Cuda;
+namespace JepaEngine.Cuda.Compile;
 
 /// <summary>Every compilation of a kernel file that the engine can ask for.</summary>
 internal static partial class KernelCatalog
@@ -8,7 +8,7 @@ internal static partial class KernelCatalog
     private static readonly string[] Tiers = ["float", "bf16"], Include = ["include"];
 
     /// <summary>
-    /// What kernels are held to compile for; <see cref="CudaDeviceInfo.Architecture"/> is one of them, or newer.
+    /// What kernels are held to compile for; <c>CudaDeviceInfo.Architecture</c> is one of them, or newer.
     /// </summary>
     public static IReadOnlyList<string> Architectures { get; } = ["sm_80", "sm_86", "sm_89", "sm_90", "sm_90a"];
 

@@ -2,7 +2,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.RegularExpressions;
 
-namespace JepaEngine.Cuda;
+namespace JepaEngine.Cuda.Compile;
 
 /// <summary>The kernels' source: what is embedded in this library, or the same tree in a folder.</summary>
 public sealed partial class KernelFiles

@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
 
-namespace JepaEngine.Cuda;
+namespace JepaEngine.Cuda.Compile;
 
 /// <summary>What a kernel takes of a multiprocessor, as the assembler reports it.</summary>
 /// <param name="Entry">The kernel.</param>

@@ -1,4 +1,4 @@
-namespace JepaEngine.Cuda;
+namespace JepaEngine.Cuda.Compile;
 
 /// <summary>One compilation of a kernel file: the unit that is compiled, cached and loaded.</summary>
 /// <param name="File">The file below <c>kernels/</c> without its ending, as <c>layernorm</c>.</param>

@@ -1,4 +1,6 @@
-namespace JepaEngine.Cuda;
+using JepaEngine.Cuda.Driver;
+
+namespace JepaEngine.Cuda.Compile;
 
 /// <summary>Compiles kernels with NVRTC to a cubin of one architecture.</summary>
 internal sealed class NvrtcCompiler : IKernelCompiler

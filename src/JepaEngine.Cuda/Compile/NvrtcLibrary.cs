@@ -1,7 +1,9 @@
 using System.Runtime.InteropServices;
 using System.Text;
+using JepaEngine.Cuda.Driver;
+using JepaEngine.Cuda.Loading;
 
-namespace JepaEngine.Cuda;
+namespace JepaEngine.Cuda.Compile;
 
 /// <summary>NVRTC, the compiler as a library. Compilations may run side by side.</summary>
 internal sealed unsafe class NvrtcLibrary

@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace JepaEngine.Cuda;
+namespace JepaEngine.Cuda.Compile;
 
 /// <summary>
 /// <c>kernels/resources.txt</c>: a line for each kernel, configuration and architecture, so that what an edit costs

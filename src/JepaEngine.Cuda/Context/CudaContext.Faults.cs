@@ -1,6 +1,8 @@
 using System.Text;
+using JepaEngine.Cuda.Compile;
+using JepaEngine.Cuda.Driver;
 
-namespace JepaEngine.Cuda;
+namespace JepaEngine.Cuda.Context;
 
 // What an error of the driver becomes: an exception that names the call, the error, the kernel and the mend.
 public sealed unsafe partial class CudaContext

@@ -1,6 +1,8 @@
 using System.Collections.Concurrent;
+using JepaEngine.Cuda.Compile;
+using JepaEngine.Cuda.Driver;
 
-namespace JepaEngine.Cuda;
+namespace JepaEngine.Cuda.Context;
 
 // Kernels: compiled and loaded at first use, then found in a dictionary and launched.
 public sealed unsafe partial class CudaContext

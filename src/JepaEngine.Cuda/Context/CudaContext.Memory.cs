@@ -1,4 +1,6 @@
-namespace JepaEngine.Cuda;
+using JepaEngine.Cuda.Driver;
+
+namespace JepaEngine.Cuda.Context;
 
 // Memory of the device. Addresses are CUdeviceptr.
 public sealed unsafe partial class CudaContext

@@ -1,4 +1,9 @@
-namespace JepaEngine.Cuda;
+using JepaEngine.Cuda.Compile;
+using JepaEngine.Cuda.Driver;
+using JepaEngine.Cuda.Loading;
+using JepaEngine.Cuda.Simulation;
+
+namespace JepaEngine.Cuda.Context;
 
 /// <summary>
 /// A device in use: its primary context (shared with all other CUDA code of the process), one stream, memory, kernels. Every method may be called from any thread; what

@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
+using JepaEngine.Cuda.Driver;
 
-namespace JepaEngine.Cuda;
+namespace JepaEngine.Cuda.Context;
 
 /// <summary>What a device is.</summary>
 /// <param name="Name">As the driver calls it.</param>

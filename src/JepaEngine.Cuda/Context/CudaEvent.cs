@@ -1,4 +1,6 @@
-namespace JepaEngine.Cuda;
+using JepaEngine.Cuda.Driver;
+
+namespace JepaEngine.Cuda.Context;
 
 /// <summary>A mark in a stream that can be waited for and whose time can be read.</summary>
 public sealed unsafe class CudaEvent : IDisposable

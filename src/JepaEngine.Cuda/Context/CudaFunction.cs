@@ -1,4 +1,7 @@
-namespace JepaEngine.Cuda;
+using JepaEngine.Cuda.Compile;
+using JepaEngine.Cuda.Driver;
+
+namespace JepaEngine.Cuda.Context;
 
 /// <summary>A loaded kernel.</summary>
 public sealed class CudaFunction

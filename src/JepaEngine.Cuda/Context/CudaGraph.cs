@@ -1,4 +1,4 @@
-namespace JepaEngine.Cuda;
+namespace JepaEngine.Cuda.Context;
 
 /// <summary>
 /// Work that was recorded once and is launched as a whole: the same kernels with the same arguments and addresses. The memory it works on must live as long.

@@ -1,4 +1,6 @@
-namespace JepaEngine.Cuda;
+using JepaEngine.Cuda.Driver;
+
+namespace JepaEngine.Cuda.Context;
 
 /// <summary>A queue of work on a device: what is put into it runs in that order.</summary>
 public sealed class CudaStream : IDisposable

@@ -1,4 +1,4 @@
-namespace JepaEngine.Cuda;
+namespace JepaEngine.Cuda.Context;
 
 /// <summary>What a launch can ask besides its grid.</summary>
 /// <param name="Cluster">Blocks along x that run together and reach each other's shared memory (compute capability 9.0 and up); 0 and 1 are none.</param>

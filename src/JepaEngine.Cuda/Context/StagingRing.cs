@@ -1,4 +1,4 @@
-namespace JepaEngine.Cuda;
+namespace JepaEngine.Cuda.Context;
 
 /// <summary>
 /// Copies between the host's pageable memory and the device through a few pinned blocks, so that the processor fills one while the device reads another. Made at the

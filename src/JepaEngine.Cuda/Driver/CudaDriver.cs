@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
+using JepaEngine.Cuda.Loading;
 
-namespace JepaEngine.Cuda;
+namespace JepaEngine.Cuda.Driver;
 
 /// <summary>
 /// The CUDA driver API as a table of functions, filled by name from a library: libcuda.so.1, nvcuda.dll, or the simulator, which exports the same names. Names are

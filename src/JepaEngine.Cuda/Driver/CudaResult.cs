@@ -1,4 +1,4 @@
-namespace JepaEngine.Cuda;
+namespace JepaEngine.Cuda.Driver;
 
 /// <summary>The driver's answers that the engine tells apart. Any other number is an error too, named by the driver itself.</summary>
 public enum CudaResult

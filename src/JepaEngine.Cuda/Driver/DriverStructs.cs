@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 
-namespace JepaEngine.Cuda;
+namespace JepaEngine.Cuda.Driver;
 
 /// <summary>What a device can be asked, numbered as the driver does (CUdevice_attribute).</summary>
 internal enum DeviceAttribute

@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 
-namespace JepaEngine.Cuda;
+namespace JepaEngine.Cuda.Driver;
 
 /// <summary>How a box lies in shared memory, so that columns of it are read without two rows meeting in one bank.</summary>
 internal enum TensorSwizzle

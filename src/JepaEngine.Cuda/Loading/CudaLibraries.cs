@@ -1,4 +1,4 @@
-namespace JepaEngine.Cuda;
+namespace JepaEngine.Cuda.Loading;
 
 /// <summary>
 /// Where CUDA's libraries lie: first what a variable names (a file, or a folder that holds it), then what the system's loader finds, then toolkits, then the

@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 
-namespace JepaEngine.Cuda;
+namespace JepaEngine.Cuda.Loading;
 
 /// <summary>A place a library was looked for in.</summary>
 /// <param name="Path">The file, or the name given to the system's loader.</param>

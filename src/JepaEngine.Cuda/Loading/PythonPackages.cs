@@ -1,4 +1,4 @@
-namespace JepaEngine.Cuda;
+namespace JepaEngine.Cuda.Loading;
 
 /// <summary>
 /// Where NVIDIA's packages for Python keep their libraries: in folders of their own (<c>nvidia/cublas/lib</c>), from

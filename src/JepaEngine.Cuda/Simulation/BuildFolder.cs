@@ -1,4 +1,4 @@
-namespace JepaEngine.Cuda;
+namespace JepaEngine.Cuda.Simulation;
 
 /// <summary>A folder of sources and what is made of them, gone with the object.</summary>
 internal sealed class BuildFolder : IDisposable

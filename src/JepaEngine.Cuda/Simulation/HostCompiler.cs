@@ -2,8 +2,9 @@ using System.ComponentModel;
 using System.Diagnostics;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics.X86;
+using JepaEngine.Cuda.Driver;
 
-namespace JepaEngine.Cuda;
+namespace JepaEngine.Cuda.Simulation;
 
 /// <summary>The system's C++ compiler, which makes the simulator and the kernels that run in it.</summary>
 internal sealed class HostCompiler

@@ -1,8 +1,10 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
+using JepaEngine.Cuda.Compile;
+using JepaEngine.Cuda.Driver;
 
-namespace JepaEngine.Cuda;
+namespace JepaEngine.Cuda.Simulation;
 
 /// <summary>
 /// The CUDA simulator: a library with the driver's interface, made of <c>kernels/simulator</c> by the system's C++ compiler when it is first needed.

@@ -1,4 +1,7 @@
-namespace JepaEngine.Cuda;
+using JepaEngine.Cuda.Compile;
+using JepaEngine.Cuda.Driver;
+
+namespace JepaEngine.Cuda.Simulation;
 
 /// <summary>
 /// Compiles kernels for the simulator: the same files, by the system's C++ compiler, to a shared library whose every load and store calls the simulator.

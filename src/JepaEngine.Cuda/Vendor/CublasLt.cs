@@ -1,4 +1,8 @@
-namespace JepaEngine.Cuda;
+using JepaEngine.Cuda.Context;
+using JepaEngine.Cuda.Driver;
+using JepaEngine.Cuda.Loading;
+
+namespace JepaEngine.Cuda.Vendor;
 
 /// <summary>
 /// cuBLASLt, where it is installed: the vendor's matrix product, which benchmarks print the ratio to. Written from NVIDIA's public documentation of cuBLAS, 12 and 13.

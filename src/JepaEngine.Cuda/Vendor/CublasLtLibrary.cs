@@ -1,6 +1,8 @@
 using System.Runtime.InteropServices;
+using JepaEngine.Cuda.Driver;
+using JepaEngine.Cuda.Loading;
 
-namespace JepaEngine.Cuda;
+namespace JepaEngine.Cuda.Vendor;
 
 /// <summary>The functions of cuBLASLt that one matrix product takes, by their names without <c>cublasLt</c>.</summary>
 internal sealed unsafe class CublasLtLibrary

@@ -1,4 +1,8 @@
-namespace JepaEngine.Cuda;
+using JepaEngine.Cuda.Context;
+using JepaEngine.Cuda.Driver;
+using JepaEngine.Cuda.Loading;
+
+namespace JepaEngine.Cuda.Vendor;
 
 /// <summary>cuDNN 9, where it is installed: its version, and a handle on a context's stream for a host that uses it. The engine itself needs nothing of it.</summary>
 public sealed unsafe class Cudnn : IDisposable

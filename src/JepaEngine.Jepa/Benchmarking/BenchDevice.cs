@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
-using JepaEngine.Cuda;
+using JepaEngine.Cuda.Context;
+using JepaEngine.Cuda.Vendor;
 using JepaEngine.Primitives;
 using JepaEngine.Tensors;
 

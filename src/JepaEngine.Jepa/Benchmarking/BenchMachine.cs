@@ -4,7 +4,7 @@ using System.Reflection;
 using System.Runtime.InteropServices;
 using System.Text;
 using JepaEngine.Backends.Cpu;
-using JepaEngine.Cuda;
+using JepaEngine.Cuda.Context;
 using JepaEngine.Jepa.Pictures;
 using JepaEngine.Primitives;
 

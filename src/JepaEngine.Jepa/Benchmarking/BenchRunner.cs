@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
-using JepaEngine.Cuda;
+using JepaEngine.Cuda.Driver;
+using JepaEngine.Cuda.Vendor;
 using JepaEngine.Memory;
 using JepaEngine.Primitives;
 

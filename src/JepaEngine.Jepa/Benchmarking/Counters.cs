@@ -1,7 +1,8 @@
 using System.Diagnostics;
 using System.Runtime;
 using JepaEngine.Backends;
-using JepaEngine.Cuda;
+using JepaEngine.Cuda.Compile;
+using JepaEngine.Cuda.Driver;
 using JepaEngine.IO;
 using JepaEngine.Jepa.Models;
 using JepaEngine.Jepa.Planning;

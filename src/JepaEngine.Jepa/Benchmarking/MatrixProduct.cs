@@ -1,4 +1,4 @@
-using JepaEngine.Cuda;
+using JepaEngine.Cuda.Vendor;
 using JepaEngine.Primitives;
 using JepaEngine.Tensors;
 

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using JepaEngine.Backends.Profiling;
+using JepaEngine.Cuda.Driver;
 
 namespace JepaEngine.Jepa.Benchmarking;
 
@@ -18,7 +19,7 @@ public static class RooflineProfile
     /// <param name="machine">Where.</param>
     /// <param name="cancellation">Ends it between two runs.</param>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
-    /// <exception cref="Cuda.CudaException">A kernel fails or is missing.</exception>
+    /// <exception cref="CudaException">A kernel fails or is missing.</exception>
     public static Roofline Of(BenchCase item, BenchMachine machine, CancellationToken cancellation = default)
     {
         using var device = new BenchDevice(item.Device, isCold: false);

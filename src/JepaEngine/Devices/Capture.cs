@@ -1,6 +1,7 @@
 using JepaEngine.Backends.Cuda;
 using JepaEngine.Backends.Profiling;
-using JepaEngine.Cuda;
+using JepaEngine.Cuda.Context;
+using JepaEngine.Cuda.Driver;
 using JepaEngine.Memory;
 using JepaEngine.Primitives;
 

@@ -4,7 +4,8 @@ using JepaEngine.Backends;
 using JepaEngine.Backends.Cpu;
 using JepaEngine.Backends.Cuda;
 using JepaEngine.Backends.Reference;
-using JepaEngine.Cuda;
+using JepaEngine.Cuda.Context;
+using JepaEngine.Cuda.Driver;
 using JepaEngine.Memory;
 using JepaEngine.Primitives;
 

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
-using JepaEngine.Cuda;
+using JepaEngine.Cuda.Context;
+using JepaEngine.Cuda.Driver;
 
 namespace JepaEngine.Memory;
 

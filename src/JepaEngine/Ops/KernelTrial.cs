@@ -1,4 +1,5 @@
-using JepaEngine.Cuda;
+using JepaEngine.Cuda.Context;
+using JepaEngine.Cuda.Driver;
 using JepaEngine.Devices;
 using JepaEngine.Primitives;
 

@@ -1,5 +1,5 @@
 using JepaEngine.Backends.Cpu;
-using JepaEngine.Cuda;
+using JepaEngine.Cuda.Compile;
 using JepaEngine.Devices;
 using JepaEngine.Primitives;
 using JepaEngine.Tensors;

@@ -1,4 +1,6 @@
-using JepaEngine.Cuda;
+using JepaEngine.Cuda.Context;
+using JepaEngine.Cuda.Driver;
+
 
 namespace JepaEngine.KernelTests.Bindings;
 

@@ -1,5 +1,7 @@
 using System.Runtime.InteropServices;
-using JepaEngine.Cuda;
+using JepaEngine.Cuda.Context;
+using JepaEngine.Cuda.Driver;
+using JepaEngine.Cuda.Loading;
 
 namespace JepaEngine.KernelTests.Bindings;
 

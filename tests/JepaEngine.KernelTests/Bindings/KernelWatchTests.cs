@@ -1,4 +1,5 @@
-using JepaEngine.Cuda;
+using JepaEngine.Cuda.Context;
+
 
 namespace JepaEngine.KernelTests.Bindings;
 

@@ -1,4 +1,6 @@
-using JepaEngine.Cuda;
+using JepaEngine.Cuda.Compile;
+using JepaEngine.Cuda.Driver;
+
 
 namespace JepaEngine.KernelTests.Bindings;
 

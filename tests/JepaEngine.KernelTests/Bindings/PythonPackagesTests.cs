@@ -1,4 +1,5 @@
-using JepaEngine.Cuda;
+using JepaEngine.Cuda.Loading;
+
 
 namespace JepaEngine.KernelTests.Bindings;
 

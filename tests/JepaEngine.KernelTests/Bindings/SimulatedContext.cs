@@ -1,5 +1,7 @@
 using System.Runtime.InteropServices;
-using JepaEngine.Cuda;
+using JepaEngine.Cuda.Compile;
+using JepaEngine.Cuda.Context;
+using JepaEngine.Cuda.Driver;
 
 namespace JepaEngine.KernelTests.Bindings;
 

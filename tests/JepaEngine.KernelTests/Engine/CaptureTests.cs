@@ -1,6 +1,6 @@
 using JepaEngine.Autograd;
 using JepaEngine.Backends;
-using JepaEngine.Cuda;
+using JepaEngine.Cuda.Driver;
 using JepaEngine.Memory;
 using JepaEngine.Nn;
 using JepaEngine.Ops;

@@ -1,5 +1,4 @@
 using JepaEngine.Backends;
-using JepaEngine.Cuda;
 using JepaEngine.Jepa.Models;
 using JepaEngine.Memory;
 using JepaEngine.Ops;

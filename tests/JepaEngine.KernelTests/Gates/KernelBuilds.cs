@@ -1,4 +1,5 @@
-using JepaEngine.Cuda;
+using JepaEngine.Cuda.Compile;
+
 
 namespace JepaEngine.KernelTests.Gates;
 

@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using JepaEngine.Cuda;
+using JepaEngine.Cuda.Compile;
 
 namespace JepaEngine.KernelTests.Gates;
 

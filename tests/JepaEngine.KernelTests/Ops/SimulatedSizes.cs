@@ -1,5 +1,6 @@
 using JepaEngine.Backends;
-using JepaEngine.Cuda;
+using JepaEngine.Cuda.Compile;
+using JepaEngine.Cuda.Context;
 using JepaEngine.Memory;
 using JepaEngine.Primitives;
 

@@ -1,4 +1,5 @@
-using JepaEngine.Cuda;
+using JepaEngine.Cuda.Driver;
+
 
 namespace JepaEngine.KernelTests.Simulator;
 

@@ -1,5 +1,5 @@
 using System.Runtime.InteropServices;
-using JepaEngine.Cuda;
+using JepaEngine.Cuda.Driver;
 
 namespace JepaEngine.KernelTests.Simulator;
 

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
-using JepaEngine.Cuda;
+using JepaEngine.Cuda.Compile;
+using JepaEngine.Cuda.Context;
 
 namespace JepaEngine.KernelTests.Simulator;
 

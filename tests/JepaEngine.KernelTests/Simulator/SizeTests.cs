@@ -1,5 +1,8 @@
-using JepaEngine.Cuda;
-using Setting = JepaEngine.Cuda.Simulator;
+using JepaEngine.Cuda.Compile;
+using JepaEngine.Cuda.Context;
+using JepaEngine.Cuda.Driver;
+
+using Setting = JepaEngine.Cuda.Simulation.Simulator;
 
 namespace JepaEngine.KernelTests.Simulator;
 

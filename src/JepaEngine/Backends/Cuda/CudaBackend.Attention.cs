@@ -1,5 +1,5 @@
 using System.Runtime.InteropServices;
-using JepaEngine.Cuda;
+using JepaEngine.Cuda.Compile;
 using JepaEngine.Memory;
 using JepaEngine.Primitives;
 

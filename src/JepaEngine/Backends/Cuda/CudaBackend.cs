@@ -1,4 +1,5 @@
-using JepaEngine.Cuda;
+using JepaEngine.Cuda.Compile;
+using JepaEngine.Cuda.Context;
 using JepaEngine.Memory;
 using JepaEngine.Primitives;
 

@@ -1,4 +1,4 @@
-namespace JepaEngine.Cuda;
+namespace JepaEngine.Cuda.Context;
 
 // What the driver does not see: how an allocator above it uses its blocks.
 public sealed unsafe partial class CudaContext

@@ -1,4 +1,4 @@
-namespace JepaEngine.Cuda;
+namespace JepaEngine.Cuda.Driver;
 
 /// <summary>Something of CUDA failed or is missing. The message names the call, the error, the kernel if there is one, and the mend.</summary>
 public sealed class CudaException : Exception

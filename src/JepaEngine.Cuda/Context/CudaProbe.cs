@@ -1,6 +1,9 @@
 using System.Text;
+using JepaEngine.Cuda.Compile;
+using JepaEngine.Cuda.Driver;
+using JepaEngine.Cuda.Loading;
 
-namespace JepaEngine.Cuda;
+namespace JepaEngine.Cuda.Context;
 
 /// <summary>
 /// What of CUDA this machine has: every path of the driver and the compiler that was tried, every function that is

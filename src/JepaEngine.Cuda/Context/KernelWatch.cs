@@ -1,4 +1,7 @@
-namespace JepaEngine.Cuda;
+using JepaEngine.Cuda.Compile;
+using JepaEngine.Cuda.Driver;
+
+namespace JepaEngine.Cuda.Context;
 
 /// <summary>
 /// Reloads edited kernels while a program runs. An edit takes the place of what is loaded only after everything that includes the file compiled and passed the caller's
