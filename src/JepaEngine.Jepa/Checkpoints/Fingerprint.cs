@@ -29,9 +29,9 @@ internal sealed class Fingerprint
     public static Fingerprint Of(JepaModel model)
     {
         using var scope = new TensorScope(model.Device, "fingerprint");
-        Tensor features = model.Features(scope);
-        double[] encoded = features.ToArray<double>();
-        int width = features.Shape[^1];
+        Tensor seen = model.Features(scope);
+        double[] encoded = seen.ToArray<double>();
+        int width = seen.Shape[^1];
         return new Fingerprint([.. Enumerable.Range(0, encoded.Length / width)
             .SelectMany(token => encoded.AsSpan(token * width, Math.Min(Width, width)).ToArray())]);
     }

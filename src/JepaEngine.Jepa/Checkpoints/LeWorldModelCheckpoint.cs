@@ -15,7 +15,8 @@ public static class LeWorldModelCheckpoint
         path, [.. model.Parameters().Select(p => (p.Name, p.Parameter.Value))], LeWorldModel.Family.Metadata(model.Config));
 
     /// <summary>
-    /// The model of a file of <see cref="Save"/>, or of a published state dict (weights.pt, its config.json beside it), on a device, in evaluation mode and
+    /// The model of a file of <see cref="Save"/>, or of a published state dict (weights.pt, its config.json beside it),
+    /// on a device, in evaluation mode and
     /// in memory of its own: to be trained further.
     /// </summary>
     /// <exception cref="BadFileException">The file is damaged, or not of this kind.</exception>

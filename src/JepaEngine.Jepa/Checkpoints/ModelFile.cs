@@ -9,7 +9,8 @@ using JepaEngine.Tensors;
 namespace JepaEngine.Jepa.Checkpoints;
 
 /// <summary>
-/// A model's checkpoint, opened: what it is, what it lacks, and its weights on demand. Pickles of the authors, Hugging Face folders and files of this
+/// A model's checkpoint, opened: what it is, what it lacks, and its weights on demand. Pickles of the authors, Hugging
+/// Face folders and files of this
 /// engine alike; which one shows in <see cref="Layout"/>.
 /// </summary>
 public sealed class ModelFile : IDisposable
@@ -115,7 +116,8 @@ public sealed class ModelFile : IDisposable
     public KeyCheck Check() => Compare().Check;
 
     /// <summary>Tensors of the chosen parts that the model has no use for.</summary>
-    public IReadOnlyList<string> Ignored => [.. File.Entries.Keys.Where(key => contents.IsPart(key) && contents.IsIdle(key)).Order(StringComparer.Ordinal)];
+    public IReadOnlyList<string> Ignored =>
+        [.. File.Entries.Keys.Where(key => contents.IsPart(key) && contents.IsIdle(key)).Order(StringComparer.Ordinal)];
 
     /// <summary>The tensors the model is made of, each once; those that are missing are left out.</summary>
     public IReadOnlyList<TensorEntry> Used => [.. Found().Select(found => found.Entry)];
@@ -210,7 +212,8 @@ public sealed class ModelFile : IDisposable
         if (families.Length == 1)
             return families[0];
         if (families.Length > 1)
-            throw new BadFileException(file.Path, $"it may be {string.Join(" or ", families.Select(f => f.Name))}; say which (--family)");
+            throw new BadFileException(file.Path,
+                $"it may be {string.Join(" or ", families.Select(f => f.Name))}; say which (--family)");
         string config = HuggingFaceConfig.Beside(file);
         if (System.IO.File.Exists(config))
         {
@@ -218,7 +221,8 @@ public sealed class ModelFile : IDisposable
             IEnumerable<string> known = JepaFamilies.All.Select(family => family.HuggingFaceType).OfType<string>().OrderDescending();
             throw json.Refused($"model_type is '{json.Type}'; {string.Join(" and ", known)} are read");
         }
-        throw new BadFileException(file.Path, "it is no known checkpoint: no patch embedding of Meta's, no config.json beside it, "
+        throw new BadFileException(file.Path,
+            "it is no known checkpoint: no patch embedding of Meta's, no config.json beside it, "
             + $"no configuration inside; its first tensors are {string.Join(", ", file.Entries.Keys.Take(3))}");
     }
 
@@ -248,7 +252,8 @@ public sealed class ModelFile : IDisposable
         .SelectMany(place => place.Place.Keys.Select(key => (place.File, Key: key))).Distinct()
         .Where(place => place.File.Entries.ContainsKey(place.Key)).Select(place => (place.File, place.File.Entries[place.Key]));
 
-    /// <summary>Copies a parameter's pieces: whole tensors of the file, one under the other, or a part of one.</summary>
+    /// <summary>Copies a parameter's pieces: whole tensors of the file, one under the other, or a part of
+    /// one.</summary>
     private static void Fill(Tensor parameter, TensorFile file, KeyPlace place)
     {
         using var views = new TensorScope(parameter.Device, "filled");
@@ -266,7 +271,8 @@ public static class ModelLoading
 {
     extension<T>(T) where T : JepaModel
     {
-        /// <summary>Reads a model of one family: the authors' file, a Hugging Face folder, or a file of this engine.</summary>
+        /// <summary>Reads a model of one family: the authors' file, a Hugging Face folder, or a file of this
+        /// engine.</summary>
         /// <exception cref="BadFileException">The file is damaged, does not fit, or holds another family.</exception>
         public static T Load(string path, Device device, LoadOptions? options = null)
         {

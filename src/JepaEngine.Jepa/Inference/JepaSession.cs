@@ -38,7 +38,8 @@ public sealed class JepaSession(JepaModel model) : IDisposable
     public long? MemoryLimit { get; init; }
 
     /// <summary>
-    /// Pixels of an edge the model sees; null takes those it was trained on. A family with a table of positions stretches it, or refuses.
+    /// Pixels of an edge the model sees; null takes those it was trained on. A family with a table of positions
+    /// stretches it, or refuses.
     /// </summary>
     public int? Size { get; init; }
 
@@ -76,7 +77,8 @@ public sealed class JepaSession(JepaModel model) : IDisposable
     }
 
     /// <summary>
-    /// Encodes frames that have the model's size already, as <see cref="IModelConfig.Preprocess"/> and <see cref="PictureReader.ReadClip"/> give them.
+    /// Encodes frames that have the model's size already, as <see cref="IModelConfig.Preprocess"/> and <see
+    /// cref="PictureReader.ReadClip"/> give them.
     /// </summary>
     /// <exception cref="ArgumentException">A frame has another size, or the model takes another number of them.</exception>
     /// <exception cref="MemoryRefusedException">The clip is too large; the message names the largest that fits.</exception>

@@ -5,7 +5,8 @@ using JepaEngine.Memory;
 namespace JepaEngine.Jepa.Inference;
 
 /// <summary>
-/// What encoding takes beyond the weights, in bytes of f32 on the CPU, known before anything is allocated. <see cref="JepaFamily.Activations"/> says what
+/// What encoding takes beyond the weights, in bytes of f32 on the CPU, known before anything is allocated. <see
+/// cref="JepaFamily.Activations"/> says what
 /// a model holds at most.
 /// </summary>
 public static class MemoryPlan
@@ -26,7 +27,8 @@ public static class MemoryPlan
     }
 
     /// <summary>Bytes of normalised pixels of a clip of that many tokens.</summary>
-    public static long Pixels(IModelConfig config, int batch, long tokens) => sizeof(float) * batch * tokens * 3 * config.Tubelet * config.Patch * config.Patch;
+    public static long Pixels(IModelConfig config, int batch, long tokens) =>
+        sizeof(float) * batch * tokens * 3 * config.Tubelet * config.Patch * config.Patch;
 
     /// <summary>What this process may still take: what the system calls available, at most what its container allows.</summary>
     public static long Available()

@@ -40,9 +40,9 @@ internal sealed class HuggingFaceConfig
         {
             if (new FileInfo(path).Length > limit)
                 throw new BadFileException(path, $"a configuration of more than {limit >> 20} MiB is none");
-            JsonElement root = JsonElement.Parse(File.ReadAllBytes(path), new JsonDocumentOptions { MaxDepth = 32 });
-            if (root.ValueKind == JsonValueKind.Object)
-                return root;
+            JsonElement json = JsonElement.Parse(File.ReadAllBytes(path), new JsonDocumentOptions { MaxDepth = 32 });
+            if (json.ValueKind == JsonValueKind.Object)
+                return json;
             throw new BadFileException(path, "it is no JSON object");
         }
         catch (Exception error) when (error is JsonException or IOException or UnauthorizedAccessException)
@@ -52,7 +52,8 @@ internal sealed class HuggingFaceConfig
     }
 
     /// <summary>
-    /// A configuration that was read from here, with the mean and deviation of the folder's processor, where it has one: what its users' pictures are
+    /// A configuration that was read from here, with the mean and deviation of the folder's processor, where it has
+    /// one: what its users' pictures are
     /// normalised by.
     /// </summary>
     /// <exception cref="BadFileException">It describes what cannot be.</exception>
@@ -89,7 +90,8 @@ internal sealed class HuggingFaceConfig
     }
 
     /// <summary>Whether the configuration is of a class whose name holds a word.</summary>
-    public bool IsOf(string word) => root.TryGetProperty("architectures", out JsonElement classes) && classes.GetRawText().Contains(word);
+    public bool IsOf(string word) =>
+        root.TryGetProperty("architectures", out JsonElement classes) && classes.GetRawText().Contains(word);
 
     /// <summary>Refuses the configuration.</summary>
     public BadFileException Refused(string fault) => new(path, fault);
@@ -126,7 +128,8 @@ internal sealed class HuggingFaceConfig
 
     /// <summary>A whole number of 1 or more.</summary>
     /// <exception cref="BadFileException">It is none.</exception>
-    public int Integer(string key, int missing) => !root.TryGetProperty(key, out JsonElement value) || value.ValueKind == JsonValueKind.Null
+    public int Integer(string key, int missing) =>
+        !root.TryGetProperty(key, out JsonElement value) || value.ValueKind == JsonValueKind.Null
         ? missing
         : value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int number) && number > 0
             ? number
@@ -134,7 +137,8 @@ internal sealed class HuggingFaceConfig
 
     /// <summary>A number above 0.</summary>
     /// <exception cref="BadFileException">It is none.</exception>
-    public double Number(string key, double missing) => !root.TryGetProperty(key, out JsonElement value) || value.ValueKind == JsonValueKind.Null
+    public double Number(string key, double missing) =>
+        !root.TryGetProperty(key, out JsonElement value) || value.ValueKind == JsonValueKind.Null
         ? missing
         : value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out double number) && number is > 0 and < 1e6
             ? number

@@ -57,7 +57,8 @@ public sealed class IJepa : MetaModel
         encoder.Forward(pixels, visible, observe);
 
     /// <inheritdoc/>
-    public override string Takes => $"{Picture} [B, C, H, W], ({ContextMask} [B, K] with {TargetMask}_0, {TargetMask}_1 .. [B, K])";
+    public override string Takes =>
+        $"{Picture} [B, C, H, W], ({ContextMask} [B, K] with {TargetMask}_0, {TargetMask}_1 .. [B, K])";
 
     /// <inheritdoc/>
     protected override string[] InputNames => [Picture, ContextMask, TargetMask + "_"];

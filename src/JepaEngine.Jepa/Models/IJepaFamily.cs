@@ -38,9 +38,11 @@ internal sealed class IJepaFamily : MetaFamily
 
     private protected override bool IsOriginal(OriginalFile file) => !file.Clips;
 
-    private protected override int? Heads(int width) => width == VitSize.Giant.Width ? VitSize.Giant.Heads : base.Heads(width);
+    private protected override int? Heads(int width) =>
+        width == VitSize.Giant.Width ? VitSize.Giant.Heads : base.Heads(width);
 
-    private protected override int? PredictorHeads(JepaConfig config, int width) => width == 384 ? config.Encoder.Heads : null;
+    private protected override int? PredictorHeads(JepaConfig config, int width) =>
+        width == 384 ? config.Encoder.Heads : null;
 
     internal override ModelContents Read(HuggingFaceConfig json, TensorFile weights)
     {
@@ -58,7 +60,8 @@ internal sealed class IJepaFamily : MetaFamily
             Tubelet = 1,
             Epsilon = json.Number("layer_norm_eps", 1e-12),
             TargetWidth = width,
-            // The processor shipped with the folders (ViTImageProcessor) stretches and, by default, has statistics of its own.
+            // The processor shipped with the folders (ViTImageProcessor) stretches and, by default, has statistics of
+            // its own.
             Framing = Framing.Stretch,
             PixelMean = [0.5f, 0.5f, 0.5f],
             PixelStd = [0.5f, 0.5f, 0.5f],

@@ -19,7 +19,8 @@ public static class JepaFamilies
         ? known.Add(family)
         : throw new ArgumentException($"there is a family '{family.Id}' already"));
 
-    /// <summary>A family by its id, however it is punctuated: V-JEPA-2.1 is vjepa2.1; null where there is none.</summary>
+    /// <summary>A family by its id, however it is punctuated: V-JEPA-2.1 is vjepa2.1; null where there is
+    /// none.</summary>
     public static JepaFamily? Find(string id) => All.FirstOrDefault(family => Letters(family.Id) == Letters(id));
 
     private static string Letters(string id) => string.Concat(id.Where(char.IsAsciiLetterOrDigit)).ToUpperInvariant();
@@ -33,7 +34,8 @@ internal sealed class FamilyJson : JsonConverter<JepaFamily>
         JepaFamilies.Find(reader.GetString() ?? "") ?? throw new JsonException($"there is no family '{reader.GetString()}'");
 
     /// <inheritdoc/>
-    public override void Write(Utf8JsonWriter writer, JepaFamily value, JsonSerializerOptions options) => writer.WriteStringValue(value.Id);
+    public override void Write(Utf8JsonWriter writer, JepaFamily value, JsonSerializerOptions options) =>
+        writer.WriteStringValue(value.Id);
 }
 
 /// <summary>How configurations of models are written as JSON.</summary>

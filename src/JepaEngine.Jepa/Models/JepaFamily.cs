@@ -32,9 +32,12 @@ public enum ContextView
 public sealed record ModelFact(string Name, string Text, params (string Key, int Value)[] Numbers);
 
 /// <summary>
-/// A family of models: recognises its files, reads their configuration, names their tensors, builds the model and knows what it sees. Loader, writer,
-/// sessions, plans of memory and commands ask it; none of them knows one. It reads files of this engine; a family that is published elsewhere
-/// overrides <see cref="Recognises"/>, <see cref="Read"/> and <see cref="Keys"/>. <see cref="JepaFamilies.Add"/> makes it known.
+/// A family of models: recognises its files, reads their configuration, names their tensors, builds the model and knows
+/// what it sees. Loader, writer,
+/// sessions, plans of memory and commands ask it; none of them knows one. It reads files of this engine; a family that
+/// is published elsewhere
+/// overrides <see cref="Recognises"/>, <see cref="Read"/> and <see cref="Keys"/>. <see cref="JepaFamilies.Add"/> makes
+/// it known.
 /// </summary>
 /// <param name="name">As its papers write it: "V-JEPA 2.1".</param>
 /// <param name="id">As the command line and configurations write it: "vjepa2.1".</param>
@@ -53,7 +56,8 @@ public abstract class JepaFamily(string name, string id, Sight sight)
     /// <summary>The released models, by the names people call them.</summary>
     public virtual IReadOnlyList<(string Name, IModelConfig Config)> Released => [];
 
-    /// <summary>What the encoder sees by default when masked tokens are predicted; null where the family masks none.</summary>
+    /// <summary>What the encoder sees by default when masked tokens are predicted; null where the family masks
+    /// none.</summary>
     public ContextView? Context { get; protected init; }
 
     /// <summary>Whether the predictor has several learned mask tokens to choose from.</summary>
@@ -66,11 +70,13 @@ public abstract class JepaFamily(string name, string id, Sight sight)
     public string[] PixelInputs { get; protected init; } = [JepaModel.Video, JepaModel.Picture];
 
     /// <summary>A model without memory.</summary>
-    /// <exception cref="ArgumentException">The configuration is another family's, or no model has these sizes.</exception>
+    /// <exception cref="ArgumentException">The configuration is another family's, or no model has these
+    /// sizes.</exception>
     public abstract JepaModel Create(IModelConfig config);
 
     /// <summary>The released model of these sizes; null where there is none.</summary>
-    public virtual string? ReleasedName(IModelConfig config) => Released.FirstOrDefault(released => released.Config.Equals(config)).Name;
+    public virtual string? ReleasedName(IModelConfig config) =>
+        Released.FirstOrDefault(released => released.Config.Equals(config)).Name;
 
     /// <summary>Whether a file is this family's.</summary>
     /// <exception cref="BadFileException">It is damaged.</exception>
@@ -92,7 +98,8 @@ public abstract class JepaFamily(string name, string id, Sight sight)
 
     /// <summary>The config.json of a folder of transformers.</summary>
     /// <exception cref="ArgumentException">transformers has no such family.</exception>
-    public virtual JsonObject HuggingFaceJson(IModelConfig config) => throw new ArgumentException($"transformers has no {Name}");
+    public virtual JsonObject HuggingFaceJson(IModelConfig config) =>
+        throw new ArgumentException($"transformers has no {Name}");
 
     /// <summary>Refuses sizes that other families may have.</summary>
     /// <exception cref="ArgumentException">One is wrong.</exception>
@@ -102,13 +109,16 @@ public abstract class JepaFamily(string name, string id, Sight sight)
 
     /// <summary>As how many clips of how many tokens the encoder sees frames.</summary>
     /// <exception cref="ArgumentException">The pixels do not divide into patches and tubelets.</exception>
-    public (int Clips, TokenGrid Grid) Cost(IModelConfig config, int frames, int height, int width) => Sight == Sight.Frames
+    public (int Clips, TokenGrid Grid) Cost(IModelConfig config, int frames, int height, int width) =>
+        Sight == Sight.Frames
         ? (frames, TokenGrid.Of(1, height, width, config))
         : (1, TokenGrid.Of(frames, height, width, config));
 
     /// <summary>
-    /// Numbers of activations: a token of each input, and a place that all inputs share. A block's attention holds nine tensors [B, N, D] (x, its norm,
-    /// q, k, v, q and k turned, the values read, the projection), its MLP the hidden [B, N, M] besides; freed blocks stay in the allocator's cache, so
+    /// Numbers of activations: a token of each input, and a place that all inputs share. A block's attention holds nine
+    /// tensors [B, N, D] (x, its norm,
+    /// q, k, v, q and k turned, the values read, the projection), its MLP the hidden [B, N, M] besides; freed blocks
+    /// stay in the allocator's cache, so
     /// both count.
     /// </summary>
     public virtual (long AToken, long APlace) Activations(IModelConfig config)
@@ -118,7 +128,8 @@ public abstract class JepaFamily(string name, string id, Sight sight)
     }
 
     /// <summary>What <c>jepa inspect</c> says of the sizes.</summary>
-    public virtual IEnumerable<ModelFact> Facts(IModelConfig config) => [Blocks("encoder", config.Encoder), Input(config)];
+    public virtual IEnumerable<ModelFact> Facts(IModelConfig config) =>
+        [Blocks("encoder", config.Encoder), Input(config)];
 
     /// <summary>A stack of blocks.</summary>
     protected static ModelFact Blocks(string name, VitSize? size) => size is null

@@ -11,7 +11,8 @@ namespace JepaEngine.Jepa.Models;
 public sealed record RunOptions(ContextView? Context = null, int? MaskToken = null);
 
 /// <summary>
-/// A model of a JEPA family: an encoder and, where its file has one, a predictor and a probe. <c>ModelFile.Load</c> reads a checkpoint. In evaluation many
+/// A model of a JEPA family: an encoder and, where its file has one, a predictor and a probe. <c>ModelFile.Load</c>
+/// reads a checkpoint. In evaluation many
 /// threads may share a model, each in a scope of its own.
 /// </summary>
 public abstract class JepaModel : Module
@@ -19,7 +20,8 @@ public abstract class JepaModel : Module
     /// <summary>Epsilon of the affine-free LayerNorm that turns an encoder's outputs into targets (PyTorch's default; facebookresearch/jepa).</summary>
     public const double TargetEpsilon = 1e-5;
 
-    /// <summary>What transformers calls a clip, a picture, the ids of what a predictor reads, and of what it predicts.</summary>
+    /// <summary>What transformers calls a clip, a picture, the ids of what a predictor reads, and of what it
+    /// predicts.</summary>
     public const string Video = "pixel_values_videos", Picture = "pixel_values", ContextMask = "context_mask", TargetMask = "target_mask";
 
     /// <summary>A model without memory.</summary>
@@ -50,7 +52,8 @@ public abstract class JepaModel : Module
     public abstract Tensor Encode(Tensor pixels, Tensor? visible = null, Action<int, Tensor>? observe = null);
 
     /// <summary>
-    /// Features [B, N, D] of frames [B, T, C, H, W] that were read for this model: whatever it sees at a time, token (t, row, column) is row
+    /// Features [B, N, D] of frames [B, T, C, H, W] that were read for this model: whatever it sees at a time, token
+    /// (t, row, column) is row
     /// (t · rows + row) · columns + column.
     /// </summary>
     /// <exception cref="ArgumentException">The model takes another number or another size of frames.</exception>
@@ -70,11 +73,14 @@ public abstract class JepaModel : Module
     protected virtual string[] InputNames => [Picture];
 
     /// <summary>
-    /// Runs the model from named tensors to named tensors, for scripts and parity (<c>jepa run</c>). The names are those of the references: transformers'
-    /// VJEPA2Model and IJepaModel, vjepa2's vit_ac_predictor, the published LeWM. Inputs are normalised floats, masks I64 ids.
+    /// Runs the model from named tensors to named tensors, for scripts and parity (<c>jepa run</c>). The names are
+    /// those of the references: transformers'
+    /// VJEPA2Model and IJepaModel, vjepa2's vit_ac_predictor, the published LeWM. Inputs are normalised floats, masks
+    /// I64 ids.
     /// </summary>
     /// <returns>The outputs, in the scope of the inputs.</returns>
-    /// <exception cref="ArgumentException">An input is missing, unknown or of another shape; the message says what the model takes.</exception>
+    /// <exception cref="ArgumentException">An input is missing, unknown or of another shape; the message says what the
+    /// model takes.</exception>
     public IReadOnlyList<(string Name, Tensor Tensor)> Run(IReadOnlyDictionary<string, Tensor> inputs, RunOptions? options = null)
     {
         options ??= new RunOptions();
@@ -91,7 +97,8 @@ public abstract class JepaModel : Module
         [("last_hidden_state", Encode(given.Needed(Picture)))];
 
     /// <summary>
-    /// What a fingerprint of the weights looks at: the features [1, K, D] of four tokens, spread over one input that is always the same.
+    /// What a fingerprint of the weights looks at: the features [1, K, D] of four tokens, spread over one input that is
+    /// always the same.
     /// </summary>
     protected internal virtual Tensor Features(TensorScope scope)
     {

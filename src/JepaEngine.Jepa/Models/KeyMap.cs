@@ -4,7 +4,8 @@ using JepaEngine.Primitives;
 namespace JepaEngine.Jepa.Models;
 
 /// <summary>
-/// Where a parameter lies in a file: the <paramref name="Part"/>-th of <paramref name="Parts"/> equal pieces of a tensor, or several tensors; pieces and
+/// Where a parameter lies in a file: the <paramref name="Part"/>-th of <paramref name="Parts"/> equal pieces of a
+/// tensor, or several tensors; pieces and
 /// tensors are stacked along the first dimension.
 /// </summary>
 /// <param name="Keys">The tensor, or the tensors in their order.</param>
@@ -13,7 +14,8 @@ namespace JepaEngine.Jepa.Models;
 public sealed record KeyPlace(string[] Keys, int Part, int Parts)
 {
     /// <summary>The shape of each tensor in the file, where the parameter has this one.</summary>
-    public Shape Whole(in Shape parameter) => parameter.Rank == 0 ? parameter : parameter.With(0, parameter[0] * Parts / Keys.Length);
+    public Shape Whole(in Shape parameter) =>
+        parameter.Rank == 0 ? parameter : parameter.With(0, parameter[0] * Parts / Keys.Length);
 }
 
 /// <summary>
@@ -27,10 +29,12 @@ public sealed class KeyMap(params IEnumerable<(string Ours, string Theirs)> patt
     /// <summary>The same names on both sides.</summary>
     public static KeyMap Own { get; } = new();
 
-    /// <summary>Keys whose tensors have another number of dimensions in the file than their parameters, and these dimensions.</summary>
+    /// <summary>Keys whose tensors have another number of dimensions in the file than their parameters, and these
+    /// dimensions.</summary>
     public Func<string, Shape, Shape> Written { get; init; } = (_, shape) => shape;
 
-    /// <summary>Where a parameter lies; null where the layout has no place for it: Hugging Face's I-JEPA has none for the predictor.</summary>
+    /// <summary>Where a parameter lies; null where the layout has no place for it: Hugging Face's I-JEPA has none for
+    /// the predictor.</summary>
     public KeyPlace? Find(string name)
     {
         string[] words = name.Split('.');

@@ -46,8 +46,10 @@ public sealed class LeWorldModel : JepaModel
     /// <summary>Pictures [B, 3, H, W] to embeddings [B, D]. U8 pixels are normalised; floats are taken as they are.</summary>
     public Tensor Embed(Tensor pixels) => projector.Forward(encoder.Forward(pixels));
 
-    /// <summary>Pictures [B, 3, H, W] to the encoder's patch tokens [B, N, width], row-major; <see cref="Embed"/> gives what the predictor reads.</summary>
-    /// <exception cref="ArgumentException">The pictures are no model's of this size, or only some tokens are to be seen.</exception>
+    /// <summary>Pictures [B, 3, H, W] to the encoder's patch tokens [B, N, width], row-major; <see cref="Embed"/> gives
+    /// what the predictor reads.</summary>
+    /// <exception cref="ArgumentException">The pictures are no model's of this size, or only some tokens are to be
+    /// seen.</exception>
     public override Tensor Encode(Tensor pixels, Tensor? visible = null, Action<int, Tensor>? observe = null)
     {
         JepaConfig.Require(visible is null, "LeWorldModel sees whole pictures, not some of their tokens");
@@ -90,15 +92,18 @@ public sealed class LeWorldModel : JepaModel
     protected internal override Tensor Features(TensorScope scope) => Embed(FixedPixels(scope).Select(1, 0));
 
     /// <inheritdoc/>
-    public override string Takes => $"pixels [B, T, 3, {Config.ImageSize}, {Config.ImageSize}] and action [B, T, {Config.ActionWidth}], "
+    public override string Takes =>
+        $"pixels [B, T, 3, {Config.ImageSize}, {Config.ImageSize}] and action [B, T, {Config.ActionWidth}], "
         + $"(goal [B, 1, 3, {Config.ImageSize}, {Config.ImageSize}] and action_candidates [B, S, steps, {Config.ActionWidth}])";
 
     /// <inheritdoc/>
     protected override string[] InputNames => ["pixels", "action", "goal", "action_candidates"];
 
     /// <summary>
-    /// With the names of the published LeWM (stable_worldmodel/wm/lewm): emb and act_emb [B, T, D]; pred [B, T, D] of the frames after each where the
-    /// predictor sees T frames at once, else [B, T − 1, D] as in training; with a goal predicted_emb [B, S, 1 + steps, D], which starts with the first
+    /// With the names of the published LeWM (stable_worldmodel/wm/lewm): emb and act_emb [B, T, D]; pred [B, T, D] of
+    /// the frames after each where the
+    /// predictor sees T frames at once, else [B, T − 1, D] as in training; with a goal predicted_emb [B, S, 1 + steps,
+    /// D], which starts with the first
     /// frame's embedding, and cost [B, S], the squared distance of its last to the goal's.
     /// </summary>
     protected override IReadOnlyList<(string Name, Tensor Tensor)> RunNamed(NamedInputs given, RunOptions options)

@@ -5,15 +5,18 @@ using JepaEngine.Primitives;
 namespace JepaEngine.Jepa.Models;
 
 /// <summary>
-/// LeWorldModel (arXiv 2603.19312): files of training runs, and the published folders of weights.pt and a Hydra config.json (quentinll/lewm-*). There
-/// shapes tell all but how many heads there are and the dropout rate; those stand in config.json, or are the published model's.
+/// LeWorldModel (arXiv 2603.19312): files of training runs, and the published folders of weights.pt and a Hydra
+/// config.json (quentinll/lewm-*). There
+/// shapes tell all but how many heads there are and the dropout rate; those stand in config.json, or are the published
+/// model's.
 /// </summary>
 internal sealed class LeWorldModelFamily : JepaFamily
 {
     private const string Config = "config", Slots = "predictor.pos_embedding",
         Projection = "encoder.embeddings.patch_embeddings.projection.weight";
 
-    /// <summary>Width of the encoder's heads in transformers' named sizes (tiny: 192 = 3 x 64), and of the predictor's by default.</summary>
+    /// <summary>Width of the encoder's heads in transformers' named sizes (tiny: 192 = 3 x 64), and of the predictor's
+    /// by default.</summary>
     private const int HeadWidth = 64;
 
     public LeWorldModelFamily() : base("LeWorldModel", "lewm", Sight.Frames)
@@ -21,7 +24,8 @@ internal sealed class LeWorldModelFamily : JepaFamily
         PixelInputs = ["pixels", "goal"];
     }
 
-    public override IReadOnlyList<(string Name, IModelConfig Config)> Released => [("LeWorldModel ViT-Ti/14 224", LeWorldModelConfig.Published)];
+    public override IReadOnlyList<(string Name, IModelConfig Config)> Released =>
+        [("LeWorldModel ViT-Ti/14 224", LeWorldModelConfig.Published)];
 
     public override JepaModel Create(IModelConfig config) => new LeWorldModel((LeWorldModelConfig)config);
 
@@ -89,10 +93,12 @@ internal sealed class LeWorldModelFamily : JepaFamily
     }
 
     /// <summary>Whether a state dict has the spelling of transformers 5.</summary>
-    internal static bool IsVersion5(IEnumerable<string> keys) => keys.Any(key => key.StartsWith(Renamed[0].Version5, StringComparison.Ordinal));
+    internal static bool IsVersion5(IEnumerable<string> keys) =>
+        keys.Any(key => key.StartsWith(Renamed[0].Version5, StringComparison.Ordinal));
 
     /// <summary>
-    /// The published names, whose encoder is transformers' ViTModel: as version 4 spells it in the files that are out, or as version 5 does in files
+    /// The published names, whose encoder is transformers' ViTModel: as version 4 spells it in the files that are out,
+    /// or as version 5 does in files
     /// written since.
     /// </summary>
     internal static KeyMap Published(bool version5) => new(Map.Select(pair => (pair.Ours, version5 ? Spelled(pair.Published) : pair.Published)))

@@ -3,7 +3,8 @@ using JepaEngine.Primitives;
 
 namespace JepaEngine.Jepa.Models;
 
-/// <summary>What Meta's families share: the layouts of the research code and of transformers, and what shapes do not tell.</summary>
+/// <summary>What Meta's families share: the layouts of the research code and of transformers, and what shapes do not
+/// tell.</summary>
 /// <param name="name">As its papers write it.</param>
 /// <param name="id">As the command line writes it.</param>
 /// <param name="sight">What it sees at a time.</param>
@@ -19,7 +20,8 @@ public abstract class MetaFamily(string name, string id, Sight sight = Sight.Cli
     private protected int ReleasedSize { get; init; } = 256;
 
     /// <inheritdoc/>
-    public override string? ReleasedName(IModelConfig config) => Released.FirstOrDefault(released => Fits((JepaConfig)config, (JepaConfig)released.Config)).Name;
+    public override string? ReleasedName(IModelConfig config) =>
+        Released.FirstOrDefault(released => Fits((JepaConfig)config, (JepaConfig)released.Config)).Name;
 
     /// <inheritdoc/>
     public override bool Recognises(TensorFile file, LoadOptions options)
@@ -78,7 +80,8 @@ public abstract class MetaFamily(string name, string id, Sight sight = Sight.Cli
 
     /// <summary>What a folder of transformers holds.</summary>
     /// <exception cref="BadFileException">Its configuration is damaged, or describes what cannot be.</exception>
-    internal virtual ModelContents Read(HuggingFaceConfig json, TensorFile weights) => throw new NotSupportedException($"transformers has no {Name}");
+    internal virtual ModelContents Read(HuggingFaceConfig json, TensorFile weights) =>
+        throw new NotSupportedException($"transformers has no {Name}");
 
     /// <summary>What the family adds to the sizes that all have.</summary>
     private protected virtual JepaConfig Complete(JepaConfig config, OriginalFile file) => config;
@@ -126,7 +129,8 @@ public abstract class MetaFamily(string name, string id, Sight sight = Sight.Cli
     }
 
     /// <summary>
-    /// Image size and frames: from the table of positions where a model reads it. A rotary model's is idle and may be of any size; it is believed only where it
+    /// Image size and frames: from the table of positions where a model reads it. A rotary model's is idle and may be
+    /// of any size; it is believed only where it
     /// tells one released size from the other.
     /// </summary>
     private (int ImageSize, int Frames) Extent(OriginalFile file, int patch, int tubelet)
@@ -140,14 +144,16 @@ public abstract class MetaFamily(string name, string id, Sight sight = Sight.Cli
         }
         if (side == 0 || tokens % (side * side) != 0 || (file.Options.ImageSize is null && tokens != times * side * side))
         {
-            throw new BadFileException(file.Path, $"{tokens} positions are no square grid{(times > 1 ? $" of {times} tubelets" : "")}; "
+            throw new BadFileException(file.Path,
+                $"{tokens} positions are no square grid{(times > 1 ? $" of {times} tubelets" : "")}; "
                 + "say how large the pictures are (--image-size)");
         }
         return (side * patch, Math.Max(1, tokens / (side * side) * tubelet));
     }
 
     /// <summary>With or without its predictor, for clips of any length.</summary>
-    private static bool Fits(JepaConfig config, JepaConfig known) => config.Encoder == known.Encoder && config.ImageSize == known.ImageSize
+    private static bool Fits(JepaConfig config, JepaConfig known) =>
+        config.Encoder == known.Encoder && config.ImageSize == known.ImageSize
         && config.Patch == known.Patch && config.Tubelet == known.Tubelet && config.Levels.SequenceEqual(known.Levels)
         && (config.Predictor is null || config.Predictor == known.Predictor);
 }

@@ -3,7 +3,8 @@ using JepaEngine.IO;
 
 namespace JepaEngine.Jepa.Models;
 
-/// <summary>The layout of Meta's files (facebookresearch/ijepa, jepa, vjepa2), and what other layouts share with it.</summary>
+/// <summary>The layout of Meta's files (facebookresearch/ijepa, jepa, vjepa2), and what other layouts share with
+/// it.</summary>
 internal static class MetaKeys
 {
     /// <summary>Meta's files. The prefixes are what stands before "patch_embed" and "predictor_embed": "encoder.module.backbone." and so on.</summary>

@@ -5,7 +5,8 @@ using JepaEngine.Primitives;
 namespace JepaEngine.Jepa.Models;
 
 /// <summary>
-/// Finds its way in Meta's files, which carry no configuration: prefixes from where the patch embedding stands, sizes from shapes. What does not show in
+/// Finds its way in Meta's files, which carry no configuration: prefixes from where the patch embedding stands, sizes
+/// from shapes. What does not show in
 /// shapes a family knows of its released models, or <see cref="LoadOptions"/> tell it.
 /// </summary>
 internal sealed class OriginalFile
@@ -66,7 +67,8 @@ internal sealed class OriginalFile
 
     /// <summary>The patch embedding's shape, [D, 3, patch, patch] or [D, 3, tubelet, patch, patch].</summary>
     /// <exception cref="BadFileException">It has another.</exception>
-    public Shape Patch => Shape(encoder + PatchEmbed) is var patch && patch.Rank is 4 or 5 && patch[1] == 3 && patch[^1] == patch[^2]
+    public Shape Patch =>
+        Shape(encoder + PatchEmbed) is var patch && patch.Rank is 4 or 5 && patch[1] == 3 && patch[^1] == patch[^2]
         ? patch
         : throw new BadFileException(Path,
             $"'{encoder}{PatchEmbed}' is {patch}; [width, 3, patch, patch] or [width, 3, tubelet, patch, patch] is known");
@@ -96,7 +98,8 @@ internal sealed class OriginalFile
     public VitSize Blocks(string prefix, int width, int? heads) => Blocks(encoder + prefix, width, heads, "heads");
 
     /// <summary>The predictor's blocks.</summary>
-    public VitSize PredictorBlocks(string prefix, int width, int? heads) => Blocks(predictor + prefix, width, heads, "predictor heads");
+    public VitSize PredictorBlocks(string prefix, int width, int? heads) =>
+        Blocks(predictor + prefix, width, heads, "predictor heads");
 
     /// <summary>The classifier of a file of Meta's evaluations.</summary>
     /// <exception cref="BadFileException">There is none.</exception>

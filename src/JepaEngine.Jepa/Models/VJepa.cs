@@ -160,11 +160,14 @@ internal sealed class VJepaFamily : MetaFamily
     public override JepaModel Create(IModelConfig config) => new VJepa((JepaConfig)config);
 
     /// <summary>Whether a file's predictor is one of V-JEPA: two mask tokens (V-JEPA 2: ten) and positions.</summary>
-    internal static bool Has(OriginalFile file) => file.MaskTokens is 1 or 2 && file.PredictorHas("predictor_pos_embed");
+    internal static bool Has(OriginalFile file) =>
+        file.MaskTokens is 1 or 2 && file.PredictorHas("predictor_pos_embed");
 
     /// <summary>An encoder with positions but without a predictor may be a V-JEPA 2 too.</summary>
-    private protected override bool IsOriginal(OriginalFile file) => file.Clips && !VJepa21Family.Has(file) && !VJepa2AcFamily.Has(file)
+    private protected override bool IsOriginal(OriginalFile file) =>
+        file.Clips && !VJepa21Family.Has(file) && !VJepa2AcFamily.Has(file)
         && (file.MaskTokens == 0 ? file.EncoderHas("pos_embed") : Has(file));
 
-    private protected override int? PredictorHeads(JepaConfig config, int width) => width == 384 ? config.Encoder.Heads : null;
+    private protected override int? PredictorHeads(JepaConfig config, int width) =>
+        width == 384 ? config.Encoder.Heads : null;
 }

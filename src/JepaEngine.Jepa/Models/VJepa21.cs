@@ -69,7 +69,8 @@ public sealed class VJepa21 : MetaModel
             return outputs;
         (Tensor Context, Tensor Target)? masks = Masks(given);
         bool whole = options.Context == ContextView.Whole;
-        // All levels end with the one that Encode gives: a predictor that reads them of the whole clip needs no second pass.
+        // All levels end with the one that Encode gives: a predictor that reads them of the whole clip needs no second
+        // pass.
         bool levels = masks is not null && whole && Config.PredictsFromLevels;
         Tensor read = levels ? EncodeLevels(clip) : Encode(clip);
         int width = Config.Encoder.Width;
@@ -219,7 +220,8 @@ internal sealed class VJepa21Family : MetaFamily
 {
     public VJepa21Family() : base("V-JEPA 2.1", "vjepa2.1")
     {
-        // As it is trained: the original's predictions to 1e-6, where a context gathered from the whole clip is off by a tenth.
+        // As it is trained: the original's predictions to 1e-6, where a context gathered from the whole clip is off by
+        // a tenth.
         (Context, HasMaskTokens, ReleasedSize) = (ContextView.Visible, true, 384);
     }
 

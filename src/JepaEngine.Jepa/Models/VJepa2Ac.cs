@@ -41,7 +41,8 @@ public sealed class VJepa2Ac : MetaModel
         encoder.Forward(pixels, visible, observe);
 
     /// <inheritdoc/>
-    public override Tensor Tokens(Tensor frames, Action<int, Tensor>? observe = null) => Joined(EncodeFrames(frames, observe));
+    public override Tensor Tokens(Tensor frames, Action<int, Tensor>? observe = null) =>
+        Joined(EncodeFrames(frames, observe));
 
     /// <inheritdoc/>
     public override string Takes => "frames [B, T, C, H, W], (actions and states [B, T, 7])";
@@ -134,7 +135,8 @@ internal sealed class VJepa2AcFamily : MetaFamily
         PixelInputs = ["frames"];
     }
 
-    public override IReadOnlyList<(string Name, IModelConfig Config)> Released => [("V-JEPA 2-AC ViT-g/16 256", VJepa2Ac.Giant256)];
+    public override IReadOnlyList<(string Name, IModelConfig Config)> Released =>
+        [("V-JEPA 2-AC ViT-g/16 256", VJepa2Ac.Giant256)];
 
     public override JepaModel Create(IModelConfig config) => new VJepa2Ac((JepaConfig)config);
 
@@ -147,7 +149,8 @@ internal sealed class VJepa2AcFamily : MetaFamily
     /// <summary>Whether a file's predictor takes actions.</summary>
     internal static bool Has(OriginalFile file) => file.PredictorHas("action_encoder.weight");
 
-    private protected override bool IsOriginal(OriginalFile file) => file.Clips && !VJepa21Family.Has(file) && Has(file);
+    private protected override bool IsOriginal(OriginalFile file) =>
+        file.Clips && !VJepa21Family.Has(file) && Has(file);
 
     private protected override JepaConfig Complete(JepaConfig config, OriginalFile file) => config with
     {

@@ -1,10 +1,10 @@
 using System.Text.Json.Nodes;
 using JepaEngine.IO;
-using JepaEngine.Primitives;
 
 namespace JepaEngine.Jepa.Models;
 
-/// <summary>V-JEPA 2 (arXiv 2506.09985): Meta's files and transformers' VJEPA2Model and VJEPA2ForVideoClassification.</summary>
+/// <summary>V-JEPA 2 (arXiv 2506.09985): Meta's files and transformers' VJEPA2Model and
+/// VJEPA2ForVideoClassification.</summary>
 internal sealed class VJepa2Family : MetaFamily
 {
     public VJepa2Family() : base("V-JEPA 2", "vjepa2")
@@ -28,7 +28,8 @@ internal sealed class VJepa2Family : MetaFamily
         : base.Keys(config, layout);
 
     /// <summary>Its ten mask tokens (V-JEPA 1: two) tell it; an encoder alone may be of either.</summary>
-    private protected override bool IsOriginal(OriginalFile file) => file.Clips && !VJepa21Family.Has(file) && !VJepa2AcFamily.Has(file)
+    private protected override bool IsOriginal(OriginalFile file) =>
+        file.Clips && !VJepa21Family.Has(file) && !VJepa2AcFamily.Has(file)
         && (file.MaskTokens == 0 || !VJepaFamily.Has(file));
 
     internal override ModelContents Read(HuggingFaceConfig json, TensorFile weights)
@@ -93,7 +94,8 @@ internal sealed class VJepa2Family : MetaFamily
         return json;
     }
 
-    /// <summary>The ratio transformers multiplies the width by and cuts: the smallest double that gives the hidden width again.</summary>
+    /// <summary>The ratio transformers multiplies the width by and cuts: the smallest double that gives the hidden
+    /// width again.</summary>
     private static double Ratio(VitSize size)
     {
         double ratio = size.Mlp / (double)size.Width;
