@@ -30,7 +30,7 @@ public sealed class DeviceTests : IDisposable
         float[] profiled = Train(one);
         Assert.Equal(alone, await beside);
         Assert.Equal(alone, profiled);
-        // One product forward and one for the weight's gradient a step: the other device's three steps are not among them.
+        // One product forward and one for the weight's gradient a step; none of the other device's three steps.
         Assert.Equal(6, profile.Read().Where(row => row.Name == "MatMul").Sum(row => row.Calls));
         Assert.IsNotType<ProfiledBackend>(other.Backend);
         using var second = new OperationProfile(other);
