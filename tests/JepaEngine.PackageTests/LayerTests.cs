@@ -1,62 +1,93 @@
-using System.Text.RegularExpressions;
+using System.Reflection;
 
 namespace JepaEngine.PackageTests;
 
-/// <summary>The arrows of the design: between projects, and between the folders of the engine.</summary>
-public sealed partial class LayerTests
+/// <summary>The arrows of the design: each folder uses only those that stand before it, in all projects.</summary>
+public sealed class LayerTests(ITestOutputHelper output)
 {
-    // Each folder uses only those before it.
-    private static readonly string[] Engine =
-        ["Primitives", "Memory", "Backends", "Devices", "Tensors", "Autograd", "Ops", "Nn", "Optim", "IO"];
+    // A folder is a namespace. It may use what stands before it, and itself.
+    private static readonly string[] Order =
+    [
+        "JepaEngine.Cuda.Loading", "JepaEngine.Cuda.Driver", "JepaEngine.Cuda.Compile", "JepaEngine.Cuda.Simulation",
+        "JepaEngine.Cuda.Context", "JepaEngine.Cuda.Vendor",
+        "JepaEngine.Primitives", "JepaEngine.Memory", "JepaEngine.Backends", "JepaEngine.Backends.Reference",
+        "JepaEngine.Backends.Cpu.Simd", "JepaEngine.Backends.Cpu.Workers", "JepaEngine.Backends.Cpu.Gemm", "JepaEngine.Backends.Cpu",
+        "JepaEngine.Backends.Cuda", "JepaEngine.Backends.Profiling",
+        "JepaEngine.Devices", "JepaEngine.Tensors", "JepaEngine.Autograd", "JepaEngine.Ops", "JepaEngine.Nn", "JepaEngine.Optim",
+        "JepaEngine.IO",
+        "JepaEngine.Jepa.Numerics", "JepaEngine.Jepa.Environments", "JepaEngine.Jepa.Pictures", "JepaEngine.Jepa.Data",
+        "JepaEngine.Jepa.Models", "JepaEngine.Jepa.Checkpoints", "JepaEngine.Jepa.Inference", "JepaEngine.Jepa.Planning",
+        "JepaEngine.Jepa.Training", "JepaEngine.Jepa.Reporting", "JepaEngine.Jepa.Runs", "JepaEngine.Jepa.Benchmarking",
+        "JepaEngine.Cli", "JepaEngine.Cli.Commands",
+    ];
 
-    public static TheoryData<string> Folders => [.. Engine];
-
-    [Theory]
-    [MemberData(nameof(Folders))]
-    public void AFolderOfTheEngineUsesOnlyThoseBeforeIt(string folder)
-    {
-        int own = Array.IndexOf(Engine, folder), seen = 0;
-        foreach (string file in Repository.Sources(Path.Combine("src", "JepaEngine", folder)))
-        {
-            seen++;
-            foreach (Match use in UsedFolder().Matches(File.ReadAllText(file)))
-            {
-                int used = Array.IndexOf(Engine, use.Groups["folder"].Value);
-                Assert.True(used >= 0 && used <= own, $"{Path.GetRelativePath(Repository.Root, file)} uses {use.Groups["folder"].Value}, which stands after {folder}");
-            }
-        }
-        Assert.True(seen > 0, $"src/JepaEngine/{folder} holds no source");
-    }
-
-    [Theory]
-    [InlineData("JepaEngine.Cuda", new[] { "JepaEngine", "JepaEngine.Jepa", "JepaEngine.Cli" })]
-    [InlineData("JepaEngine", new[] { "JepaEngine.Jepa", "JepaEngine.Cli" })]
-    [InlineData("JepaEngine.Jepa", new[] { "JepaEngine.Cli" })]
-    public void AProjectDoesNotReferToThoseAboveIt(string project, string[] above)
-    {
-        string text = Repository.Read(Path.Combine("src", project, $"{project}.csproj"));
-        foreach (string other in above)
-            Assert.DoesNotContain($"/{other}.csproj", text);
-    }
-
-    /// <summary>What is still LeWorldModel's alone: training, planning and what shows them, and the laboratory's cases.</summary>
-    private static readonly string[] OfLeWorldModel = ["Benchmarking", "Planning", "Training", "LeWorldModelCheckpoint.cs", "Stages.cs", "ReportBuilder.cs",
-        "DemoCommand.cs", "EvalCommand.cs", "PlanCommand.cs", "TrainCommand.cs"];
+    private static readonly string[] Projects = ["JepaEngine.Cuda", "JepaEngine", "JepaEngine.Jepa", "JepaEngine.Cli"];
 
     [Fact]
-    public void NothingOutsideModelsNamesAFamilyAndModelsUsesNothingAboveIt()
+    public void AFolderUsesOnlyThoseBeforeIt()
     {
-        int models = 0, others = 0;
-        foreach (string file in Repository.Sources("src").Where(file => !file.Split(Path.DirectorySeparatorChar).Intersect(OfLeWorldModel).Any()))
+        var arrows = new SortedDictionary<(int From, int To), List<string>>();
+        foreach (Type type in Projects.Select(Load).SelectMany(TypeArrows.Written))
         {
-            string code = Comment().Replace(File.ReadAllText(file), "");
-            bool inModels = file.Contains(Path.Combine("JepaEngine.Jepa", "Models") + Path.DirectorySeparatorChar);
-            Match fault = (inModels ? Above() : Family()).Match(code);
-            Assert.False(fault.Success, $"{Path.GetRelativePath(Repository.Root, file)} names {fault.Value}");
-            (models, others) = inModels ? (models + 1, others) : (models, others + 1);
+            foreach (Type used in TypeArrows.Of(type).Where(used => TypeArrows.Room(used) != TypeArrows.Room(type)))
+            {
+                (int, int) arrow = (Place(type), Place(used));
+                if (!arrows.TryGetValue(arrow, out List<string>? uses))
+                    arrows.Add(arrow, uses = []);
+                uses.Add($"{type.Name} -> {used.Name}");
+            }
         }
-        Assert.True(models > 20 && others > 200, $"{models} and {others} files were read");
+        foreach (var from in arrows.GroupBy(arrow => arrow.Key.From))
+            output.WriteLine($"{Order[from.Key],-32} -> {string.Join(", ", from.Select(to => $"{Short(Order[to.Key.To])} {to.Value.Count}"))}");
+        // Every part of the house is seen, and sees another.
+        Assert.Equal(Order.Length, arrows.Keys.SelectMany(arrow => new[] { arrow.From, arrow.To }).Distinct().Count());
+        Assert.Empty(arrows.Where(arrow => arrow.Key.To > arrow.Key.From)
+            .Select(arrow => $"{Order[arrow.Key.From]} -> {Order[arrow.Key.To]}: {string.Join(", ", arrow.Value.Take(8))}"));
     }
+
+    [Fact]
+    public void AFolderIsANamespace()
+    {
+        foreach (string project in Projects)
+        {
+            foreach (string file in Repository.Sources(Path.Combine("src", project)))
+            {
+                string? room = File.ReadLines(file).FirstOrDefault(line => line.StartsWith("namespace ", StringComparison.Ordinal))?[10..^1];
+                string folder = Path.GetDirectoryName(Path.GetRelativePath(Path.Combine(Repository.Root, "src"), file))!;
+                if (room is not null)
+                    Assert.Equal((room, file), (folder.Replace(Path.DirectorySeparatorChar, '.'), file));
+            }
+        }
+        Assert.Equal(Projects.Order(StringComparer.Ordinal),
+            Directory.GetDirectories(Path.Combine(Repository.Root, "src")).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public void OnlyItsOwnFileKnowsAFamily()
+    {
+        // What is LeWorldModel's alone: its planner's adaptor, its recipe, the demo's run and the laboratory's cases.
+        string[] own = ["Planning", "Training", "Runs", "Benchmarking", "LeWorldModelCheckpoint", "PlanCommand"];
+        Type[] jepa = [.. TypeArrows.Written(Load("JepaEngine.Jepa"))];
+        Type[] families = [.. jepa.Where(type => type is { IsAbstract: false, Namespace: "JepaEngine.Jepa.Models" }
+            && (type.BaseType?.Name is "MetaModel" or "JepaModel" or "MetaFamily" or "JepaFamily"))];
+        Assert.InRange(families.Length, 12, 40);
+        Assert.Empty(from type in jepa.Concat(TypeArrows.Written(Load("JepaEngine.Cli")))
+                     let outer = TypeArrows.Outer(type)
+                     where TypeArrows.Room(type) != "JepaEngine.Jepa.Models"
+                         && !own.Contains(outer.Name) && !own.Contains(outer.Namespace!.Split('.')[^1])
+                     from used in TypeArrows.Of(type).Intersect(families)
+                     select $"{type.FullName} names {used.Name}");
+    }
+
+    [Theory]
+    [InlineData(typeof(PlantedBase))]
+    [InlineData(typeof(Planted.Field))]
+    [InlineData(typeof(Planted.Called))]
+    [InlineData(typeof(Planted.Made))]
+    [InlineData(typeof(Planted.Argument))]
+    [InlineData(typeof(Planted.Caught))]
+    [InlineData(typeof(Planted.Asked))]
+    public void AnArrowOfAnyKindIsSeen(Type used) => Assert.Contains(used, TypeArrows.Of(typeof(Planted)));
 
     [Fact]
     public void SourceFilesStayShort()
@@ -67,17 +98,50 @@ public sealed partial class LayerTests
         Assert.InRange(lengths[^1], 1, 600);
     }
 
-    [GeneratedRegex("//.*")]
-    private static partial Regex Comment();
+    private static Assembly Load(string project) => Assembly.Load(project == "JepaEngine.Cli" ? "jepa" : project);
 
-    // The presets of Preprocess have the families' names.
-    [GeneratedRegex(@"(?<!static Preprocess )\b(VJepa2Ac|VJepa21|VJepa2|VJepa|IJepa|LeWorldModel|LeWorldModelConfig)\b")]
-    private static partial Regex Family();
+    private static int Place(Type type)
+    {
+        int place = Array.IndexOf(Order, TypeArrows.Room(type));
+        return place >= 0 ? place : throw new InvalidOperationException($"{type.FullName} stands in a folder that the order does not name");
+    }
 
-    [GeneratedRegex(@"\bJepa\.(Checkpoints|Inference|Planning|Training|Benchmarking|Reporting)\b")]
-    private static partial Regex Above();
+    private static string Short(string room) => room[(room.IndexOf('.') + 1)..];
 
-    // JepaEngine.Cuda is the project below, not a folder.
-    [GeneratedRegex(@"^using (?:static )?JepaEngine\.(?!Cuda\.)(?<folder>\w+)", RegexOptions.Multiline)]
-    private static partial Regex UsedFolder();
+    /// <summary>Uses each of its types in another way.</summary>
+    private sealed class Planted : PlantedBase
+    {
+        private readonly Field[] fields = [];
+
+        public static int Use<T>(object value)
+        {
+            try
+            {
+                return Called.Answer() + new Made().GetHashCode() + Use<Argument>(value);
+            }
+            catch (Caught)
+            {
+                return value is Asked ? 1 : 0;
+            }
+        }
+
+        public int Count => fields.Length;
+
+        public sealed class Field;
+
+        public sealed class Made;
+
+        public sealed class Argument;
+
+        public sealed class Asked;
+
+        public sealed class Caught : Exception;
+
+        public static class Called
+        {
+            public static int Answer() => 42;
+        }
+    }
+
+    private class PlantedBase;
 }
