@@ -2,7 +2,6 @@ using System.CommandLine;
 using JepaEngine.IO;
 using JepaEngine.Jepa.Benchmarking;
 using JepaEngine.Jepa.Reporting;
-using JepaEngine.Primitives;
 
 namespace JepaEngine.Cli.Commands;
 

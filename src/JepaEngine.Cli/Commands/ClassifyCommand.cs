@@ -5,7 +5,6 @@ using JepaEngine.IO;
 using JepaEngine.Jepa.Checkpoints;
 using JepaEngine.Jepa.Inference;
 using JepaEngine.Jepa.Models;
-using JepaEngine.Primitives;
 
 namespace JepaEngine.Cli.Commands;
 

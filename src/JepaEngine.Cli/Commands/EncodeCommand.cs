@@ -6,7 +6,6 @@ using JepaEngine.Jepa.Checkpoints;
 using JepaEngine.Jepa.Inference;
 using JepaEngine.Jepa.Models;
 using JepaEngine.Jepa.Reporting;
-using JepaEngine.Ops;
 using JepaEngine.Tensors;
 
 namespace JepaEngine.Cli.Commands;

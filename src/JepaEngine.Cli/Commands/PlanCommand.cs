@@ -5,7 +5,6 @@ using JepaEngine.Jepa.Environments;
 using JepaEngine.Jepa.Models;
 using JepaEngine.Jepa.Planning;
 using JepaEngine.Jepa.Runs;
-using JepaEngine.Primitives;
 
 namespace JepaEngine.Cli.Commands;
 

@@ -1,7 +1,6 @@
 using System.Globalization;
 using JepaEngine.IO;
 using JepaEngine.Jepa.Models;
-using JepaEngine.Memory;
 using JepaEngine.Tensors;
 
 namespace JepaEngine.Jepa.Checkpoints;

@@ -1,4 +1,3 @@
-using JepaEngine.Memory;
 using JepaEngine.Ops;
 using JepaEngine.Tensors;
 

@@ -1,6 +1,5 @@
 using JepaEngine.Backends.Cpu;
 using JepaEngine.Jepa.Environments;
-using JepaEngine.Memory;
 using JepaEngine.Primitives;
 using JepaEngine.Tensors;
 

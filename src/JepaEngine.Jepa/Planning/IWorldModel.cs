@@ -1,4 +1,3 @@
-using JepaEngine.Backends;
 using JepaEngine.Jepa.Data;
 using JepaEngine.Ops;
 using JepaEngine.Primitives;

@@ -1,5 +1,4 @@
 using JepaEngine.IO;
-using JepaEngine.Memory;
 using JepaEngine.Ops;
 using JepaEngine.Primitives;
 using JepaEngine.Tensors;

@@ -1,6 +1,4 @@
 using System.Runtime.InteropServices;
-using JepaEngine.Backends;
-using JepaEngine.Primitives;
 
 namespace JepaEngine.Jepa.Reporting;
 

@@ -1,7 +1,6 @@
 using JepaEngine.Jepa.Planning;
 using JepaEngine.Jepa.Reporting;
 using JepaEngine.Jepa.Training;
-using JepaEngine.Primitives;
 
 namespace JepaEngine.Jepa.Runs;
 

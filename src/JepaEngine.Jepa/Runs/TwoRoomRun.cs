@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using JepaEngine.Backends;
 using JepaEngine.IO;
 using JepaEngine.Jepa.Checkpoints;
 using JepaEngine.Jepa.Data;

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using JepaEngine.Autograd;
-using JepaEngine.Backends;
 using JepaEngine.IO;
 using JepaEngine.Jepa.Checkpoints;
 using JepaEngine.Memory;
