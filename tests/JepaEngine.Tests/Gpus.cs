@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using JepaEngine.Cuda.Driver;
 using JepaEngine.Cuda.Simulation;
 using JepaEngine.Primitives;
@@ -20,10 +21,15 @@ internal static class Gpus
         }
     });
 
-    /// <summary>The device of a name, as <see cref="Require(Device)"/>.</summary>
+    // A name parsed anew is a new device with a context of its own: one for all tests is enough.
+    private static readonly ConcurrentDictionary<string, Device> Named = new();
+
+    /// <summary>The device of a name, as <see cref="Require(Device)"/>; the same one each time.</summary>
     public static Device Require(string name)
     {
-        Assert.True(Device.TryParse(name, out Device? device));
+        Device device = Named.GetOrAdd(name, name => Device.TryParse(name, out Device? device)
+            ? device
+            : throw new ArgumentException($"there is no device '{name}'"));
         Require(device);
         return device;
     }
