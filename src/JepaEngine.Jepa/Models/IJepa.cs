@@ -26,7 +26,8 @@ public sealed class IJepa : MetaModel
     public IJepa(JepaConfig config) : base(Family, config)
     {
         encoder = Child("encoder", new IJepaEncoder(config));
-        Predictor = config.Predictor is null ? null : Child("predictor", new IJepaPredictor(config));
+        Predictor = config.Predictor is null ? null : Child("predictor", new MaskedPredictor(
+            config, width => SinCosPositions.OfPicture(config.Grid, width), single: true));
     }
 
     /// <summary>ViT-H/14 at 224 pixels.</summary>
@@ -39,7 +40,7 @@ public sealed class IJepa : MetaModel
     public static JepaConfig Giant16 => Sized(VitSize.Giant, 224, 16, 16);
 
     /// <summary>Predicts masked patches; null where the file has the encoder alone.</summary>
-    public IJepaPredictor? Predictor { get; }
+    public MaskedPredictor? Predictor { get; }
 
     /// <summary>
     /// Whether pictures of another size than the model's are taken, with the table of positions stretched to their grid (bicubic, as transformers'
@@ -85,14 +86,8 @@ public sealed class IJepa : MetaModel
 
     private static JepaConfig Sized(VitSize encoder, int imageSize, int patch, int predictorDepth) => new()
     {
-        Family = Family,
-        Encoder = encoder,
-        Predictor = new VitSize(384, predictorDepth, encoder.Heads, 1536),
-        ImageSize = imageSize,
-        Patch = patch,
-        Frames = 1,
-        Tubelet = 1,
-        TargetWidth = encoder.Width,
+        Family = Family, Encoder = encoder, Predictor = new VitSize(384, predictorDepth, encoder.Heads, 1536),
+        ImageSize = imageSize, Patch = patch, Frames = 1, Tubelet = 1, TargetWidth = encoder.Width,
     };
 }
 
@@ -109,7 +104,7 @@ public sealed class IJepaEncoder : Module
     {
         this.config = config;
         int width = config.Encoder.Width;
-        patchEmbed = Child("patch_embed", new PatchEmbed(3, config.Patch, width, 0, TransformerBlock.Start, new Init.Constant(0)));
+        patchEmbed = Child("patch_embed", TransformerBlock.Patches(config, 0));
         positions = Buffer("positions", [1, config.Tokens, width], new Init.Values(() => SinCosPositions.OfPicture(config.Grid, width)));
         blocks = Child("blocks", new TransformerBlocks(config.Encoder, config.Epsilon));
         norm = Child("norm", new LayerNorm(width, config.Epsilon));
@@ -135,39 +130,5 @@ public sealed class IJepaEncoder : Module
     {
         float[] table = PositionResize.Bicubic(positions.Value.ToArray<float>(), config.Grid, grid.Rows, grid.Columns);
         return scope.From<float>(table, [grid.Count, config.Encoder.Width]);
-    }
-}
-
-/// <summary>From the tokens of a context and the places of targets to the targets' features.</summary>
-public sealed class IJepaPredictor : Module
-{
-    private readonly Linear embed, projection;
-    private readonly Parameter maskToken, positions;
-    private readonly TransformerBlocks blocks;
-    private readonly LayerNorm norm;
-
-    internal IJepaPredictor(JepaConfig config)
-    {
-        VitSize size = config.Predictor!;
-        embed = Child("embed", TransformerBlock.Layer(config.Encoder.Width, size.Width));
-        maskToken = Trained("mask_token", [1, 1, size.Width], TransformerBlock.Start);
-        positions = Buffer("positions", [1, config.Tokens, size.Width], new Init.Values(() => SinCosPositions.OfPicture(config.Grid, size.Width)));
-        blocks = Child("blocks", new TransformerBlocks(size, config.Epsilon));
-        norm = Child("norm", new LayerNorm(size.Width, config.Epsilon));
-        projection = Child("projection", TransformerBlock.Layer(size.Width, config.TargetWidth));
-    }
-
-    /// <summary>
-    /// Context tokens [B, Kc, D] at ids [B, Kc] and target ids [B, Kt] to predictions [B, Kt, D]. Several targets of one context are one call each, joined
-    /// along the batch (mask-major, as the reference has them).
-    /// </summary>
-    public Tensor Forward(Tensor context, Tensor contextIds, Tensor targetIds)
-    {
-        Tensor table = context.Scope.Use(positions.Value).Select(0, 0);
-        Tensor x = embed.Forward(context) + table.Embedding(contextIds);
-        x = TensorOps.Concat(1, x, table.Embedding(targetIds) + maskToken.Value);
-        x = blocks.Advance(x);
-        int seen = contextIds.Shape[1];
-        return projection.Forward(norm.Forward(x.Slice(1, seen, x.Shape[1] - seen)));
     }
 }

@@ -109,13 +109,8 @@ public abstract class MetaFamily(string name, string id, Sight sight = Sight.Cli
         (int imageSize, int frames) = Extent(file, patch[^1], tubelet);
         JepaConfig config = Complete(new JepaConfig
         {
-            Family = this,
-            Encoder = encoder,
-            ImageSize = imageSize,
-            Patch = patch[^1],
-            Frames = frames,
-            Tubelet = tubelet,
-            TargetWidth = encoder.Width,
+            Family = this, Encoder = encoder, ImageSize = imageSize, Patch = patch[^1], Frames = frames,
+            Tubelet = tubelet, TargetWidth = encoder.Width,
         }, file);
         if (!file.Predicts)
             return config;
@@ -123,8 +118,7 @@ public abstract class MetaFamily(string name, string id, Sight sight = Sight.Cli
         return config with
         {
             Predictor = file.PredictorBlocks("predictor_blocks.", width, file.Options.PredictorHeads ?? PredictorHeads(config, width)),
-            MaskTokens = Math.Max(1, file.MaskTokens),
-            TargetWidth = file.PredictorShape("predictor_proj.weight")[0],
+            MaskTokens = Math.Max(1, file.MaskTokens), TargetWidth = file.PredictorShape("predictor_proj.weight")[0],
         };
     }
 

@@ -68,15 +68,10 @@ internal static class MetaKeys
     /// <summary>What the config.json of all of transformers' models say.</summary>
     public static JsonObject HuggingFaceJson(JepaConfig config, string architecture) => new()
     {
-        ["architectures"] = new JsonArray(architecture),
-        ["model_type"] = config.Family.HuggingFaceType,
-        ["hidden_size"] = config.Encoder.Width,
-        ["num_hidden_layers"] = config.Encoder.Depth,
-        ["num_attention_heads"] = config.Encoder.Heads,
-        ["patch_size"] = config.Patch,
-        ["image_size"] = config.ImageSize,
-        ["layer_norm_eps"] = config.Epsilon,
-        ["hidden_act"] = "gelu",
+        ["architectures"] = new JsonArray(architecture), ["model_type"] = config.Family.HuggingFaceType,
+        ["hidden_size"] = config.Encoder.Width, ["num_hidden_layers"] = config.Encoder.Depth,
+        ["num_attention_heads"] = config.Encoder.Heads, ["patch_size"] = config.Patch,
+        ["image_size"] = config.ImageSize, ["layer_norm_eps"] = config.Epsilon, ["hidden_act"] = "gelu",
         ["qkv_bias"] = true,
     };
 }

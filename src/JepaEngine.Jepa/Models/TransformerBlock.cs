@@ -50,6 +50,10 @@ public sealed class TransformerBlock : Module
     /// <summary>A layer that starts as a block's do.</summary>
     internal static Linear Layer(int inputs, int outputs) => new(inputs, outputs, weightInit: Start, biasInit: new Init.Constant(0));
 
+    /// <summary>What cuts pixels into an encoder's patches, likewise; 0 frames are those of pictures.</summary>
+    internal static PatchEmbed Patches(JepaConfig config, int tubelet) =>
+        new(3, config.Patch, config.Encoder.Width, tubelet, Start, new Init.Constant(0));
+
     /// <summary>x [B, N, width], same shape.</summary>
     /// <param name="x">The tokens.</param>
     /// <param name="rotary">What turns queries and keys by their positions; null where positions were added to the tokens.</param>

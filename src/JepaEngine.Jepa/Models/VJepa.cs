@@ -1,6 +1,3 @@
-using JepaEngine.Nn;
-using JepaEngine.Ops;
-using JepaEngine.Primitives;
 using JepaEngine.Tensors;
 
 namespace JepaEngine.Jepa.Models;
@@ -16,7 +13,7 @@ namespace JepaEngine.Jepa.Models;
 /// </summary>
 public sealed class VJepa : MetaModel
 {
-    private readonly VJepaEncoder encoder;
+    private readonly ClipEncoder encoder;
 
     /// <summary>The family.</summary>
     public static JepaFamily Family { get; } = new VJepaFamily();
@@ -25,8 +22,10 @@ public sealed class VJepa : MetaModel
     /// <exception cref="ArgumentException">No V-JEPA has these sizes.</exception>
     public VJepa(JepaConfig config) : base(Family, config)
     {
-        encoder = Child("encoder", new VJepaEncoder(config));
-        Predictor = config.Predictor is null ? null : Child("predictor", new VJepaPredictor(config));
+        encoder = Child("encoder", new ClipEncoder(config, Table));
+        Predictor = config.Predictor is null ? null : Child("predictor", new MaskedPredictor(config, Table));
+
+        float[] Table(int width) => SinCosPositions.OfClip(config.Frames / config.Tubelet, config.Grid, width);
     }
 
     /// <summary>ViT-L/16 at 224 pixels.</summary>
@@ -39,7 +38,7 @@ public sealed class VJepa : MetaModel
     public static JepaConfig Huge384 => Sized(VitSize.Huge, 384);
 
     /// <summary>Predicts masked tubelets; null where the file has the encoder alone.</summary>
-    public VJepaPredictor? Predictor { get; }
+    public MaskedPredictor? Predictor { get; }
 
     /// <inheritdoc/>
     public override Tensor Encode(Tensor pixels, Tensor? visible = null, Action<int, Tensor>? observe = null) =>
@@ -60,88 +59,10 @@ public sealed class VJepa : MetaModel
 
     private static JepaConfig Sized(VitSize encoder, int imageSize) => new()
     {
-        Family = Family,
-        Encoder = encoder,
-        Predictor = new VitSize(384, 12, encoder.Heads, 1536),
-        ImageSize = imageSize,
-        Frames = 16,
-        MaskTokens = 2,
-        TargetWidth = encoder.Width,
+        Family = Family, Encoder = encoder, Predictor = new VitSize(384, 12, encoder.Heads, 1536),
+        ImageSize = imageSize, Frames = 16, MaskTokens = 2, TargetWidth = encoder.Width,
     };
 }
-
-/// <summary>Tubelets and positions, blocks, a final LayerNorm.</summary>
-public sealed class VJepaEncoder : Module
-{
-    private readonly JepaConfig config;
-    private readonly PatchEmbed patchEmbed;
-    private readonly Parameter positions;
-    private readonly TransformerBlocks blocks;
-    private readonly LayerNorm norm;
-
-    internal VJepaEncoder(JepaConfig config)
-    {
-        this.config = config;
-        int width = config.Encoder.Width, times = config.Frames / config.Tubelet;
-        patchEmbed = Child("patch_embed", new PatchEmbed(3, config.Patch, width, config.Tubelet, TransformerBlock.Start, new Init.Constant(0)));
-        positions = Buffer("positions", [1, config.Tokens, width], new Init.Values(() => SinCosPositions.OfClip(times, config.Grid, width)));
-        blocks = Child("blocks", new TransformerBlocks(config.Encoder, config.Epsilon));
-        norm = Child("norm", new LayerNorm(width, config.Epsilon));
-    }
-
-    /// <summary>Clips [B, T, C, H, W] to tokens [B, N, D], or [B, K, D] of the visible ids [B, K].</summary>
-    public Tensor Forward(Tensor pixels, Tensor? visible = null, Action<int, Tensor>? observe = null)
-    {
-        JepaConfig.Require(pixels.Shape.Rank == 5, $"V-JEPA sees clips [B, T, C, H, W], not {pixels.Shape}");
-        TokenGrid grid = TokenGrid.Of(pixels, config), own = new(config.Frames / config.Tubelet, config.Grid, config.Grid);
-        JepaConfig.Require(grid == own, $"clips of {pixels.Shape[1]} frames of {pixels.Shape[4]} x {pixels.Shape[3]} pixels, but the model's positions are for "
-            + $"{config.Frames} frames of {config.ImageSize} x {config.ImageSize}; sample and resize them");
-        Tensor patches = patchEmbed.Forward(TokenGrid.Clip(pixels, config.Tubelet), pixels.DType == DType.U8 ? config.PixelTransform : null, visible);
-        Tensor x = patches + (visible is null ? positions.Value : patches.Scope.Use(positions.Value).Select(0, 0).Embedding(visible));
-        x = blocks.Advance(x, observe: observe);
-        return norm.Forward(x);
-    }
-}
-
-/// <summary>From the tokens of a context and the places of targets to the targets' features.</summary>
-public sealed class VJepaPredictor : Module
-{
-    private readonly Linear embed, projection;
-    private readonly Parameter[] maskTokens;
-    private readonly Parameter positions;
-    private readonly TransformerBlocks blocks;
-    private readonly LayerNorm norm;
-
-    internal VJepaPredictor(JepaConfig config)
-    {
-        VitSize size = config.Predictor!;
-        embed = Child("embed", TransformerBlock.Layer(config.Encoder.Width, size.Width));
-        maskTokens = new Parameter[config.MaskTokens];
-        for (int i = 0; i < maskTokens.Length; i++)
-            maskTokens[i] = Trained($"mask_tokens.{i}", [1, 1, size.Width], new Init.Constant(0));
-        positions = Buffer("positions", [1, config.Tokens, size.Width],
-            new Init.Values(() => SinCosPositions.OfClip(config.Frames / config.Tubelet, config.Grid, size.Width)));
-        blocks = Child("blocks", new TransformerBlocks(size, config.Epsilon));
-        norm = Child("norm", new LayerNorm(size.Width, config.Epsilon));
-        projection = Child("projection", TransformerBlock.Layer(size.Width, config.TargetWidth));
-    }
-
-    /// <summary>Context tokens [B, Kc, D] at ids [B, Kc] and target ids [B, Kt] to predictions [B, Kt, D].</summary>
-    /// <param name="context">The encoder's output for the visible tubelets.</param>
-    /// <param name="contextIds">Where they are.</param>
-    /// <param name="targetIds">What to predict.</param>
-    /// <param name="maskIndex">Which mask token stands for the targets: 0 for short-range masks, 1 (the reference's default) for long-range ones.</param>
-    public Tensor Forward(Tensor context, Tensor contextIds, Tensor targetIds, int maskIndex = 1)
-    {
-        Tensor table = context.Scope.Use(positions.Value).Select(0, 0);
-        Tensor x = embed.Forward(context) + table.Embedding(contextIds);
-        x = TensorOps.Concat(1, x, table.Embedding(targetIds) + maskTokens[maskIndex % maskTokens.Length].Value);
-        x = blocks.Advance(x);
-        int seen = contextIds.Shape[1];
-        return projection.Forward(norm.Forward(x.Slice(1, seen, x.Shape[1] - seen)));
-    }
-}
-
 /// <summary>V-JEPA (arXiv 2404.08471): Meta's files.</summary>
 internal sealed class VJepaFamily : MetaFamily
 {

@@ -17,7 +17,7 @@ namespace JepaEngine.Jepa.Models;
 /// </summary>
 public sealed class VJepa2 : MetaModel
 {
-    private readonly VJepa2Encoder encoder;
+    private readonly ClipEncoder encoder;
 
     /// <summary>The family.</summary>
     public static JepaFamily Family { get; } = new VJepa2Family();
@@ -26,8 +26,8 @@ public sealed class VJepa2 : MetaModel
     /// <exception cref="ArgumentException">No V-JEPA 2 has these sizes.</exception>
     public VJepa2(JepaConfig config) : base(Family, config)
     {
-        encoder = Child("encoder", new VJepa2Encoder(config));
-        Predictor = config.Predictor is null ? null : Child("predictor", new VJepa2Predictor(config));
+        encoder = Child("encoder", new ClipEncoder(config));
+        Predictor = config.Predictor is null ? null : Child("predictor", new MaskedPredictor(config));
     }
 
     /// <summary>ViT-L/16 at 256 pixels.</summary>
@@ -43,7 +43,7 @@ public sealed class VJepa2 : MetaModel
     public static JepaConfig Giant384 => Sized(VitSize.GiantXformers, 384);
 
     /// <summary>Predicts masked tubelets; null where the file has the encoder alone.</summary>
-    public VJepa2Predictor? Predictor { get; }
+    public MaskedPredictor? Predictor { get; }
 
     /// <inheritdoc/>
     public override Tensor Encode(Tensor pixels, Tensor? visible = null, Action<int, Tensor>? observe = null) =>
@@ -64,87 +64,51 @@ public sealed class VJepa2 : MetaModel
 
     private static JepaConfig Sized(VitSize encoder, int imageSize) => new()
     {
-        Family = Family,
-        Encoder = encoder,
-        Predictor = new VitSize(384, 12, 12, 1536),
-        ImageSize = imageSize,
-        MaskTokens = 10,
-        TargetWidth = encoder.Width,
+        Family = Family, Encoder = encoder, Predictor = new VitSize(384, 12, 12, 1536), ImageSize = imageSize,
+        MaskTokens = 10, TargetWidth = encoder.Width,
     };
 }
 
-/// <summary>Tubelets, blocks with rotary positions, a final LayerNorm.</summary>
-public sealed class VJepa2Encoder : Module
+/// <summary>Tubelets, blocks with rotary positions or behind added ones, a final LayerNorm.</summary>
+public sealed class ClipEncoder : Module
 {
     private readonly JepaConfig config;
     private readonly PatchEmbed patchEmbed;
+    private readonly Parameter? positions;
     private readonly TransformerBlocks blocks;
     private readonly LayerNorm norm;
 
-    internal VJepa2Encoder(JepaConfig config)
+    /// <param name="config">The model's sizes.</param>
+    /// <param name="table">The positions [N, width] that are added, of a width; null for V-JEPA 2's rotary ones.</param>
+    internal ClipEncoder(JepaConfig config, Func<int, float[]>? table = null)
     {
         this.config = config;
-        patchEmbed = Child("patch_embed",
-            new PatchEmbed(3, config.Patch, config.Encoder.Width, config.Tubelet, TransformerBlock.Start, new Init.Constant(0)));
+        int width = config.Encoder.Width;
+        patchEmbed = Child("patch_embed", TransformerBlock.Patches(config, config.Tubelet));
+        if (table is not null)
+            positions = Buffer("positions", [1, config.Tokens, width], new Init.Values(() => table(width)));
         blocks = Child("blocks", new TransformerBlocks(config.Encoder, config.Epsilon));
-        norm = Child("norm", new LayerNorm(config.Encoder.Width, config.Epsilon));
+        norm = Child("norm", new LayerNorm(width, config.Epsilon));
     }
 
     /// <summary>
-    /// Clips [B, T, C, H, W] of any size to tokens [B, N, D], or [B, K, D] of the visible ids [B, K]. A single frame fills a tubelet. Positions are raw
-    /// tubelets, rows and columns.
+    /// Clips [B, T, C, H, W] to tokens [B, N, D], or [B, K, D] of the visible ids [B, K]. With rotary positions, which are
+    /// raw tubelets, rows and columns, they are of any size, and a single frame fills a tubelet.
     /// </summary>
     public Tensor Forward(Tensor pixels, Tensor? visible = null, Action<int, Tensor>? observe = null)
     {
-        JepaConfig.Require(pixels.Shape.Rank == 5, $"V-JEPA 2 sees clips [B, T, C, H, W], not {pixels.Shape}; a picture is a clip of one frame");
-        TokenGrid grid = TokenGrid.Of(pixels, config);
-        Tensor x = patchEmbed.Forward(TokenGrid.Clip(pixels, config.Tubelet), pixels.DType == DType.U8 ? config.PixelTransform : null, visible);
-        RotaryTable rotary = RotaryTable.Of(x.Scope, grid.Positions(visible), visible is null ? 1 : x.Shape[0], config.Encoder.HeadWidth, interleaved: false);
-        x = blocks.Advance(x, rotary, observe: observe);
-        return norm.Forward(x);
-    }
-}
-
-/// <summary>
-/// From the tokens of a context and the places of targets to the targets' features. The reference sorts context and targets by position first; without a
-/// mask in the attention the order of tokens changes nothing, so they stay as they come.
-/// </summary>
-public sealed class VJepa2Predictor : Module
-{
-    private readonly JepaConfig config;
-    private readonly Linear embed, projection;
-    private readonly Parameter[] maskTokens;
-    private readonly TransformerBlocks blocks;
-    private readonly LayerNorm norm;
-
-    internal VJepa2Predictor(JepaConfig config)
-    {
-        this.config = config;
-        VitSize size = config.Predictor!;
-        embed = Child("embed", TransformerBlock.Layer(config.Encoder.Width, size.Width));
-        maskTokens = new Parameter[config.MaskTokens];
-        for (int i = 0; i < maskTokens.Length; i++)
-            maskTokens[i] = Trained($"mask_tokens.{i}", [1, 1, size.Width], new Init.Constant(0));
-        blocks = Child("blocks", new TransformerBlocks(size, config.Epsilon));
-        norm = Child("norm", new LayerNorm(size.Width, config.Epsilon));
-        projection = Child("projection", TransformerBlock.Layer(size.Width, config.TargetWidth));
-    }
-
-    /// <summary>Context tokens [B, Kc, D] at ids [B, Kc] and target ids [B, Kt] to predictions [B, Kt, D]. Ids count in the square grid of the
-    /// configured image size, as in the reference.</summary>
-    /// <param name="context">The encoder's output for the context.</param>
-    /// <param name="contextIds">Where it is.</param>
-    /// <param name="targetIds">What to predict.</param>
-    /// <param name="maskIndex">Which mask token stands for the targets; the reference's default is 1.</param>
-    public Tensor Forward(Tensor context, Tensor contextIds, Tensor targetIds, int maskIndex = 1)
-    {
-        int batch = context.Shape[0], targets = targetIds.Shape[1], seen = contextIds.Shape[1], width = config.Predictor!.Width;
-        TensorScope scope = context.Scope;
-        Tensor target = scope.Use(maskTokens[maskIndex % maskTokens.Length].Value).Broadcast([batch, targets, width]);
-        Tensor x = TensorOps.Concat(1, embed.Forward(context), target);
-        var grid = new TokenGrid(1, config.Grid, config.Grid);
-        RotaryTable rotary = RotaryTable.Of(scope, grid.Positions(contextIds, targetIds), batch, config.Predictor!.HeadWidth, interleaved: false);
-        x = blocks.Advance(x, rotary);
-        return projection.Forward(norm.Forward(x.Slice(1, seen, targets)));
+        JepaConfig.Require(pixels.Shape.Rank == 5, $"{config.Family.Name} sees clips [B, T, C, H, W], not {pixels.Shape}"
+            + (positions is null ? "; a picture is a clip of one frame" : ""));
+        TokenGrid grid = TokenGrid.Of(pixels, config), own = new(config.Frames / config.Tubelet, config.Grid, config.Grid);
+        JepaConfig.Require(positions is null || grid == own, $"clips of {pixels.Shape[1]} frames of {pixels.Shape[4]} x "
+            + $"{pixels.Shape[3]} pixels, but the model's positions are for {config.Frames} frames of {config.ImageSize} x "
+            + $"{config.ImageSize}; sample and resize them");
+        Tensor x = patchEmbed.Forward(
+            TokenGrid.Clip(pixels, config.Tubelet), pixels.DType == DType.U8 ? config.PixelTransform : null, visible);
+        if (positions is not null)
+            x += visible is null ? positions.Value : x.Scope.Use(positions.Value).Select(0, 0).Embedding(visible);
+        RotaryTable? rotary = positions is not null ? null : RotaryTable.Of(
+            x.Scope, grid.Positions(visible), visible is null ? 1 : x.Shape[0], config.Encoder.HeadWidth, interleaved: false);
+        return norm.Forward(blocks.Advance(x, rotary, observe: observe));
     }
 }

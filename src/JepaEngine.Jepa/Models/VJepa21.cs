@@ -28,7 +28,7 @@ public sealed class VJepa21 : MetaModel
     public VJepa21(JepaConfig config) : base(Family, config)
     {
         encoder = Child("encoder", new VJepa21Encoder(config));
-        Predictor = config.Predictor is null ? null : Child("predictor", new VJepa21Predictor(config));
+        Predictor = config.Predictor is null ? null : Child("predictor", new MaskedPredictor(config));
     }
 
     /// <summary>ViT-B/16, distilled from ViT-G.</summary>
@@ -44,7 +44,7 @@ public sealed class VJepa21 : MetaModel
     public static JepaConfig Gigantic384 => Sized(VitSize.Gigantic, [11, 23, 37, 47], 24, 4 * VitSize.Gigantic.Width, fromLevels: true);
 
     /// <summary>Predicts masked patches; null where the file has the encoder alone.</summary>
-    public VJepa21Predictor? Predictor { get; }
+    public MaskedPredictor? Predictor { get; }
 
     /// <summary>Tokens [B, N, D] of clips [B, T, C, H, W] or pictures [B, C, H, W]: the last level.</summary>
     /// <exception cref="ArgumentException">The pixels do not divide into patches.</exception>
@@ -77,7 +77,7 @@ public sealed class VJepa21 : MetaModel
         if (masks is not var (context, target))
             return outputs;
         Tensor seen = whole ? read.Gather(context) : Config.PredictsFromLevels ? EncodeLevels(clip, context) : Encode(clip, context);
-        VJepa21Prediction prediction = Needed(Predictor).Forward(seen, context, target, isPicture: clip.Shape[1] == 1, MaskToken(options));
+        VJepa21Prediction prediction = Needed(Predictor).ForwardBoth(seen, context, target, isPicture: clip.Shape[1] == 1, MaskToken(options));
         outputs.Add(("predictor_last_hidden_state", prediction.Targets));
         outputs.Add(("predictor_context_hidden_state", prediction.Context));
         return outputs;
@@ -88,14 +88,8 @@ public sealed class VJepa21 : MetaModel
 
     private static JepaConfig Sized(VitSize encoder, int[] levels, int predictorDepth, int targetWidth, bool fromLevels) => new()
     {
-        Family = Family,
-        Encoder = encoder,
-        Predictor = new VitSize(384, predictorDepth, 12, 1536),
-        ImageSize = 384,
-        MaskTokens = 8,
-        Levels = levels,
-        PredictsFromLevels = fromLevels,
-        TargetWidth = targetWidth,
+        Family = Family, Encoder = encoder, Predictor = new VitSize(384, predictorDepth, 12, 1536), ImageSize = 384,
+        MaskTokens = 8, Levels = levels, PredictsFromLevels = fromLevels, TargetWidth = targetWidth,
     };
 }
 
@@ -115,8 +109,8 @@ public sealed class VJepa21Encoder : Module
     {
         this.config = config;
         int width = config.Encoder.Width;
-        patchEmbed = Child("patch_embed", new PatchEmbed(3, config.Patch, width, config.Tubelet, TransformerBlock.Start, new Init.Constant(0)));
-        picturePatchEmbed = Child("picture_patch_embed", new PatchEmbed(3, config.Patch, width, 1, TransformerBlock.Start, new Init.Constant(0)));
+        patchEmbed = Child("patch_embed", TransformerBlock.Patches(config, config.Tubelet));
+        picturePatchEmbed = Child("picture_patch_embed", TransformerBlock.Patches(config, 1));
         clipModality = Trained("clip_modality", [1, 1, width], new Init.Normal(1e-6));
         pictureModality = Trained("picture_modality", [1, 1, width], new Init.Normal(1e-6));
         blocks = Child("blocks", new TransformerBlocks(config.Encoder, config.Epsilon));
@@ -153,67 +147,6 @@ public sealed class VJepa21Encoder : Module
     private static double Stretch(double position, int length) => length == 1 ? 0 : position * (PretrainedGrid - 1) / (length - 1);
 }
 
-/// <summary>What the predictor makes of a context.</summary>
-/// <param name="Targets">[B, Kt, W]: the targets' features.</param>
-/// <param name="Context">[B, Kc, W]: the context's own, which V-JEPA 2.1 is trained to predict too.</param>
-public readonly record struct VJepa21Prediction(Tensor Targets, Tensor Context);
-
-/// <summary>As <see cref="VJepa2Predictor"/>, with true rotary positions (not stretched, as in the published hub), modality embeddings and predictions of the
-/// context.</summary>
-public sealed class VJepa21Predictor : Module
-{
-    private readonly JepaConfig config;
-    private readonly Linear embed, projection, contextProjection;
-    private readonly Linear? embedLevels;
-    private readonly Parameter[] maskTokens;
-    private readonly Parameter clipModality, pictureModality;
-    private readonly TransformerBlocks blocks;
-    private readonly LayerNorm norm;
-
-    internal VJepa21Predictor(JepaConfig config)
-    {
-        this.config = config;
-        VitSize size = config.Predictor!;
-        int width = config.Encoder.Width;
-        if (config.PredictsFromLevels)
-            embedLevels = Child("embed_levels", TransformerBlock.Layer(config.Levels.Length * width, width));
-        embed = Child("embed", TransformerBlock.Layer(width, size.Width));
-        maskTokens = new Parameter[config.MaskTokens];
-        for (int i = 0; i < maskTokens.Length; i++)
-            maskTokens[i] = Trained($"mask_tokens.{i}", [1, 1, size.Width], new Init.Constant(0));
-        clipModality = Trained("clip_modality", [1, 1, size.Width], new Init.Normal(1e-6));
-        pictureModality = Trained("picture_modality", [1, 1, size.Width], new Init.Normal(1e-6));
-        blocks = Child("blocks", new TransformerBlocks(size, config.Epsilon));
-        norm = Child("norm", new LayerNorm(size.Width, config.Epsilon));
-        projection = Child("projection", TransformerBlock.Layer(size.Width, config.TargetWidth));
-        contextProjection = Child("context_projection", TransformerBlock.Layer(size.Width, config.TargetWidth));
-    }
-
-    /// <summary>
-    /// Context tokens [B, Kc, D] (all levels side by side where the predictor reads them: <see cref="VJepa21.EncodeLevels"/>) at ids [B, Kc] and target ids
-    /// [B, Kt] to predictions of both. Ids count in the square grid of the configured image size.
-    /// </summary>
-    /// <param name="context">The encoder's output for the context.</param>
-    /// <param name="contextIds">Where it is.</param>
-    /// <param name="targetIds">What to predict.</param>
-    /// <param name="isPicture">Whether the tokens are a picture's, not a clip's.</param>
-    /// <param name="maskIndex">Which mask token stands for the targets; the reference's default is 1.</param>
-    public VJepa21Prediction Forward(Tensor context, Tensor contextIds, Tensor targetIds, bool isPicture = false, int maskIndex = 1)
-    {
-        int batch = context.Shape[0], targets = targetIds.Shape[1], seen = contextIds.Shape[1], width = config.Predictor!.Width;
-        TensorScope scope = context.Scope;
-        if (embedLevels is not null)
-            context = embedLevels.Forward(context, Backends.Activation.Gelu);
-        Tensor target = scope.Use(maskTokens[maskIndex % maskTokens.Length].Value).Broadcast([batch, targets, width]);
-        Tensor x = TensorOps.Concat(1, embed.Forward(context), target) + (isPicture ? pictureModality : clipModality).Value;
-        var grid = new TokenGrid(1, config.Grid, config.Grid);
-        RotaryTable rotary = RotaryTable.Of(scope, grid.Positions(contextIds, targetIds), batch, config.Predictor!.HeadWidth, interleaved: true);
-        x = blocks.Advance(x, rotary);
-        Tensor y = norm.Forward(x);
-        return new VJepa21Prediction(projection.Forward(y.Slice(1, seen, targets)), contextProjection.Forward(y.Slice(1, 0, seen)));
-    }
-}
-
 /// <summary>V-JEPA 2.1 (arXiv 2603.14482): Meta's files.</summary>
 internal sealed class VJepa21Family : MetaFamily
 {
@@ -248,8 +181,7 @@ internal sealed class VJepa21Family : MetaFamily
 
     private protected override JepaConfig Complete(JepaConfig config, OriginalFile file) => config with
     {
-        Levels = file.Options.Levels ?? Levels(config.Encoder.Depth),
-        PredictsFromLevels = file.PredictsFromLevels,
+        Levels = file.Options.Levels ?? Levels(config.Encoder.Depth), PredictsFromLevels = file.PredictsFromLevels,
     };
 
     /// <summary>Four levels, evenly spaced; ViT-G's third is two blocks later.</summary>

@@ -10,7 +10,7 @@ namespace JepaEngine.Jepa.Models;
 /// </summary>
 public sealed class VJepa2Ac : MetaModel
 {
-    private readonly VJepa2Encoder encoder;
+    private readonly ClipEncoder encoder;
 
     /// <summary>The family.</summary>
     public static JepaFamily Family { get; } = new VJepa2AcFamily();
@@ -19,18 +19,15 @@ public sealed class VJepa2Ac : MetaModel
     /// <exception cref="ArgumentException">No V-JEPA 2-AC has these sizes.</exception>
     public VJepa2Ac(JepaConfig config) : base(Family, config)
     {
-        encoder = Child("encoder", new VJepa2Encoder(config));
+        encoder = Child("encoder", new ClipEncoder(config));
         Predictor = Child("predictor", new VJepa2AcPredictor(config));
     }
 
     /// <summary>The released model.</summary>
     public static JepaConfig Giant256 => new()
     {
-        Family = Family,
-        Encoder = VitSize.GiantXformers,
-        Predictor = new VitSize(1024, 24, 16, 4096),
-        TargetWidth = VitSize.GiantXformers.Width,
-        Framing = Pictures.Framing.SquareThenResize,
+        Family = Family, Encoder = VitSize.GiantXformers, Predictor = new VitSize(1024, 24, 16, 4096),
+        TargetWidth = VitSize.GiantXformers.Width, Framing = Pictures.Framing.SquareThenResize,
     };
 
     /// <summary>Imagines the next frame.</summary>

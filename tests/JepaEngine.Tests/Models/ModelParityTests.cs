@@ -164,7 +164,7 @@ public sealed class ModelParityTests
             fixture.Close($"wide_{kind}.last_hidden_state", model.Encode(fixture.Input($"wide_{kind}")));
             Tensor seen = model.Config.PredictsFromLevels ? model.EncodeLevels(pixels, context) : model.Encode(pixels, context);
             fixture.Close($"{kind}.context", seen);
-            VJepa21Prediction prediction = model.Predictor!.Forward(seen, context, target, isPicture: kind == "image");
+            VJepa21Prediction prediction = model.Predictor!.ForwardBoth(seen, context, target, isPicture: kind == "image");
             fixture.Close($"{kind}.predictor", prediction.Targets);
             fixture.Close($"{kind}.predictor_context", prediction.Context);
         }
