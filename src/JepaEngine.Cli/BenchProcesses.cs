@@ -1,7 +1,3 @@
-using System.Diagnostics;
-using System.Globalization;
-using JepaEngine.Jepa.Benchmarking;
-
 namespace JepaEngine.Cli;
 
 /// <summary>

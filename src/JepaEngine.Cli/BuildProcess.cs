@@ -1,7 +1,4 @@
 using System.ComponentModel;
-using System.Diagnostics;
-using JepaEngine.IO;
-using JepaEngine.Jepa.Benchmarking;
 
 namespace JepaEngine.Cli;
 

@@ -1,5 +1,3 @@
-using JepaEngine.Jepa.Benchmarking;
-
 namespace JepaEngine.Cli;
 
 /// <summary>Runs of two builds by turns, in new processes each.</summary>

@@ -1,7 +1,3 @@
-using JepaEngine.IO;
-using JepaEngine.Jepa.Models;
-using JepaEngine.Jepa.Pictures;
-
 namespace JepaEngine.Cli;
 
 /// <summary>Frames of a picture or video that a model is going to see.</summary>

@@ -1,9 +1,6 @@
-using System.CommandLine;
 using System.CommandLine.Help;
 using System.Runtime.InteropServices;
 using JepaEngine.Cuda.Driver;
-using JepaEngine.IO;
-using JepaEngine.Memory;
 
 namespace JepaEngine.Cli;
 

@@ -1,5 +1,3 @@
-using System.Text.Json.Nodes;
-
 namespace JepaEngine.Cli;
 
 /// <summary>Facts, each entered once: aligned lines for people, or one JSON object.</summary>

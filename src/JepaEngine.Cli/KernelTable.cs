@@ -1,4 +1,3 @@
-using System.Text.Json.Nodes;
 using JepaEngine.Cuda.Compile;
 
 namespace JepaEngine.Cli;

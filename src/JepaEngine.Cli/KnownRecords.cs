@@ -1,6 +1,3 @@
-using System.Diagnostics;
-using JepaEngine.Jepa.Benchmarking;
-
 namespace JepaEngine.Cli;
 
 /// <summary>

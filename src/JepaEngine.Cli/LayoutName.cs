@@ -1,5 +1,3 @@
-using JepaEngine.Jepa.Models;
-
 namespace JepaEngine.Cli;
 
 /// <summary>Layouts as the command line names them.</summary>

@@ -1,9 +1,3 @@
-using System.Text.Json.Nodes;
-using JepaEngine.IO;
-using JepaEngine.Jepa.Checkpoints;
-using JepaEngine.Jepa.Inference;
-using JepaEngine.Jepa.Models;
-
 namespace JepaEngine.Cli;
 
 /// <summary>What a file of a model says about itself, for <c>jepa inspect</c>.</summary>

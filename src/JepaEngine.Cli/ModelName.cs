@@ -1,5 +1,3 @@
-using JepaEngine.Jepa.Models;
-
 namespace JepaEngine.Cli;
 
 /// <summary>What a model is called in a line of text.</summary>

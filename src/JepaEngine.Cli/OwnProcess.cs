@@ -1,5 +1,3 @@
-using System.Diagnostics;
-
 namespace JepaEngine.Cli;
 
 /// <summary>What became of a process of this command.</summary>
@@ -80,9 +78,7 @@ internal static class OwnProcess
         IEnumerable<string> all = isLibrary ? [program, .. arguments] : arguments;
         return Process.Start(new ProcessStartInfo(isLibrary ? "dotnet" : program, all)
         {
-            UseShellExecute = false,
-            RedirectStandardInput = true,
-            RedirectStandardOutput = true,
+            UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true,
             RedirectStandardError = true,
         })!;
     }

@@ -1,8 +1,3 @@
-using System.Globalization;
-using JepaEngine.Jepa.Benchmarking;
-using JepaEngine.Jepa.Reporting;
-using JepaEngine.Ops;
-
 namespace JepaEngine.Cli;
 
 /// <summary>
@@ -53,8 +48,7 @@ internal sealed class ParityReport
             .DefaultIfEmpty(0).Max();
         Enter(Entry(unit, took()) with
         {
-            Tensors = all.Count,
-            Disagree = all.Count(result => !result.Passed),
+            Tensors = all.Count, Disagree = all.Count(result => !result.Passed),
             Share = double.IsFinite(share) ? share : null,
         });
     }
@@ -92,10 +86,8 @@ internal sealed class ParityReport
 
     private ProofRecord Entry(ParityUnit unit, TimeSpan took) => new()
     {
-        Case = unit.Name,
-        Large = unit.IsLarge,
-        Device = device.ToString().Replace(":bf16", "", StringComparison.Ordinal),
-        DType = device.Compute.ToString(),
+        Case = unit.Name, Large = unit.IsLarge,
+        Device = device.ToString().Replace(":bf16", "", StringComparison.Ordinal), DType = device.Compute.ToString(),
         Seconds = Math.Round(took.TotalSeconds, 2), Machine = machine, Utc = utc,
     };
 

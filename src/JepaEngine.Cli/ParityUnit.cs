@@ -1,7 +1,4 @@
 using System.Text.Json;
-using System.Text.Json.Nodes;
-using JepaEngine.Ops;
-using JepaEngine.Primitives;
 
 namespace JepaEngine.Cli;
 

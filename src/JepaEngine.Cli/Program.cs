@@ -1,4 +1,3 @@
-using System.CommandLine;
 using JepaEngine.Cli;
 using JepaEngine.Cli.Commands;
 

@@ -1,5 +1,3 @@
-using System.Diagnostics;
-
 namespace JepaEngine.Cli;
 
 /// <summary>A line at the terminal that says how far work has come and how long it still takes; nothing where the errors go to no terminal.</summary>

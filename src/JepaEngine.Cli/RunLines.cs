@@ -1,7 +1,3 @@
-using JepaEngine.Jepa.Reporting;
-using JepaEngine.Jepa.Runs;
-using JepaEngine.Jepa.Training;
-
 namespace JepaEngine.Cli;
 
 /// <summary>What the verbs print of a run, and the codes they end with.</summary>

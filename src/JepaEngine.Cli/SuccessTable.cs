@@ -1,6 +1,3 @@
-using System.Text.Json.Nodes;
-using JepaEngine.Jepa.Reporting;
-
 namespace JepaEngine.Cli;
 
 /// <summary>The result of an evaluation as a Markdown table, which reads well in a terminal and pastes into an issue.</summary>
@@ -31,12 +28,8 @@ internal static class SuccessTable
         (double low, double high) = Wilson.Interval(group.Successes, group.Episodes);
         return new JsonObject
         {
-            ["policy"] = policy.Name,
-            ["task"] = group.Kind,
-            ["successes"] = group.Successes,
-            ["episodes"] = group.Episodes,
-            ["low"] = low,
-            ["high"] = high,
+            ["policy"] = policy.Name, ["task"] = group.Kind, ["successes"] = group.Successes,
+            ["episodes"] = group.Episodes, ["low"] = low, ["high"] = high,
         }.ToJsonString();
     }
 

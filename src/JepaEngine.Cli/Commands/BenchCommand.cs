@@ -1,8 +1,3 @@
-using System.CommandLine;
-using JepaEngine.IO;
-using JepaEngine.Jepa.Benchmarking;
-using JepaEngine.Jepa.Reporting;
-
 namespace JepaEngine.Cli.Commands;
 
 /// <summary><c>jepa bench</c>: how fast operations and models run here, how far that is from the machine's limits, and from a peer.</summary>

@@ -1,11 +1,3 @@
-using System.CommandLine;
-using System.Diagnostics;
-using System.Text.Json.Nodes;
-using JepaEngine.IO;
-using JepaEngine.Jepa.Checkpoints;
-using JepaEngine.Jepa.Inference;
-using JepaEngine.Jepa.Models;
-
 namespace JepaEngine.Cli.Commands;
 
 /// <summary><c>jepa classify</c>: what a video shows, by a model with a classifier or one of Meta's evaluations.</summary>
@@ -61,9 +53,7 @@ internal static class ClassifyCommand
             output.Line($"{score.Probability,11:0.0000}  {score.Class,5}{(named ? $"  {score.Label}" : "")}");
             output.Record(new JsonObject
             {
-                ["head"] = score.Head,
-                ["class"] = score.Class,
-                ["label"] = named ? score.Label : null,
+                ["head"] = score.Head, ["class"] = score.Class, ["label"] = named ? score.Label : null,
                 ["probability"] = score.Probability,
             }.ToJsonString());
         }

@@ -1,11 +1,3 @@
-using System.CommandLine;
-using JepaEngine.IO;
-using JepaEngine.Jepa.Checkpoints;
-using JepaEngine.Jepa.Inference;
-using JepaEngine.Jepa.Models;
-using JepaEngine.Jepa.Pictures;
-using JepaEngine.Memory;
-
 namespace JepaEngine.Cli.Commands;
 
 /// <summary>Which frames of a picture or video a verb looks at, and how large.</summary>
@@ -48,9 +40,7 @@ internal sealed class ClipOptions
     /// <summary>A session for a clip, whose progress shows at the terminal.</summary>
     public static JepaSession Session(JepaModel model, Clip clip) => new(model)
     {
-        Size = clip.Size,
-        MemoryLimit = clip.Room,
-        Progress = new Progress("block", clip.Config.Encoder.Depth).Done,
+        Size = clip.Size, MemoryLimit = clip.Room, Progress = new Progress("block", clip.Config.Encoder.Depth).Done,
     };
 
     /// <summary>One frame of a picture, but a family may have positions for whole clips only.</summary>

@@ -1,5 +1,3 @@
-using System.CommandLine;
-
 namespace JepaEngine.Cli.Commands;
 
 /// <summary>Options that several verbs share.</summary>

@@ -1,8 +1,3 @@
-using System.CommandLine;
-using System.Text.Json.Nodes;
-using JepaEngine.IO;
-using JepaEngine.Jepa.Benchmarking;
-
 namespace JepaEngine.Cli.Commands;
 
 /// <summary><c>jepa compare</c>: what got faster and what slower between two builds, measured by turns on this machine.</summary>
@@ -103,11 +98,7 @@ internal static class CompareCommand
 
     private static JsonObject Place(BenchRecord record) => new()
     {
-        ["case"] = record.Case,
-        ["pass"] = record.Pass,
-        ["device"] = record.Device,
-        ["dtype"] = record.DType,
-        ["threads"] = record.Threads,
-        ["cold"] = record.Cold,
+        ["case"] = record.Case, ["pass"] = record.Pass, ["device"] = record.Device, ["dtype"] = record.DType,
+        ["threads"] = record.Threads, ["cold"] = record.Cold,
     };
 }

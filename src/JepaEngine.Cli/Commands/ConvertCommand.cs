@@ -1,9 +1,3 @@
-using System.CommandLine;
-using System.Text.Json.Nodes;
-using JepaEngine.Jepa.Checkpoints;
-using JepaEngine.Jepa.Models;
-using JepaEngine.Primitives;
-
 namespace JepaEngine.Cli.Commands;
 
 /// <summary><c>jepa convert</c>: the same model under other names, in another type.</summary>
@@ -38,9 +32,7 @@ internal static class ConvertCommand
             output.Line($"Left out, as the layout has no place for it: {string.Join(", ", parts)}.");
         output.Record(new JsonObject
         {
-            ["out"] = to,
-            ["layout"] = LayoutName.Of(layout),
-            ["dtype"] = $"{type}",
+            ["out"] = to, ["layout"] = LayoutName.Of(layout), ["dtype"] = $"{type}",
             ["leftOut"] = new JsonArray([.. left.Select(name => (JsonNode)name)]),
         }.ToJsonString());
         return ExitCode.Ok;

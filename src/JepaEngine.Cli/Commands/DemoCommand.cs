@@ -1,7 +1,3 @@
-using System.CommandLine;
-using JepaEngine.Jepa.Runs;
-using JepaEngine.Jepa.Training;
-
 namespace JepaEngine.Cli.Commands;
 
 /// <summary><c>jepa demo</c>: from nothing to a world model that plans, in a minute.</summary>
@@ -23,10 +19,8 @@ internal static class DemoCommand
             var lines = new RunLines(run, new Output(parsed.GetValue(json)));
             var options = new DemoOptions
             {
-                Seed = parsed.GetValue(seed),
-                Steps = CommonOptions.Positive(parsed, steps),
-                Episodes = CommonOptions.Positive(parsed, episodes),
-                Device = DeviceOption.Read(parsed, device),
+                Seed = parsed.GetValue(seed), Steps = CommonOptions.Positive(parsed, steps),
+                Episodes = CommonOptions.Positive(parsed, episodes), Device = DeviceOption.Read(parsed, device),
             };
             DemoResult result = DemoRun.Execute(run.Root, options, lines.Show, cancellation);
             return Task.FromResult(result.Report is { } report ? lines.Show(report) : lines.Explain(result.Outcome));

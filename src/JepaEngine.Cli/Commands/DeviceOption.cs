@@ -1,5 +1,3 @@
-using System.CommandLine;
-
 namespace JepaEngine.Cli.Commands;
 
 /// <summary>The option <c>--device</c>.</summary>

@@ -1,10 +1,5 @@
-using System.CommandLine;
 using System.Runtime.InteropServices;
-using System.Text.Json.Nodes;
 using JepaEngine.Backends.Cpu;
-using JepaEngine.Jepa.Pictures;
-using JepaEngine.Jepa.Reporting;
-using JepaEngine.Primitives;
 
 namespace JepaEngine.Cli.Commands;
 

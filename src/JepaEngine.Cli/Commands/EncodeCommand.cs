@@ -1,11 +1,3 @@
-using System.CommandLine;
-using System.Diagnostics;
-using System.Globalization;
-using JepaEngine.IO;
-using JepaEngine.Jepa.Checkpoints;
-using JepaEngine.Jepa.Inference;
-using JepaEngine.Jepa.Models;
-using JepaEngine.Jepa.Reporting;
 using JepaEngine.Tensors;
 
 namespace JepaEngine.Cli.Commands;

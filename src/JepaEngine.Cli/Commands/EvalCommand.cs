@@ -1,6 +1,4 @@
-using System.CommandLine;
 using JepaEngine.Jepa.Planning;
-using JepaEngine.Jepa.Runs;
 
 namespace JepaEngine.Cli.Commands;
 
@@ -23,8 +21,7 @@ internal static class EvalCommand
             RunConfig config = RunConfig.Read(run.Config);
             var options = new ClosedLoopOptions
             {
-                Episodes = CommonOptions.Positive(parsed, episodes),
-                Budget = CommonOptions.Positive(parsed, budget),
+                Episodes = CommonOptions.Positive(parsed, episodes), Budget = CommonOptions.Positive(parsed, budget),
                 Seed = parsed.GetValue(seed),
             };
             var lines = new RunLines(run, new Output(parsed.GetValue(json)));

@@ -1,8 +1,5 @@
-using System.CommandLine;
-using System.Text.Json.Nodes;
 using JepaEngine.Cuda.Driver;
 using JepaEngine.Cuda.Simulation;
-using JepaEngine.Jepa.Benchmarking;
 
 namespace JepaEngine.Cli.Commands;
 

@@ -1,8 +1,4 @@
-using System.CommandLine;
 using System.CommandLine.Parsing;
-using System.Globalization;
-using JepaEngine.Jepa.Benchmarking;
-using JepaEngine.Primitives;
 
 namespace JepaEngine.Cli.Commands;
 
@@ -38,8 +34,7 @@ internal sealed class GridOptions
     {
         Ops = CommandLine.List(parsed.GetValue(op)) ?? (parsed.GetValue(model) is not null ? [] : isQuick ? BenchGrid.QuickOps : BenchGrid.OpNames),
         Models = CommandLine.List(parsed.GetValue(model)) ?? [],
-        Tokens = Numbers(tokens, parsed) ?? (isQuick ? [256] : [256, 2048]),
-        Devices = [.. Devices(parsed)],
+        Tokens = Numbers(tokens, parsed) ?? (isQuick ? [256] : [256, 2048]), Devices = [.. Devices(parsed)],
     };
 
     /// <summary>Every named device in every dtype, and the processor with every number of threads.</summary>

@@ -1,9 +1,3 @@
-using System.CommandLine;
-using System.Globalization;
-using System.Text.Json.Nodes;
-using JepaEngine.IO;
-using JepaEngine.Jepa.Benchmarking;
-
 namespace JepaEngine.Cli.Commands;
 
 /// <summary><c>jepa bench history</c>: what committed runs say of each case over time, as pictures and a table.</summary>
@@ -43,14 +37,8 @@ internal static class HistoryCommand
 
     private static JsonObject Record(BenchHistory history, HistoryLine line) => new()
     {
-        ["case"] = history.Case,
-        ["pass"] = history.Pass,
-        ["machine"] = history.Machine,
-        ["line"] = line.Name,
-        ["runs"] = line.Records.Count,
-        ["first"] = line.Records[0].P50,
-        ["last"] = line.Records[^1].P50,
-        ["noise"] = line.Records[^1].Noise,
-        ["picture"] = history.FileName + ".svg",
+        ["case"] = history.Case, ["pass"] = history.Pass, ["machine"] = history.Machine, ["line"] = line.Name,
+        ["runs"] = line.Records.Count, ["first"] = line.Records[0].P50, ["last"] = line.Records[^1].P50,
+        ["noise"] = line.Records[^1].Noise, ["picture"] = history.FileName + ".svg",
     };
 }

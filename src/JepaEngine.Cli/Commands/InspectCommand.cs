@@ -1,8 +1,3 @@
-using System.CommandLine;
-using System.Text.Json.Nodes;
-using JepaEngine.IO;
-using JepaEngine.Jepa.Checkpoints;
-
 namespace JepaEngine.Cli.Commands;
 
 /// <summary><c>jepa inspect</c>: what a checkpoint is, what it lacks, and what it takes to run it.</summary>
@@ -49,8 +44,7 @@ internal static class InspectCommand
             seen.Facts.Add($"  {entry.DType}", $"{$"{entry.Shape}".PadRight(width)}  {entry.Name}", null, null);
             json.Add((JsonNode)new JsonObject
             {
-                ["name"] = entry.Name,
-                ["dtype"] = $"{entry.DType}",
+                ["name"] = entry.Name, ["dtype"] = $"{entry.DType}",
                 ["shape"] = new JsonArray([.. entry.Shape.ToArray().Select(length => (JsonNode)length)]),
             });
         }

@@ -1,11 +1,7 @@
-using System.CommandLine;
-using System.Diagnostics;
-using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using JepaEngine.Cuda.Compile;
 using JepaEngine.Cuda.Context;
 using JepaEngine.Cuda.Driver;
-using JepaEngine.IO;
 
 namespace JepaEngine.Cli.Commands;
 
@@ -98,8 +94,7 @@ internal static partial class KernelsCommand
     {
         if (CommandLine.List(named) is not { Length: > 0 } list)
             return CudaProbe.Run() is { DriverFault: null, Devices: [CudaDeviceInfo device, ..] }
-                ? [device.Architecture]
-                : [.. KernelCatalog.Architectures];
+                ? [device.Architecture] : [.. KernelCatalog.Architectures];
         return list.FirstOrDefault(name => !Architecture().IsMatch(name)) is { } wrong
             ? throw new UsageException($"--arch names '{wrong}'; an architecture is written as sm_80 or sm_90a")
             : list;

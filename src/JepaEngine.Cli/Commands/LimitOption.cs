@@ -1,5 +1,3 @@
-using System.CommandLine;
-
 namespace JepaEngine.Cli.Commands;
 
 /// <summary>The option <c>--limit</c>: after which time work in a process of its own is given up.</summary>

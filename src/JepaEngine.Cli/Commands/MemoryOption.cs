@@ -1,10 +1,3 @@
-using System.CommandLine;
-using System.Globalization;
-using JepaEngine.Jepa.Checkpoints;
-using JepaEngine.Jepa.Inference;
-using JepaEngine.Jepa.Models;
-using JepaEngine.Memory;
-
 namespace JepaEngine.Cli.Commands;
 
 /// <summary><c>--memory-limit</c>: the most memory a verb may take, for weights it copies and for activations; without it, what is free.</summary>

@@ -1,8 +1,3 @@
-using System.CommandLine;
-using JepaEngine.IO;
-using JepaEngine.Jepa.Checkpoints;
-using JepaEngine.Jepa.Models;
-
 namespace JepaEngine.Cli.Commands;
 
 /// <summary>The model of a command line, and what its file cannot tell or where it offers a choice.</summary>
@@ -47,14 +42,10 @@ internal sealed class ModelOptions
     /// <exception cref="UsageException">There is no such family, or a number is not above 0.</exception>
     public LoadOptions Read(ParseResult parsed) => new()
     {
-        Family = parsed.GetValue(family) is { } name ? Family(name) : null,
-        Encoder = parsed.GetValue(encoder),
-        Heads = CommonOptions.Positive(parsed, heads),
-        PredictorHeads = CommonOptions.Positive(parsed, predictorHeads),
-        ImageSize = CommonOptions.Positive(parsed, imageSize),
-        Mapped = !parsed.GetValue(copy),
-        Probe = parsed.GetValue(probe),
-        ProbeHeads = CommonOptions.Positive(parsed, probeHeads),
+        Family = parsed.GetValue(family) is { } name ? Family(name) : null, Encoder = parsed.GetValue(encoder),
+        Heads = CommonOptions.Positive(parsed, heads), PredictorHeads = CommonOptions.Positive(parsed, predictorHeads),
+        ImageSize = CommonOptions.Positive(parsed, imageSize), Mapped = !parsed.GetValue(copy),
+        Probe = parsed.GetValue(probe), ProbeHeads = CommonOptions.Positive(parsed, probeHeads),
     };
 
     /// <summary>Opens the model.</summary>

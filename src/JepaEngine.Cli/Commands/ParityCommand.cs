@@ -1,7 +1,4 @@
-using System.CommandLine;
-using System.Diagnostics;
 using JepaEngine.Cuda.Context;
-using JepaEngine.Ops;
 
 namespace JepaEngine.Cli.Commands;
 

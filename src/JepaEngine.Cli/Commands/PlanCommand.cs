@@ -1,10 +1,5 @@
-using System.CommandLine;
-using System.Text.Json.Nodes;
-using JepaEngine.Jepa.Checkpoints;
 using JepaEngine.Jepa.Environments;
-using JepaEngine.Jepa.Models;
 using JepaEngine.Jepa.Planning;
-using JepaEngine.Jepa.Runs;
 
 namespace JepaEngine.Cli.Commands;
 

@@ -1,7 +1,3 @@
-using System.CommandLine;
-using JepaEngine.Jepa.Reporting;
-using JepaEngine.Jepa.Runs;
-
 namespace JepaEngine.Cli.Commands;
 
 /// <summary><c>jepa report</c>: writes the report of a run again from its numbers.</summary>

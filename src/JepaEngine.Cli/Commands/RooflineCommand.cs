@@ -1,9 +1,3 @@
-using System.CommandLine;
-using JepaEngine.IO;
-using JepaEngine.Jepa.Benchmarking;
-using JepaEngine.Jepa.Reporting;
-using JepaEngine.Primitives;
-
 namespace JepaEngine.Cli.Commands;
 
 /// <summary><c>jepa roofline</c>: how far operations and models are from what this machine can do, what bounds them, and what to try.</summary>
@@ -55,10 +49,8 @@ internal static class RooflineCommand
                     throw new UsageException("--out draws one roofline: name operations or one model");
                 var grid = new BenchGrid
                 {
-                    Ops = ops ?? (models is null ? BenchGrid.QuickOps : []),
-                    Models = models ?? [],
-                    Tokens = [CommonOptions.Positive(parsed, tokens)],
-                    Devices = [on],
+                    Ops = ops ?? (models is null ? BenchGrid.QuickOps : []), Models = models ?? [],
+                    Tokens = [CommonOptions.Positive(parsed, tokens)], Devices = [on],
                 };
                 var options = new BenchOptions(Budget: ops is null && models is null ? Glance : null);
                 (rooflines, faults) = await Interruptible.Run(() => Measure(grid, options, cancellation), cancellation);

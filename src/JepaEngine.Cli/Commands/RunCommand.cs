@@ -1,9 +1,3 @@
-using System.CommandLine;
-using System.Diagnostics;
-using System.Text.Json.Nodes;
-using JepaEngine.IO;
-using JepaEngine.Jepa.Checkpoints;
-using JepaEngine.Jepa.Models;
 using JepaEngine.Tensors;
 
 namespace JepaEngine.Cli.Commands;

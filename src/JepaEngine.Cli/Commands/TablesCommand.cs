@@ -1,7 +1,3 @@
-using System.CommandLine;
-using JepaEngine.IO;
-using JepaEngine.Jepa.Benchmarking;
-
 namespace JepaEngine.Cli.Commands;
 
 /// <summary><c>jepa bench tables</c>: the tables of README and docs from the committed results and proofs.</summary>

@@ -1,7 +1,3 @@
-using System.CommandLine;
-using JepaEngine.Jepa.Runs;
-using JepaEngine.Jepa.Training;
-
 namespace JepaEngine.Cli.Commands;
 
 /// <summary><c>jepa train</c>: trains a world model into a run folder.</summary>
@@ -30,8 +26,7 @@ internal static class TrainCommand
             {
                 Train = train with
                 {
-                    Steps = parsed.GetValue(steps) ?? train.Steps,
-                    Batch = parsed.GetValue(batch) ?? train.Batch,
+                    Steps = parsed.GetValue(steps) ?? train.Steps, Batch = parsed.GetValue(batch) ?? train.Batch,
                     Seed = parsed.GetValue(seed) ?? train.Seed,
                 },
             };
