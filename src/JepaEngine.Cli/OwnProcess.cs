@@ -7,9 +7,8 @@ namespace JepaEngine.Cli;
 /// <param name="Took">How long it ran.</param>
 internal sealed record OwnResult(int? Code, string[] Lines, string[] Said, TimeSpan Took)
 {
-    /// <summary>
-    /// Why it did not end by itself with a result, in words; null where it did, whether or not a check failed.
-    /// </summary>
+    /// <summary>Why it did not end by itself with a result, in words; null where it did, whether or not a check
+    /// failed.</summary>
     public string? Fault => Code switch
     {
         ExitCode.Ok or ExitCode.CheckFailed => null,
@@ -20,9 +19,8 @@ internal sealed record OwnResult(int? Code, string[] Lines, string[] Said, TimeS
     };
 }
 
-/// <summary>
-/// This command in processes of its own: where work may crash, hang or lose its device, the others go on.
-/// </summary>
+/// <summary>This command in processes of its own: where work may crash, hang or lose its device, the others go
+/// on.</summary>
 internal static class OwnProcess
 {
     /// <summary>What starts this command again: its program, or its library where dotnet runs it.</summary>
@@ -30,9 +28,8 @@ internal static class OwnProcess
         ? Path.Combine(AppContext.BaseDirectory, "jepa.dll")
         : Environment.ProcessPath!;
 
-    /// <summary>
-    /// Runs the command to its end, or ends it with all it started when its time is over or the work is cancelled.
-    /// </summary>
+    /// <summary>Runs the command to its end, or ends it with all it started when its time is over or the work is
+    /// cancelled.</summary>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     public static async Task<OwnResult> Run(
         IEnumerable<string> arguments, TimeSpan limit, CancellationToken cancellation)
@@ -61,10 +58,8 @@ internal static class OwnProcess
         return new(process.ExitCode, lines, Complaints(await errors), clock.Elapsed);
     }
 
-    /// <summary>
-    /// Ends this process when the one that started it is gone and its input with it: of one that was killed nothing
-    /// stays behind on the device.
-    /// </summary>
+    /// <summary>Ends this process when the one that started it is gone and its input with it: of one that was killed
+    /// nothing stays behind on the device.</summary>
     public static void EndWithItsParent() => new Thread(() =>
     {
         Console.In.ReadToEnd();

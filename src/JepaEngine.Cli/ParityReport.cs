@@ -1,8 +1,7 @@
 namespace JepaEngine.Cli;
 
-/// <summary>
-/// Where results of <c>jepa parity</c> go as they are known: to the output and, if one is asked for, to a proof.
-/// </summary>
+/// <summary>Where results of <c>jepa parity</c> go as they are known: to the output and, if one is asked for, to a
+/// proof.</summary>
 internal sealed class ParityReport
 {
     private readonly Device device;

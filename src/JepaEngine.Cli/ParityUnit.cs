@@ -48,9 +48,8 @@ internal sealed record ParityUnit(string Name, bool IsLarge, Func<Device, IEnume
         ["badIndex"] = result.Passed ? null : result.BadIndex,
     }.ToJsonString();
 
-    /// <summary>
-    /// The results that lines of <see cref="ToJson"/> are of; what a driver printed between them is left out.
-    /// </summary>
+    /// <summary>The results that lines of <see cref="ToJson"/> are of; what a driver printed between them is left
+    /// out.</summary>
     /// <returns>False where a line is cut or of something else.</returns>
     public static bool TryParse(IEnumerable<string> lines, out List<ParityResult> results)
     {

@@ -5,9 +5,8 @@ using JepaEngine.Cuda.Driver;
 
 namespace JepaEngine.Cli.Commands;
 
-/// <summary>
-/// <c>jepa kernels</c>: compiles kernels before they are needed, and says what each takes of a multiprocessor.
-/// </summary>
+/// <summary><c>jepa kernels</c>: compiles kernels before they are needed, and says what each takes of a
+/// multiprocessor.</summary>
 internal static partial class KernelsCommand
 {
     public static Command Create()

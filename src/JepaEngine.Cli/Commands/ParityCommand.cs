@@ -71,10 +71,8 @@ internal static class ParityCommand
         report.Add(unit, unit.Check(device), () => clock.Elapsed);
     }
 
-    /// <summary>
-    /// Each unit in a process of its own, several at a time: what crashes, hangs or loses the device costs itself
-    /// only. Told as they end.
-    /// </summary>
+    /// <summary>Each unit in a process of its own, several at a time: what crashes, hangs or loses the device costs
+    /// itself only. Told as they end.</summary>
     private static async Task Distribute(IReadOnlyList<ParityUnit> units, Device device, int jobs, TimeSpan limit,
         ParityReport report, CancellationToken cancellation)
     {

@@ -5,10 +5,9 @@ using JepaEngine.Tensors;
 
 namespace JepaEngine.Jepa.Checkpoints;
 
-/// <summary>
-/// A few features of a fixed input, which a file of ours keeps: weights under a configuration that is not theirs (another number of heads, the other rotary
-/// layout) have all the right shapes and give other features. It costs four tokens of an encoding.
-/// </summary>
+/// <summary>A few features of a fixed input, which a file of ours keeps: weights under a configuration that is not
+/// theirs (another number of heads, the other rotary layout) have all the right shapes and give other features. It
+/// costs four tokens of an encoding.</summary>
 internal sealed class Fingerprint
 {
     /// <summary>The metadata entry.</summary>

@@ -3,10 +3,8 @@ using JepaEngine.Jepa.Models;
 
 namespace JepaEngine.Jepa.Checkpoints;
 
-/// <summary>
-/// A LeWorldModel as one safetensors file: the parameters under their names in F32, the configuration as JSON in the
-/// metadata entry "config". A <see cref="TrainingCheckpoint"/> of one is such a file too.
-/// </summary>
+/// <summary>A LeWorldModel as one safetensors file: the parameters under their names in F32, the configuration as JSON
+/// in the metadata entry "config". A <see cref="TrainingCheckpoint"/> of one is such a file too.</summary>
 public static class LeWorldModelCheckpoint
 {
     /// <summary>Writes a model, whole or not at all.</summary>
@@ -14,11 +12,8 @@ public static class LeWorldModelCheckpoint
     public static void Save(string path, LeWorldModel model) => Safetensors.Write(
         path, [.. model.Parameters().Select(p => (p.Name, p.Parameter.Value))], LeWorldModel.Family.Metadata(model.Config));
 
-    /// <summary>
-    /// The model of a file of <see cref="Save"/>, or of a published state dict (weights.pt, its config.json beside it),
-    /// on a device, in evaluation mode and
-    /// in memory of its own: to be trained further.
-    /// </summary>
+    /// <summary>The model of a file of <see cref="Save"/>, or of a published state dict (weights.pt, its config.json
+    /// beside it), on a device, in evaluation mode and in memory of its own: to be trained further.</summary>
     /// <exception cref="BadFileException">The file is damaged, or not of this kind.</exception>
     public static LeWorldModel Load(string path, Device device)
     {

@@ -8,11 +8,8 @@ using JepaEngine.Tensors;
 
 namespace JepaEngine.Jepa.Checkpoints;
 
-/// <summary>
-/// A model's checkpoint, opened: what it is, what it lacks, and its weights on demand. Pickles of the authors, Hugging
-/// Face folders and files of this
-/// engine alike; which one shows in <see cref="Layout"/>.
-/// </summary>
+/// <summary>A model's checkpoint, opened: what it is, what it lacks, and its weights on demand. Pickles of the authors,
+/// Hugging Face folders and files of this engine alike; which one shows in <see cref="Layout"/>.</summary>
 public sealed class ModelFile : IDisposable
 {
     /// <summary>What a folder's weights may be called, in the order of preference.</summary>

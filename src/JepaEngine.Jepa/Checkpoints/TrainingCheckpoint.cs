@@ -7,11 +7,9 @@ using JepaEngine.Tensors;
 
 namespace JepaEngine.Jepa.Checkpoints;
 
-/// <summary>
-/// A model in training as one safetensors file: its parameters under their names, those of its average under
+/// <summary>A model in training as one safetensors file: its parameters under their names, those of its average under
 /// "target.", the optimiser's state under "optimizer."; the configuration, the optimiser's steps and the trainer's in
-/// the metadata.
-/// </summary>
+/// the metadata.</summary>
 public static class TrainingCheckpoint
 {
     private const string Target = JepaFormat.Target, Optimizer = JepaFormat.Optimizer;

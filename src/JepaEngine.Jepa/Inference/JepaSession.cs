@@ -37,10 +37,8 @@ public sealed class JepaSession(JepaModel model) : IDisposable
     /// <summary>The most bytes of activations a call may take; null takes what the system has.</summary>
     public long? MemoryLimit { get; init; }
 
-    /// <summary>
-    /// Pixels of an edge the model sees; null takes those it was trained on. A family with a table of positions
-    /// stretches it, or refuses.
-    /// </summary>
+    /// <summary>Pixels of an edge the model sees; null takes those it was trained on. A family with a table of
+    /// positions stretches it, or refuses.</summary>
     public int? Size { get; init; }
 
     /// <summary>Called with the number of each block of the encoder, from 0, when it is done.</summary>
@@ -76,10 +74,8 @@ public sealed class JepaSession(JepaModel model) : IDisposable
         return Encode(pictures);
     }
 
-    /// <summary>
-    /// Encodes frames that have the model's size already, as <see cref="IModelConfig.Preprocess"/> and <see
-    /// cref="PictureReader.ReadClip"/> give them.
-    /// </summary>
+    /// <summary>Encodes frames that have the model's size already, as <see cref="IModelConfig.Preprocess"/> and
+    /// <see cref="PictureReader.ReadClip"/> give them.</summary>
     /// <exception cref="ArgumentException">A frame has another size, or the model takes another number of them.</exception>
     /// <exception cref="MemoryRefusedException">The clip is too large; the message names the largest that fits.</exception>
     public EncodedTokens EncodeFramed(params ReadOnlySpan<Picture> frames)

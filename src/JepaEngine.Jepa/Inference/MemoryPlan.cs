@@ -4,11 +4,8 @@ using JepaEngine.Memory;
 
 namespace JepaEngine.Jepa.Inference;
 
-/// <summary>
-/// What encoding takes beyond the weights, in bytes of f32 on the CPU, known before anything is allocated. <see
-/// cref="JepaFamily.Activations"/> says what
-/// a model holds at most.
-/// </summary>
+/// <summary>What encoding takes beyond the weights, in bytes of f32 on the CPU, known before anything is allocated.
+/// <see cref="JepaFamily.Activations"/> says what a model holds at most.</summary>
 public static class MemoryPlan
 {
     /// <summary>The CPU lays at most so many bytes of pixels out as rows of patches at a time.</summary>

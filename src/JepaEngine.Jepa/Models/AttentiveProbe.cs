@@ -4,10 +4,9 @@ using JepaEngine.Tensors;
 
 namespace JepaEngine.Jepa.Models;
 
-/// <summary>
-/// The classifier on frozen tokens of V-JEPA's evaluations (arXiv 2404.08471, 2506.09985): self-attention blocks, then learned queries that read all tokens
-/// once, and a linear layer for each query. Released for V-JEPA 2 with 3 blocks, 16 heads and one query (SSv2, Diving-48), or three (EK100).
-/// </summary>
+/// <summary>The classifier on frozen tokens of V-JEPA's evaluations (arXiv 2404.08471, 2506.09985): self-attention
+/// blocks, then learned queries that read all tokens once, and a linear layer for each query. Released for V-JEPA 2
+/// with 3 blocks, 16 heads and one query (SSv2, Diving-48), or three (EK100).</summary>
 public sealed class AttentiveProbe : Module
 {
     private readonly ProbeConfig config;

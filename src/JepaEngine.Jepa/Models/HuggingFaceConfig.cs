@@ -3,10 +3,9 @@ using JepaEngine.IO;
 
 namespace JepaEngine.Jepa.Models;
 
-/// <summary>
-/// Reads the config.json of Hugging Face folders of VJEPA2Model, VJEPA2ForVideoClassification and IJepaModel (transformers 5.12). A key that is not there
-/// has the class's default; keys that say nothing about sizes are passed over.
-/// </summary>
+/// <summary>Reads the config.json of Hugging Face folders of VJEPA2Model, VJEPA2ForVideoClassification and IJepaModel
+/// (transformers 5.12). A key that is not there has the class's default; keys that say nothing about sizes are passed
+/// over.</summary>
 internal sealed class HuggingFaceConfig
 {
     private static readonly string[] Processors = ["video_preprocessor_config.json", "preprocessor_config.json"];
@@ -51,11 +50,8 @@ internal sealed class HuggingFaceConfig
         }
     }
 
-    /// <summary>
-    /// A configuration that was read from here, with the mean and deviation of the folder's processor, where it has
-    /// one: what its users' pictures are
-    /// normalised by.
-    /// </summary>
+    /// <summary>A configuration that was read from here, with the mean and deviation of the folder's processor, where
+    /// it has one: what its users' pictures are normalised by.</summary>
     /// <exception cref="BadFileException">It describes what cannot be.</exception>
     public JepaConfig Finish(JepaConfig config)
     {

@@ -42,10 +42,8 @@ public sealed class IJepa : MetaModel
     /// <summary>Predicts masked patches; null where the file has the encoder alone.</summary>
     public MaskedPredictor? Predictor { get; }
 
-    /// <summary>
-    /// Whether pictures of another size than the model's are taken, with the table of positions stretched to their grid (bicubic, as transformers'
-    /// interpolate_pos_encoding); otherwise they are refused.
-    /// </summary>
+    /// <summary>Whether pictures of another size than the model's are taken, with the table of positions stretched to
+    /// their grid (bicubic, as transformers' interpolate_pos_encoding); otherwise they are refused.</summary>
     public bool InterpolatesPositions
     {
         get => encoder.InterpolatesPositions;

@@ -4,11 +4,8 @@ using JepaEngine.Jepa.Pictures;
 
 namespace JepaEngine.Jepa.Models;
 
-/// <summary>
-/// The sizes of a model of Meta's families, or of one like them. What a family has not is left at its default. The
-/// released ones stand in
-/// the family's own file: <see cref="VJepa2.Large256"/> and so on.
-/// </summary>
+/// <summary>The sizes of a model of Meta's families, or of one like them. What a family has not is left at its default.
+/// The released ones stand in the family's own file: <see cref="VJepa2.Large256"/> and so on.</summary>
 public sealed record JepaConfig : IModelConfig
 {
     /// <summary>The family.</summary>

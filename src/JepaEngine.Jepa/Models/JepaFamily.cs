@@ -114,13 +114,9 @@ public abstract class JepaFamily(string name, string id, Sight sight)
         ? (frames, TokenGrid.Of(1, height, width, config))
         : (1, TokenGrid.Of(frames, height, width, config));
 
-    /// <summary>
-    /// Numbers of activations: a token of each input, and a place that all inputs share. A block's attention holds nine
-    /// tensors [B, N, D] (x, its norm,
-    /// q, k, v, q and k turned, the values read, the projection), its MLP the hidden [B, N, M] besides; freed blocks
-    /// stay in the allocator's cache, so
-    /// both count.
-    /// </summary>
+    /// <summary>Numbers of activations: a token of each input, and a place that all inputs share. A block's attention
+    /// holds nine tensors [B, N, D] (x, its norm, q, k, v, q and k turned, the values read, the projection), its MLP
+    /// the hidden [B, N, M] besides; freed blocks stay in the allocator's cache, so both count.</summary>
     public virtual (long AToken, long APlace) Activations(IModelConfig config)
     {
         VitSize size = config.Encoder;

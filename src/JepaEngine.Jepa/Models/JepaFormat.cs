@@ -3,11 +3,8 @@ using JepaEngine.IO;
 
 namespace JepaEngine.Jepa.Models;
 
-/// <summary>
-/// This engine's layout of a model: a safetensors file with the parameters under their own names and, in its metadata,
-/// the format's version and the
-/// configuration as JSON.
-/// </summary>
+/// <summary>This engine's layout of a model: a safetensors file with the parameters under their own names and, in its
+/// metadata, the format's version and the configuration as JSON.</summary>
 internal static class JepaFormat
 {
     /// <summary>What the keys of a model in training begin with that are not the model's.</summary>

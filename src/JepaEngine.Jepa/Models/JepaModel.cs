@@ -9,11 +9,9 @@ namespace JepaEngine.Jepa.Models;
 /// <param name="MaskToken">Which learned mask token stands for the targets; the references take 1.</param>
 public sealed record RunOptions(ContextView? Context = null, int? MaskToken = null);
 
-/// <summary>
-/// A model of a JEPA family: an encoder and, where its file has one, a predictor and a probe. <c>ModelFile.Load</c>
-/// reads a checkpoint. In evaluation many
-/// threads may share a model, each in a scope of its own.
-/// </summary>
+/// <summary>A model of a JEPA family: an encoder and, where its file has one, a predictor and a probe.
+/// <c>ModelFile.Load</c> reads a checkpoint. In evaluation many threads may share a model, each in a scope of its
+/// own.</summary>
 public abstract class JepaModel : Module
 {
     /// <summary>Epsilon of the affine-free LayerNorm that turns an encoder's outputs into targets (PyTorch's default; facebookresearch/jepa).</summary>
@@ -50,11 +48,8 @@ public abstract class JepaModel : Module
     /// <exception cref="ArgumentException">The pixels have another rank, or do not divide into patches.</exception>
     public abstract Tensor Encode(Tensor pixels, Tensor? visible = null, Action<int, Tensor>? observe = null);
 
-    /// <summary>
-    /// Features [B, N, D] of frames [B, T, C, H, W] that were read for this model: whatever it sees at a time, token
-    /// (t, row, column) is row
-    /// (t · rows + row) · columns + column.
-    /// </summary>
+    /// <summary>Features [B, N, D] of frames [B, T, C, H, W] that were read for this model: whatever it sees at a time,
+    /// token (t, row, column) is row (t · rows + row) · columns + column.</summary>
     /// <exception cref="ArgumentException">The model takes another number or another size of frames.</exception>
     public virtual Tensor Tokens(Tensor frames, Action<int, Tensor>? observe = null)
     {
@@ -71,12 +66,9 @@ public abstract class JepaModel : Module
     /// <summary>The names of the inputs; one that ends with _ stands for any number behind it.</summary>
     protected virtual string[] InputNames => [Picture];
 
-    /// <summary>
-    /// Runs the model from named tensors to named tensors, for scripts and parity (<c>jepa run</c>). The names are
-    /// those of the references: transformers'
-    /// VJEPA2Model and IJepaModel, vjepa2's vit_ac_predictor, the published LeWM. Inputs are normalised floats, masks
-    /// I64 ids.
-    /// </summary>
+    /// <summary>Runs the model from named tensors to named tensors, for scripts and parity (<c>jepa run</c>). The names
+    /// are those of the references: transformers' VJEPA2Model and IJepaModel, vjepa2's vit_ac_predictor, the published
+    /// LeWM. Inputs are normalised floats, masks I64 ids.</summary>
     /// <returns>The outputs, in the scope of the inputs.</returns>
     /// <exception cref="ArgumentException">An input is missing, unknown or of another shape; the message says what the
     /// model takes.</exception>
@@ -95,10 +87,8 @@ public abstract class JepaModel : Module
     protected virtual IReadOnlyList<(string Name, Tensor Tensor)> RunNamed(NamedInputs given, RunOptions options) =>
         [("last_hidden_state", Encode(given.Needed(Picture)))];
 
-    /// <summary>
-    /// What a fingerprint of the weights looks at: the features [1, K, D] of four tokens, spread over one input that is
-    /// always the same.
-    /// </summary>
+    /// <summary>What a fingerprint of the weights looks at: the features [1, K, D] of four tokens, spread over one
+    /// input that is always the same.</summary>
     protected internal virtual Tensor Features(TensorScope scope)
     {
         int tokens = Config.Grid * Config.Grid;

@@ -18,10 +18,9 @@ public sealed record KeyPlace(string[] Keys, int Part, int Parts)
         parameter.Rank == 0 ? parameter : parameter.With(0, parameter[0] * Parts / Keys.Length);
 }
 
-/// <summary>
-/// How one layout of a family's files names the model's parameters. A pattern names modules or parameters; * is a block's number, and weight, bias and so on
-/// keep their names. A target ending with [i/n] is the i-th of n pieces, one with + is several tensors.
-/// </summary>
+/// <summary>How one layout of a family's files names the model's parameters. A pattern names modules or parameters; *
+/// is a block's number, and weight, bias and so on keep their names. A target ending with [i/n] is the i-th of n
+/// pieces, one with + is several tensors.</summary>
 public sealed class KeyMap(params IEnumerable<(string Ours, string Theirs)> patterns)
 {
     private readonly Dictionary<string, string> map = patterns.ToDictionary(p => p.Ours, p => p.Theirs);

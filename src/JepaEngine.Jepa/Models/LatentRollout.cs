@@ -3,16 +3,14 @@ using JepaEngine.Tensors;
 
 namespace JepaEngine.Jepa.Models;
 
-/// <summary>
-/// Imagines futures in embedding space. Each step predicts from the last <c>History</c> embeddings (fewer while the window grows), each with the action
-/// that leaves it, in slots from 0. While the window grows, earlier slots' keys and values are kept; once it slides every slot's position changes, so all are
-/// computed again, but only what the last slot's output needs. Actions are encoded and turned into modulations once.
-/// </summary>
+/// <summary>Imagines futures in embedding space. Each step predicts from the last <c>History</c> embeddings (fewer
+/// while the window grows), each with the action that leaves it, in slots from 0. While the window grows, earlier
+/// slots' keys and values are kept; once it slides every slot's position changes, so all are computed again, but only
+/// what the last slot's output needs. Actions are encoded and turned into modulations once.</summary>
 public static class LatentRollout
 {
-    /// <summary>
-    /// Predicted embeddings after each action: from start [S, D] with action blocks [S, T, A] to [S, T, D]. The model evaluates.
-    /// </summary>
+    /// <summary>Predicted embeddings after each action: from start [S, D] with action blocks [S, T, A] to [S, T, D].
+    /// The model evaluates.</summary>
     /// <exception cref="ArgumentException">The shapes do not fit.</exception>
     public static Tensor Run(LeWorldModel model, Tensor start, Tensor actions)
     {

@@ -11,10 +11,9 @@ namespace JepaEngine.Jepa.Models;
 /// <param name="Predictions">[B, T − 1, D]: entry t predicts embedding t + 1.</param>
 public readonly record struct LeWorldModelOutput(Tensor Embeddings, Tensor Predictions);
 
-/// <summary>
-/// LeWorldModel (arXiv 2603.19312): an encoder from pixels and a predictor in its embedding space, trained together from scratch by predicting the next
-/// embedding, with SIGReg instead of a teacher. One class for all sizes; see <see cref="LeWorldModelConfig"/>.
-/// </summary>
+/// <summary>LeWorldModel (arXiv 2603.19312): an encoder from pixels and a predictor in its embedding space, trained
+/// together from scratch by predicting the next embedding, with SIGReg instead of a teacher. One class for all sizes;
+/// see <see cref="LeWorldModelConfig"/>.</summary>
 public sealed class LeWorldModel : JepaModel
 {
     private readonly VisionTransformer encoder;
@@ -98,13 +97,10 @@ public sealed class LeWorldModel : JepaModel
     /// <inheritdoc/>
     protected override string[] InputNames => ["pixels", "action", "goal", "action_candidates"];
 
-    /// <summary>
-    /// With the names of the published LeWM (stable_worldmodel/wm/lewm): emb and act_emb [B, T, D]; pred [B, T, D] of
-    /// the frames after each where the
-    /// predictor sees T frames at once, else [B, T − 1, D] as in training; with a goal predicted_emb [B, S, 1 + steps,
-    /// D], which starts with the first
-    /// frame's embedding, and cost [B, S], the squared distance of its last to the goal's.
-    /// </summary>
+    /// <summary>With the names of the published LeWM (stable_worldmodel/wm/lewm): emb and act_emb [B, T, D]; pred [B,
+    /// T, D] of the frames after each where the predictor sees T frames at once, else [B, T − 1, D] as in training;
+    /// with a goal predicted_emb [B, S, 1 + steps, D], which starts with the first frame's embedding, and cost [B, S],
+    /// the squared distance of its last to the goal's.</summary>
     protected override IReadOnlyList<(string Name, Tensor Tensor)> RunNamed(NamedInputs given, RunOptions options)
     {
         int size = Config.ImageSize;

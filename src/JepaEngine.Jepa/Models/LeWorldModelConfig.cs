@@ -10,17 +10,13 @@ public enum EncoderInit
 {
     /// <summary>As the published model: weights, class token and positions normal with std 0.02.</summary>
     Published,
-    /// <summary>
-    /// Weights normal with variance 1/fan-in and positions from a 2-D sine-cosine table of unit amplitude: with the published start a model of
-    /// a few hundred steps folds (different places share one embedding).
-    /// </summary>
+    /// <summary>Weights normal with variance 1/fan-in and positions from a 2-D sine-cosine table of unit amplitude:
+    /// with the published start a model of a few hundred steps folds (different places share one embedding).</summary>
     FanIn,
 }
 
-/// <summary>
-/// The sizes of a <see cref="LeWorldModel"/>. The defaults are the published model (arXiv 2603.19312; 18,034,478 trained numbers);
-/// <see cref="Demo"/> is the small one of <c>jepa demo</c> (505,006).
-/// </summary>
+/// <summary>The sizes of a <see cref="LeWorldModel"/>. The defaults are the published model (arXiv 2603.19312;
+/// 18,034,478 trained numbers); <see cref="Demo"/> is the small one of <c>jepa demo</c> (505,006).</summary>
 public sealed record LeWorldModelConfig : IModelConfig
 {
     /// <summary>Height and width of a frame in pixels.</summary>

@@ -4,12 +4,9 @@ using JepaEngine.Primitives;
 
 namespace JepaEngine.Jepa.Models;
 
-/// <summary>
-/// LeWorldModel (arXiv 2603.19312): files of training runs, and the published folders of weights.pt and a Hydra
-/// config.json (quentinll/lewm-*). There
-/// shapes tell all but how many heads there are and the dropout rate; those stand in config.json, or are the published
-/// model's.
-/// </summary>
+/// <summary>LeWorldModel (arXiv 2603.19312): files of training runs, and the published folders of weights.pt and a
+/// Hydra config.json (quentinll/lewm-*). There shapes tell all but how many heads there are and the dropout rate; those
+/// stand in config.json, or are the published model's.</summary>
 internal sealed class LeWorldModelFamily : JepaFamily
 {
     private const string Config = "config", Slots = "predictor.pos_embedding",
@@ -96,11 +93,8 @@ internal sealed class LeWorldModelFamily : JepaFamily
     internal static bool IsVersion5(IEnumerable<string> keys) =>
         keys.Any(key => key.StartsWith(Renamed[0].Version5, StringComparison.Ordinal));
 
-    /// <summary>
-    /// The published names, whose encoder is transformers' ViTModel: as version 4 spells it in the files that are out,
-    /// or as version 5 does in files
-    /// written since.
-    /// </summary>
+    /// <summary>The published names, whose encoder is transformers' ViTModel: as version 4 spells it in the files that
+    /// are out, or as version 5 does in files written since.</summary>
     internal static KeyMap Published(bool version5) => new(Map.Select(pair => (pair.Ours, version5 ? Spelled(pair.Published) : pair.Published)))
     {
         // The first layer of the action encoder is published as a convolution with a kernel of 1.

@@ -6,10 +6,9 @@ using JepaEngine.Tensors;
 
 namespace JepaEngine.Jepa.Models;
 
-/// <summary>
-/// LeWorldModel's predictor: a causal transformer over the last embeddings, whose blocks are modulated by the action that leaves each of them
-/// (AdaLN-zero; "Scalable diffusion models with transformers", arXiv 2212.09748).
-/// </summary>
+/// <summary>LeWorldModel's predictor: a causal transformer over the last embeddings, whose blocks are modulated by the
+/// action that leaves each of them (AdaLN-zero; "Scalable diffusion models with transformers", arXiv
+/// 2212.09748).</summary>
 public sealed class LeWorldModelPredictor : Module
 {
     private readonly Parameter positions;
@@ -30,9 +29,8 @@ public sealed class LeWorldModelPredictor : Module
     /// <summary>Number of slots.</summary>
     public int History { get; }
 
-    /// <summary>
-    /// Embeddings z [B, T, D] in slots 0..T−1 and encoded actions [B, T, D] to predictor outputs [B, T, D]. The key decides dropout in training.
-    /// </summary>
+    /// <summary>Embeddings z [B, T, D] in slots 0..T−1 and encoded actions [B, T, D] to predictor outputs [B, T, D].
+    /// The key decides dropout in training.</summary>
     public Tensor Forward(Tensor z, Tensor actions, PhiloxKey key)
     {
         Tensor x = z + z.Scope.Use(positions.Value).Slice(1, 0, z.Shape[1]);
@@ -42,10 +40,9 @@ public sealed class LeWorldModelPredictor : Module
         return norm.Forward(x);
     }
 
-    /// <summary>
-    /// What each block makes of encoded actions [.., D]: the modulations [.., 6 D] that <see cref="ForwardLast"/> and <see cref="Append"/> take. They do not
-    /// depend on the slot, so a rollout computes them once an action.
-    /// </summary>
+    /// <summary>What each block makes of encoded actions [.., D]: the modulations [.., 6 D] that
+    /// <see cref="ForwardLast"/> and <see cref="Append"/> take. They do not depend on the slot, so a rollout computes
+    /// them once an action.</summary>
     public Tensor[] Modulations(Tensor actions)
     {
         Tensor condition = actions.Silu();
@@ -61,10 +58,9 @@ public sealed class LeWorldModelPredictor : Module
         return norm.Forward(x);
     }
 
-    /// <summary>
-    /// As <see cref="ForwardLast"/> while the window still grows: z [B, 1, D] takes the next slot, and the keys and values of the earlier ones come from the
-    /// cache. Valid only until the window slides: then every slot's position changes.
-    /// </summary>
+    /// <summary>As <see cref="ForwardLast"/> while the window still grows: z [B, 1, D] takes the next slot, and the
+    /// keys and values of the earlier ones come from the cache. Valid only until the window slides: then every slot's
+    /// position changes.</summary>
     public Tensor Append(Tensor z, Tensor[] modulations, KeyValueCache cache)
     {
         Tensor x = z + z.Scope.Use(positions.Value).Slice(1, cache.Length, 1);
@@ -98,10 +94,9 @@ public sealed class KeyValueCache
 /// <summary>A block's part of a <see cref="KeyValueCache"/>: [B, History, H, E] each, of which <paramref name="Length"/> slots are filled.</summary>
 internal sealed record KeyValueSlots(Tensor Keys, Tensor Values, int Length);
 
-/// <summary>
-/// x += gate_msa · attention(x̂ (1 + scale_msa) + shift_msa); x += gate_mlp · mlp(x̂ (1 + scale_mlp) + shift_mlp), the six modulations linear in silu(action)
-/// and zero at the start. Attention and MLP open with an affine LayerNorm of their own.
-/// </summary>
+/// <summary>x += gate_msa · attention(x̂ (1 + scale_msa) + shift_msa); x += gate_mlp · mlp(x̂ (1 + scale_mlp) +
+/// shift_mlp), the six modulations linear in silu(action) and zero at the start. Attention and MLP open with an affine
+/// LayerNorm of their own.</summary>
 public sealed class AdaLnBlock : Module
 {
     private const double ModulatedEpsilon = 1e-6, InnerEpsilon = 1e-5;
@@ -142,10 +137,8 @@ public sealed class AdaLnBlock : Module
 
     internal Tensor Modulation(Tensor condition) => modulation.Forward(condition);
 
-    /// <summary>
-    /// In evaluation: x [B, T, D] with its modulation [B, T, 6 D]; the result has all slots or only the last. With a cache x is one slot, and attends to the
-    /// cached ones too.
-    /// </summary>
+    /// <summary>In evaluation: x [B, T, D] with its modulation [B, T, 6 D]; the result has all slots or only the last.
+    /// With a cache x is one slot, and attends to the cached ones too.</summary>
     internal Tensor Evaluate(Tensor x, Tensor m, KeyValueSlots? cache, bool onlyLast)
     {
         int batch = x.Shape[0], slots = x.Shape[1], inner = heads * headWidth;

@@ -7,10 +7,8 @@ public sealed record LoadOptions
     /// <summary>The family, where a file without a configuration could be of two.</summary>
     public JepaFamily? Family { get; init; }
 
-    /// <summary>
-    /// Which of a training checkpoint's encoders: "target_encoder" (what the papers evaluate), "ema_encoder" or "encoder" (what Hugging Face converted). Null
-    /// takes the first of these the file has.
-    /// </summary>
+    /// <summary>Which of a training checkpoint's encoders: "target_encoder" (what the papers evaluate), "ema_encoder"
+    /// or "encoder" (what Hugging Face converted). Null takes the first of these the file has.</summary>
     public string? Encoder { get; init; }
 
     /// <summary>Attention heads of the encoder, where neither a configuration nor a released size of this width tells.</summary>
@@ -31,9 +29,7 @@ public sealed record LoadOptions
     /// <summary>A classifier of Meta's evaluations to put on top.</summary>
     public string? Probe { get; init; }
 
-    /// <summary>
-    /// Whether weights in the compute dtype stay in the mapped file. Then nothing is copied and the file must not be truncated while the model lives; false
-    /// copies them.
-    /// </summary>
+    /// <summary>Whether weights in the compute dtype stay in the mapped file. Then nothing is copied and the file must
+    /// not be truncated while the model lives; false copies them.</summary>
     public bool Mapped { get; init; } = true;
 }

@@ -9,12 +9,11 @@ namespace JepaEngine.Jepa.Models;
 /// <param name="Context">[B, Kc, W]: the context's own, which V-JEPA 2.1 is trained to predict too.</param>
 public readonly record struct VJepa21Prediction(Tensor Targets, Tensor Context);
 
-/// <summary>
-/// From the tokens of a context and the places of targets to the targets' features. I-JEPA and V-JEPA add positions;
-/// V-JEPA 2 and 2.1 turn by them (2.1 by true rotations, not stretched, as in the published hub), 2.1 with modality
-/// embeddings and predictions of the context. The references of the rotary ones sort context and targets by position
-/// first; without a mask in the attention the order of tokens changes nothing, so they stay as they come.
-/// </summary>
+/// <summary>From the tokens of a context and the places of targets to the targets' features. I-JEPA and V-JEPA add
+/// positions; V-JEPA 2 and 2.1 turn by them (2.1 by true rotations, not stretched, as in the published hub), 2.1 with
+/// modality embeddings and predictions of the context. The references of the rotary ones sort context and targets by
+/// position first; without a mask in the attention the order of tokens changes nothing, so they stay as they
+/// come.</summary>
 public sealed class MaskedPredictor : Module
 {
     private readonly JepaConfig config;

@@ -122,11 +122,8 @@ public abstract class MetaFamily(string name, string id, Sight sight = Sight.Cli
         };
     }
 
-    /// <summary>
-    /// Image size and frames: from the table of positions where a model reads it. A rotary model's is idle and may be
-    /// of any size; it is believed only where it
-    /// tells one released size from the other.
-    /// </summary>
+    /// <summary>Image size and frames: from the table of positions where a model reads it. A rotary model's is idle and
+    /// may be of any size; it is believed only where it tells one released size from the other.</summary>
     private (int ImageSize, int Frames) Extent(OriginalFile file, int patch, int tubelet)
     {
         int times = Math.Max(1, ReleasedFrames / tubelet), tokens = file.Positions;

@@ -4,11 +4,9 @@ using JepaEngine.Primitives;
 
 namespace JepaEngine.Jepa.Models;
 
-/// <summary>
-/// Finds its way in Meta's files, which carry no configuration: prefixes from where the patch embedding stands, sizes
-/// from shapes. What does not show in
-/// shapes a family knows of its released models, or <see cref="LoadOptions"/> tell it.
-/// </summary>
+/// <summary>Finds its way in Meta's files, which carry no configuration: prefixes from where the patch embedding
+/// stands, sizes from shapes. What does not show in shapes a family knows of its released models, or
+/// <see cref="LoadOptions"/> tell it.</summary>
 internal sealed class OriginalFile
 {
     private const string PatchEmbed = "patch_embed.proj.weight", PredictorEmbed = "predictor_embed.weight", LevelsEmbed = "predictor_embed.0.weight",

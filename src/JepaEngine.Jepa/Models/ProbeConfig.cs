@@ -6,9 +6,8 @@ public sealed record ProbeConfig
     /// <summary>The names of EK100's three heads, in the order of their queries.</summary>
     private static readonly string[] Ek100 = ["verb", "noun", "action"];
 
-    /// <summary>
-    /// Width of the tokens it reads, its heads and the hidden width of its MLPs; Depth counts the self-attention blocks before the cross-attention.
-    /// </summary>
+    /// <summary>Width of the tokens it reads, its heads and the hidden width of its MLPs; Depth counts the
+    /// self-attention blocks before the cross-attention.</summary>
     public required VitSize Size { get; init; }
 
     /// <summary>Epsilon of its LayerNorms: 1e-5 in Meta's evaluations, 1e-6 in Hugging Face's conversions of them.</summary>

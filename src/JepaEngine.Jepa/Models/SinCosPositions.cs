@@ -1,8 +1,7 @@
 namespace JepaEngine.Jepa.Models;
 
-/// <summary>
-/// Fixed sine-cosine positions: of a number p and D channels, sin(p ω_i) for i &lt; D/2, then cos(p ω_i), with ω_i = period^(−i/(D/2)).
-/// </summary>
+/// <summary>Fixed sine-cosine positions: of a number p and D channels, sin(p ω_i) for i &lt; D/2, then cos(p ω_i), with
+/// ω_i = period^(−i/(D/2)).</summary>
 internal static class SinCosPositions
 {
     /// <summary>

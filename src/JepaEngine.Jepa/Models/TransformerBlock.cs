@@ -5,10 +5,9 @@ using JepaEngine.Tensors;
 
 namespace JepaEngine.Jepa.Models;
 
-/// <summary>
-/// x += attention(norm1(x)); x += mlp(norm2(x)): the block of every JEPA encoder, and of Meta's predictors and probes. Query, key and value are layers of
-/// their own, so that they can lie in a mapped file whichever way the file stacks them; or one layer, one product instead of three, in LeWorldModel's.
-/// </summary>
+/// <summary>x += attention(norm1(x)); x += mlp(norm2(x)): the block of every JEPA encoder, and of Meta's predictors and
+/// probes. Query, key and value are layers of their own, so that they can lie in a mapped file whichever way the file
+/// stacks them; or one layer, one product instead of three, in LeWorldModel's.</summary>
 public sealed class TransformerBlock : Module
 {
     private readonly int width, heads;

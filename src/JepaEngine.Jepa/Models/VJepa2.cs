@@ -91,10 +91,9 @@ public sealed class ClipEncoder : Module
         norm = Child("norm", new LayerNorm(width, config.Epsilon));
     }
 
-    /// <summary>
-    /// Clips [B, T, C, H, W] to tokens [B, N, D], or [B, K, D] of the visible ids [B, K]. With rotary positions, which are
-    /// raw tubelets, rows and columns, they are of any size, and a single frame fills a tubelet.
-    /// </summary>
+    /// <summary>Clips [B, T, C, H, W] to tokens [B, N, D], or [B, K, D] of the visible ids [B, K]. With rotary
+    /// positions, which are raw tubelets, rows and columns, they are of any size, and a single frame fills a
+    /// tubelet.</summary>
     public Tensor Forward(Tensor pixels, Tensor? visible = null, Action<int, Tensor>? observe = null)
     {
         JepaConfig.Require(pixels.Shape.Rank == 5, $"{config.Family.Name} sees clips [B, T, C, H, W], not {pixels.Shape}"

@@ -4,10 +4,9 @@ using JepaEngine.Tensors;
 
 namespace JepaEngine.Jepa.Models;
 
-/// <summary>
-/// V-JEPA 2-AC (arXiv 2506.09985, section 3): the frozen encoder of V-JEPA 2 sees each frame alone, and a predictor imagines the next frame's tokens from a
-/// robot's actions and states. Released once: ViT-g/16 at 256 pixels, predictor 1024 x 24 blocks with 16 heads of 64, 258 tokens a frame.
-/// </summary>
+/// <summary>V-JEPA 2-AC (arXiv 2506.09985, section 3): the frozen encoder of V-JEPA 2 sees each frame alone, and a
+/// predictor imagines the next frame's tokens from a robot's actions and states. Released once: ViT-g/16 at 256 pixels,
+/// predictor 1024 x 24 blocks with 16 heads of 64, 258 tokens a frame.</summary>
 public sealed class VJepa2Ac : MetaModel
 {
     private readonly ClipEncoder encoder;
@@ -71,10 +70,8 @@ public sealed class VJepa2Ac : MetaModel
     }
 }
 
-/// <summary>
-/// Each frame is [action, state, patches]; a token sees all tokens of its own and earlier frames. Patches turn by time, row and column, action and state by
-/// time alone.
-/// </summary>
+/// <summary>Each frame is [action, state, patches]; a token sees all tokens of its own and earlier frames. Patches turn
+/// by time, row and column, action and state by time alone.</summary>
 public sealed class VJepa2AcPredictor : Module
 {
     private const int Conditions = 2;
@@ -96,10 +93,9 @@ public sealed class VJepa2AcPredictor : Module
         projection = Child("projection", TransformerBlock.Layer(size.Width, config.TargetWidth));
     }
 
-    /// <summary>
-    /// Frame tokens [B, T, N, D] (<see cref="VJepa2Ac.EncodeFrames"/>), actions and states [B, T, 7] to predictions [B, T, N, D]: entry t is frame t + 1. They
-    /// are normalised (<see cref="JepaModel.NormalizeTargets"/>) before they are compared or fed back.
-    /// </summary>
+    /// <summary>Frame tokens [B, T, N, D] (<see cref="VJepa2Ac.EncodeFrames"/>), actions and states [B, T, 7] to
+    /// predictions [B, T, N, D]: entry t is frame t + 1. They are normalised (<see cref="JepaModel.NormalizeTargets"/>)
+    /// before they are compared or fed back.</summary>
     /// <exception cref="ArgumentException">The shapes do not fit.</exception>
     public Tensor Forward(Tensor frames, Tensor actions, Tensor states)
     {

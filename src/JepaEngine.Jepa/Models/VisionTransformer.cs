@@ -6,10 +6,9 @@ using JepaEngine.Tensors;
 
 namespace JepaEngine.Jepa.Models;
 
-/// <summary>
-/// A pre-norm vision transformer with a class token and learned positions ("An image is worth 16x16 words", arXiv 2010.11929), as Hugging Face's
-/// ViTModel without a pooler: exact GELU, biases everywhere, a final LayerNorm.
-/// </summary>
+/// <summary>A pre-norm vision transformer with a class token and learned positions ("An image is worth 16x16 words",
+/// arXiv 2010.11929), as Hugging Face's ViTModel without a pooler: exact GELU, biases everywhere, a final
+/// LayerNorm.</summary>
 public sealed class VisionTransformer : Module
 {
     private readonly PixelTransform transform;
@@ -38,10 +37,8 @@ public sealed class VisionTransformer : Module
         norm = Child("norm", new LayerNorm(width, config.EncoderEpsilon));
     }
 
-    /// <summary>
-    /// The class token's output [B, width] of pictures [B, 3, H, W]. The last block computes its query, projection and MLP for the class token alone:
-    /// nothing reads the others.
-    /// </summary>
+    /// <summary>The class token's output [B, width] of pictures [B, 3, H, W]. The last block computes its query,
+    /// projection and MLP for the class token alone: nothing reads the others.</summary>
     public Tensor Forward(Tensor pixels)
     {
         Tensor x = Embed(pixels);

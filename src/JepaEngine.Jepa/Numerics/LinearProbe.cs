@@ -1,9 +1,7 @@
 namespace JepaEngine.Jepa.Numerics;
 
-/// <summary>
-/// The least-squares affine map from embeddings to states: shows how much of the state an embedding holds linearly. A low prediction loss does not show
-/// that places share an embedding; this does.
-/// </summary>
+/// <summary>The least-squares affine map from embeddings to states: shows how much of the state an embedding holds
+/// linearly. A low prediction loss does not show that places share an embedding; this does.</summary>
 public sealed class LinearProbe
 {
     private readonly int inputs, outputs;

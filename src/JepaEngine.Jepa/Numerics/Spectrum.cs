@@ -6,10 +6,8 @@ namespace JepaEngine.Jepa.Numerics;
 /// <param name="Mean">[D].</param>
 public sealed record Spectrum(double[] Eigenvalues, double[] Directions, double[] Mean)
 {
-    /// <summary>
-    /// The effective rank (Roy and Vetterli, EUSIPCO 2007, over the covariance's eigenvalues): e to the entropy of their shares. 1 is collapse to a line, D is
-    /// isotropy.
-    /// </summary>
+    /// <summary>The effective rank (Roy and Vetterli, EUSIPCO 2007, over the covariance's eigenvalues): e to the
+    /// entropy of their shares. 1 is collapse to a line, D is isotropy.</summary>
     public double EffectiveRank
     {
         get

@@ -1,9 +1,8 @@
 namespace JepaEngine.Jepa.Numerics;
 
-/// <summary>
-/// Eigenvalues and eigenvectors of a symmetric matrix: Householder's reduction to tridiagonal form and implicit QL (EISPACK's tred2 and tql2, by way of
-/// Bowdler, Martin, Reinsch and Wilkinson, 1968), for the spectra and PCA of a few hundred dimensions.
-/// </summary>
+/// <summary>Eigenvalues and eigenvectors of a symmetric matrix: Householder's reduction to tridiagonal form and
+/// implicit QL (EISPACK's tred2 and tql2, by way of Bowdler, Martin, Reinsch and Wilkinson, 1968), for the spectra and
+/// PCA of a few hundred dimensions.</summary>
 public static class SymmetricEigen
 {
     /// <summary>Decomposes.</summary>

@@ -14,10 +14,9 @@ namespace JepaEngine.Jepa.Pictures;
 /// <param name="Duration">What the file claims; 0 where it does not say.</param>
 public sealed record VideoFacts(int Width, int Height, int Frames, double Rate, TimeSpan Duration);
 
-/// <summary>
-/// Decodes pictures and videos with the ffmpeg program (5.1 or newer): JPEG, WebP, MP4 and whatever else it knows, rotated as the file asks. Frames come
-/// through a pipe as PPM, which says its own size. Colours are ffmpeg's default conversion.
-/// </summary>
+/// <summary>Decodes pictures and videos with the ffmpeg program (5.1 or newer): JPEG, WebP, MP4 and whatever else it
+/// knows, rotated as the file asks. Frames come through a pipe as PPM, which says its own size. Colours are ffmpeg's
+/// default conversion.</summary>
 public sealed partial class Ffmpeg
 {
     /// <summary>Names the program where it is not found by itself.</summary>

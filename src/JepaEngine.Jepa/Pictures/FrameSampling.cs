@@ -7,10 +7,9 @@ namespace JepaEngine.Jepa.Pictures;
 /// <param name="Frames">Frames of the clip.</param>
 public sealed record FrameSampling(int Frames)
 {
-    /// <summary>
-    /// Every how many frames one is taken, from the first on: V-JEPA's frame_step. (Its loader spreads that many frames over Frames · Every by linspace,
-    /// ends included, so that its steps are Frames / (Frames − 1) as long; its notebooks step as here.)
-    /// </summary>
+    /// <summary>Every how many frames one is taken, from the first on: V-JEPA's frame_step. (Its loader spreads that
+    /// many frames over Frames · Every by linspace, ends included, so that its steps are Frames / (Frames − 1) as long;
+    /// its notebooks step as here.)</summary>
     public int? Every { get; init; }
 
     /// <summary>How many frames a second are taken, from the first on. As V-JEPA's loader: every ⌊⌈video's rate⌉ / Fps⌋th frame, at least every one.</summary>

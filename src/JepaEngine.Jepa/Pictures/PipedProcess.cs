@@ -4,10 +4,8 @@ using System.Text;
 
 namespace JepaEngine.Jepa.Pictures;
 
-/// <summary>
-/// A program whose output is read through a pipe. Whoever waits for it waits for a limited time: then it is killed with all that it started. Of what
-/// it says on the error stream the end is kept.
-/// </summary>
+/// <summary>A program whose output is read through a pipe. Whoever waits for it waits for a limited time: then it is
+/// killed with all that it started. Of what it says on the error stream the end is kept.</summary>
 internal sealed class PipedProcess : IDisposable
 {
     private const int KeptErrors = 4096;

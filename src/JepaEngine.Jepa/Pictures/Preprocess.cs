@@ -30,10 +30,9 @@ public sealed record Preprocess(int Size, Framing Framing, float[] Mean, float[]
     private const int MaxAspect = 30_000;
 
     /// <summary>V-JEPA 1, 2 and 2.1 (evals/video_classification_frozen/utils.py; Hugging Face's VJEPA2VideoProcessor).</summary>
-    /// <remarks>
-    /// The authors' transform resizes NumPy frames with OpenCV, without antialias; Hugging Face's resizes tensors as here. Where the picture has an odd
-    /// number of pixels beyond the crop, the crop lies as the authors' and torchvision's, up to one pixel right of or below Hugging Face's.
-    /// </remarks>
+    /// <remarks>The authors' transform resizes NumPy frames with OpenCV, without antialias; Hugging Face's resizes
+    /// tensors as here. Where the picture has an odd number of pixels beyond the crop, the crop lies as the authors'
+    /// and torchvision's, up to one pixel right of or below Hugging Face's.</remarks>
     public static Preprocess VJepa(int size) => ImageNet(size, Framing.ShortSideThenCrop);
 
     /// <summary>V-JEPA 2-AC (the notebook: a random crop whose aspect ratio is 1 falls back to the central square).</summary>
@@ -75,9 +74,7 @@ public sealed record Preprocess(int Size, Framing Framing, float[] Mean, float[]
         }
     }
 
-    /// <summary>
-    /// Pixels as torchvision normalises them, in f32: to the last bit (x / 255 − mean) / std.
-    /// </summary>
+    /// <summary>Pixels as torchvision normalises them, in f32: to the last bit (x / 255 − mean) / std.</summary>
     /// <returns>[3, height, width].</returns>
     public float[] Normalize(Picture picture)
     {

@@ -22,10 +22,8 @@ public enum ResizeFilter
 /// <param name="Height">Rows.</param>
 public readonly record struct PictureWindow(int Left, int Top, int Width, int Height);
 
-/// <summary>
-/// Resizes with antialias, to the last bit as torchvision 0.27's <c>resize(uint8, size, antialias=True)</c> does on a CPU: along rows, round to 8
-/// bits, then along columns.
-/// </summary>
+/// <summary>Resizes with antialias, to the last bit as torchvision 0.27's <c>resize(uint8, size, antialias=True)</c>
+/// does on a CPU: along rows, round to 8 bits, then along columns.</summary>
 public static class Resize
 {
     /// <summary>Bytes that a 4-byte load of the last pixel reaches past it.</summary>

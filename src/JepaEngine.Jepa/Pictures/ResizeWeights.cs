@@ -1,9 +1,7 @@
 namespace JepaEngine.Jepa.Pictures;
 
-/// <summary>
-/// What each output of one axis takes of its inputs, in fixed point: PyTorch's int16 weights for uint8 (aten/native/cpu/UpSampleKernel.cpp), which follow
-/// Pillow's filter but keep 15 bits of the largest weight.
-/// </summary>
+/// <summary>What each output of one axis takes of its inputs, in fixed point: PyTorch's int16 weights for uint8
+/// (aten/native/cpu/UpSampleKernel.cpp), which follow Pillow's filter but keep 15 bits of the largest weight.</summary>
 internal sealed class ResizeWeights
 {
     private readonly int first, stride;
