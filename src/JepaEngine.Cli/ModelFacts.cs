@@ -3,6 +3,9 @@ namespace JepaEngine.Cli;
 /// <summary>What a file of a model says about itself, for <c>jepa inspect</c>.</summary>
 internal static class ModelFacts
 {
+    /// <summary>What a model is called: the released one of these sizes, or the family.</summary>
+    public static string Name(IModelConfig config) => config.Family.ReleasedName(config) ?? config.Family.Name;
+
     /// <summary>Facts of a model's file.</summary>
     public static FactSheet Of(ModelFile model, KeyCheck check, IReadOnlyList<string> nonFinite)
     {

@@ -12,6 +12,13 @@ internal sealed class Output(bool json)
             Write(text);
     }
 
+    /// <summary>Lines for people.</summary>
+    public void Lines(IEnumerable<string> lines)
+    {
+        foreach (string line in lines)
+            Line(line);
+    }
+
     /// <summary>A line of JSON for programs; nothing without <c>--json</c>.</summary>
     public void Record(string line)
     {

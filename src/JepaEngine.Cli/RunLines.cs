@@ -54,8 +54,7 @@ internal sealed class RunLines(RunFolder folder, Output output)
     public int Show(DemoReportData data)
     {
         output.Line();
-        foreach (string line in SuccessTable.Lines(data))
-            output.Line(line);
+        output.Lines(SuccessTable.Lines(data));
         output.Line();
         output.Line($"Report: {Path.GetFullPath(folder.Report)}");
         foreach (PolicyResult policy in data.Policies)

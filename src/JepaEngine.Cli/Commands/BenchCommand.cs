@@ -133,15 +133,12 @@ internal static class BenchCommand
             output.Record(record.ToJson());
         if (isCsv)
         {
-            foreach (string line in BenchTable.Csv(records))
-                output.Line(line);
+            output.Lines(BenchTable.Csv(records));
             return;
         }
-        foreach (string line in records[0].Machine!.Lines().Concat(BenchTable.Peaks(records)))
-            output.Line(line);
+        output.Lines(records[0].Machine!.Lines().Concat(BenchTable.Peaks(records)));
         output.Line();
-        foreach (string line in isMarkdown ? BenchTable.Markdown(records) : BenchTable.Plain(records))
-            output.Line(line);
+        output.Lines(isMarkdown ? BenchTable.Markdown(records) : BenchTable.Plain(records));
         output.Line();
         output.Line($"FLOPs and bytes are analytic; % peak is of the peak above that bounds the row; operands {(records[0].Cold ? "come from memory" : "may lie in caches")}.");
         if (records.Any(record => record.IsSimulated))

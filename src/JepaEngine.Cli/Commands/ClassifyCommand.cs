@@ -34,7 +34,7 @@ internal static class ClassifyCommand
 
     private static ClassScore[] Classify(ModelFile file, Clip clip, int top, Device device, Output output)
     {
-        output.Line($"{ModelName.Of(file.Config)} looks at {clip.Path}: {clip} ...");
+        output.Line($"{ModelFacts.Name(file.Config)} looks at {clip.Path}: {clip} ...");
         var clock = Stopwatch.StartNew();
         using JepaModel model = file.Load(device);
         using JepaSession session = ClipOptions.Session(model, clip);

@@ -4,13 +4,9 @@ namespace JepaEngine.Cli.Commands;
 internal sealed class ClipOptions
 {
     private readonly Option<int?> frames = new("--frames") { Description = "Frames of the clip; by default the model's, and 1 for a picture" };
-
     private readonly Option<int?> every = new("--every") { Description = "Take every Nth frame, from the first on; by default they are spread over the video" };
-
     private readonly Option<double?> fps = new("--fps") { Description = "Take N frames a second, from the first on, instead of --every" };
-
     private readonly Option<int?> size = new("--size") { Description = "Pixels of an edge the model sees; by default those it was trained on" };
-
     private readonly Option<string?> limit = MemoryOption.Create();
 
     /// <summary>The options.</summary>

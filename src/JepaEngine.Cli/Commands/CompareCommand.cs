@@ -59,8 +59,7 @@ internal static class CompareCommand
     {
         foreach (CaseComparison item in comparison.Cases)
             output.Record(Record(item).ToJsonString());
-        foreach (string line in isMarkdown ? comparison.Markdown() : comparison.Plain())
-            output.Line(line);
+        output.Lines(isMarkdown ? comparison.Markdown() : comparison.Plain());
         output.Line();
         WriteOnly("before", comparison.OnlyBefore);
         WriteOnly("after", comparison.OnlyAfter);

@@ -26,7 +26,7 @@ internal static class ConvertCommand
     {
         using JepaModel model = file.Load(Device.Cpu);
         IReadOnlyList<string> left = ModelWriter.Write(to, model, layout, type);
-        output.Line($"{ModelName.Of(file.Config)} is written to {to} in {type}.");
+        output.Line($"{ModelFacts.Name(file.Config)} is written to {to} in {type}.");
         IEnumerable<string> parts = left.CountBy(name => name.Split('.')[0]).Select(part => $"{part.Key} ({part.Value} tensors)");
         if (left.Count > 0)
             output.Line($"Left out, as the layout has no place for it: {string.Join(", ", parts)}.");

@@ -11,8 +11,9 @@ internal static class DeviceOption
 
     /// <summary>The device that was named.</summary>
     /// <exception cref="UsageException">There is none of that name.</exception>
-    public static Device Read(ParseResult parsed, Option<string> option) =>
-        Device.TryParse(parsed.GetValue(option)!, out Device? device)
-        ? device
-        : throw new UsageException($"--device is '{parsed.GetValue(option)}'; it is cpu, cuda:N, cuda:N:bf16, sim or sim:bf16");
+    public static Device Read(ParseResult parsed, Option<string> option) => Read(parsed.GetValue(option)!);
+
+    /// <inheritdoc cref="Read(ParseResult, Option{string})"/>
+    public static Device Read(string name) => Device.TryParse(name, out Device? device) ? device
+        : throw new UsageException($"--device is '{name}'; it is cpu, cuda:N, cuda:N:bf16, sim or sim:bf16");
 }

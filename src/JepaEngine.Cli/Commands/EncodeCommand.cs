@@ -64,7 +64,7 @@ internal static class EncodeCommand
     private static (TensorScope Scope, Clip Clip, TokenGrid Grid, Tensor Features, Picture? Sheet) Encode(
         ModelFile file, Clip clip, bool draws, Device device, Output output)
     {
-        output.Line($"{ModelName.Of(clip.Config)} encodes {clip.Path}: {clip} ...");
+        output.Line($"{ModelFacts.Name(clip.Config)} encodes {clip.Path}: {clip} ...");
         Picture[] frames = clip.Read();
         using JepaModel model = file.Load(device);
         using JepaSession session = ClipOptions.Session(model, clip);
@@ -80,7 +80,7 @@ internal static class EncodeCommand
     {
         return new Dictionary<string, string>
         {
-            ["model"] = ModelName.Of(clip.Config),
+            ["model"] = ModelFacts.Name(clip.Config),
             ["frames"] = Text(clip.Frames),
             ["size"] = Text(clip.Size),
             // Token (t, row, column) is row (t * rows + row) * columns + column of the features.

@@ -22,8 +22,7 @@ internal static class HistoryCommand
             foreach (BenchHistory history in histories)
                 AtomicFile.WriteText(Path.Combine(parsed.GetValue(to)!, history.FileName + ".svg"), HistoryChart.Draw(history));
             var output = new Output(parsed.GetValue(json));
-            foreach (string line in HistoryTable.Plain(histories))
-                output.Line(line);
+            output.Lines(HistoryTable.Plain(histories));
             foreach ((BenchHistory history, HistoryLine line) in histories.SelectMany(history => history.Lines.Select(line => (history, line))))
                 output.Record(Record(history, line).ToJsonString());
             output.Line();

@@ -23,7 +23,7 @@ internal static class RooflineCommand
         command.SetAction(async (parsed, cancellation) =>
         {
             string[]? ops = CommandLine.List(parsed.GetValue(op)), models = CommandLine.List(parsed.GetValue(model));
-            Device? named = Read(parsed.GetValue(device));
+            Device? named = parsed.GetValue(device) is { } name ? DeviceOption.Read(name) : null;
             int? count = CommonOptions.Positive(parsed, threads);
             IReadOnlyList<Roofline> rooflines;
             string[] faults = [];
@@ -98,14 +98,12 @@ internal static class RooflineCommand
     {
         foreach (Roofline roofline in rooflines)
         {
-            foreach (string line in roofline.Machine?.Lines() ?? [])
-                output.Line(line);
+            output.Lines(roofline.Machine?.Lines() ?? []);
             output.Line($"limits   {RooflineTable.Roofs(roofline)}");
             if (roofline.Run is { } run)
                 output.Line($"run      {RooflineTable.Summary(run)}");
             output.Line();
-            foreach (string line in isMarkdown ? RooflineTable.Markdown(roofline) : RooflineTable.Plain(roofline))
-                output.Line(line);
+            output.Lines(isMarkdown ? RooflineTable.Markdown(roofline) : RooflineTable.Plain(roofline));
             output.Line();
             foreach (string line in RooflineTable.Advice(roofline))
                 output.Line($"try      {line}");
@@ -132,8 +130,4 @@ internal static class RooflineCommand
         return (name is null || record.Device == name && record.DType == device!.Compute.ToString())
             && (threads is null || record.Threads == threads);
     }
-
-    private static Device? Read(string? name) => name is null ? null
-        : Device.TryParse(name, out Device? device) ? device
-        : throw new UsageException($"--device is '{name}'; it is cpu, cuda:N, cuda:N:bf16, sim or sim:bf16");
 }

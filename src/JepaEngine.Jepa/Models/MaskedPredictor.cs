@@ -26,16 +26,17 @@ public sealed class MaskedPredictor : Module
 
     /// <param name="config">The model's sizes.</param>
     /// <param name="table">The positions [N, width] that are added, of a width; null for rotary ones.</param>
-    /// <param name="single">Whether there is one mask token without a number, which starts as weights do: I-JEPA's.</param>
+    /// <param name="single">Whether one mask token has no number and starts as weights do: I-JEPA's.</param>
     internal MaskedPredictor(JepaConfig config, Func<int, float[]>? table = null, bool single = false)
     {
         this.config = config;
         (int width, int inner) = (config.Encoder.Width, config.Predictor!.Width);
+        var zero = new Init.Constant(0);
         maskTokens = single ? [Trained("mask_token", [1, 1, inner], TransformerBlock.Start)]
-            : [.. Enumerable.Range(0, config.MaskTokens).Select(i => Trained($"mask_tokens.{i}", [1, 1, inner], new Init.Constant(0)))];
+            : [.. Enumerable.Range(0, config.MaskTokens).Select(i => Trained($"mask_tokens.{i}", [1, 1, inner], zero))];
         if (table is not null)
             positions = Buffer("positions", [1, config.Tokens, inner], new Init.Values(() => table(inner)));
-        if (config.PredictsFromLevels)
+        if (config is { PredictsFromLevels: true, Levels.Length: > 0 })
             embedLevels = Child("embed_levels", TransformerBlock.Layer(config.Levels.Length * width, width));
         embed = Child("embed", TransformerBlock.Layer(width, inner));
         blocks = Child("blocks", new TransformerBlocks(config.Predictor, config.Epsilon));
@@ -49,9 +50,9 @@ public sealed class MaskedPredictor : Module
     }
 
     /// <summary>
-    /// Context tokens [B, Kc, D] at ids [B, Kc] and target ids [B, Kt] to predictions [B, Kt, D]. Several targets of one
-    /// context are one call each, joined along the batch (mask-major, as I-JEPA's reference has them). Rotary ids count
-    /// in the square grid of the configured image size, as in the reference.
+    /// Context tokens [B, Kc, D] at ids [B, Kc] and target ids [B, Kt] to predictions [B, Kt, D]. Several targets of
+    /// one context are one call each, joined along the batch (mask-major, as I-JEPA's reference has them). Rotary ids
+    /// count in the square grid of the configured image size, as in the reference.
     /// </summary>
     /// <param name="context">The encoder's output for the context.</param>
     /// <param name="contextIds">Where it is.</param>
@@ -60,12 +61,15 @@ public sealed class MaskedPredictor : Module
     /// Which mask token stands for the targets; the references' default is 1. V-JEPA: 0 for short-range masks, 1 for
     /// long-range ones.
     /// </param>
-    public Tensor Forward(Tensor context, Tensor contextIds, Tensor targetIds, int maskIndex = 1) => projection.Forward(
-        norm.Forward(Run(context, contextIds, targetIds, false, maskIndex).Slice(1, contextIds.Shape[1], targetIds.Shape[1])));
+    public Tensor Forward(Tensor context, Tensor contextIds, Tensor targetIds, int maskIndex = 1)
+    {
+        Tensor x = Run(context, contextIds, targetIds, isPicture: false, maskIndex);
+        return projection.Forward(norm.Forward(x.Slice(1, contextIds.Shape[1], targetIds.Shape[1])));
+    }
 
     /// <summary>
-    /// V-JEPA 2.1: as <see cref="Forward"/>, to predictions of targets and context. Where the predictor reads levels, the
-    /// context is all of them side by side (<see cref="VJepa21.EncodeLevels"/>).
+    /// V-JEPA 2.1: as <see cref="Forward"/>, to predictions of targets and context. A predictor that reads levels takes
+    /// all of them side by side (<see cref="VJepa21.EncodeLevels"/>).
     /// </summary>
     /// <param name="context">The encoder's output for the context.</param>
     /// <param name="contextIds">Where it is.</param>
@@ -77,7 +81,8 @@ public sealed class MaskedPredictor : Module
     {
         int seen = contextIds.Shape[1];
         Tensor y = norm.Forward(Run(context, contextIds, targetIds, isPicture, maskIndex));
-        return new(projection.Forward(y.Slice(1, seen, targetIds.Shape[1])), contextProjection!.Forward(y.Slice(1, 0, seen)));
+        Tensor targets = projection.Forward(y.Slice(1, seen, targetIds.Shape[1]));
+        return new(targets, contextProjection!.Forward(y.Slice(1, 0, seen)));
     }
 
     private Tensor Run(Tensor context, Tensor contextIds, Tensor targetIds, bool isPicture, int maskIndex)
@@ -98,6 +103,7 @@ public sealed class MaskedPredictor : Module
         if (clipModality is not null)
             x += (isPicture ? pictureModality! : clipModality).Value;
         TokenPosition[] places = new TokenGrid(1, config.Grid, config.Grid).Positions(contextIds, targetIds);
-        return blocks.Advance(x, RotaryTable.Of(scope, places, batch, config.Predictor.HeadWidth, clipModality is not null));
+        bool interleaved = clipModality is not null;
+        return blocks.Advance(x, RotaryTable.Of(scope, places, batch, config.Predictor.HeadWidth, interleaved));
     }
 }

@@ -63,6 +63,7 @@ public sealed class VJepa : MetaModel
         ImageSize = imageSize, Frames = 16, MaskTokens = 2, TargetWidth = encoder.Width,
     };
 }
+
 /// <summary>V-JEPA (arXiv 2404.08471): Meta's files.</summary>
 internal sealed class VJepaFamily : MetaFamily
 {

@@ -79,7 +79,7 @@ public sealed class ClipEncoder : Module
     private readonly LayerNorm norm;
 
     /// <param name="config">The model's sizes.</param>
-    /// <param name="table">The positions [N, width] that are added, of a width; null for V-JEPA 2's rotary ones.</param>
+    /// <param name="table">The positions [N, width] that are added, of a width; null for rotary ones.</param>
     internal ClipEncoder(JepaConfig config, Func<int, float[]>? table = null)
     {
         this.config = config;
@@ -96,18 +96,21 @@ public sealed class ClipEncoder : Module
     /// tubelet.</summary>
     public Tensor Forward(Tensor pixels, Tensor? visible = null, Action<int, Tensor>? observe = null)
     {
-        JepaConfig.Require(pixels.Shape.Rank == 5, $"{config.Family.Name} sees clips [B, T, C, H, W], not {pixels.Shape}"
-            + (positions is null ? "; a picture is a clip of one frame" : ""));
-        TokenGrid grid = TokenGrid.Of(pixels, config), own = new(config.Frames / config.Tubelet, config.Grid, config.Grid);
-        JepaConfig.Require(positions is null || grid == own, $"clips of {pixels.Shape[1]} frames of {pixels.Shape[4]} x "
-            + $"{pixels.Shape[3]} pixels, but the model's positions are for {config.Frames} frames of {config.ImageSize} x "
-            + $"{config.ImageSize}; sample and resize them");
+        string mend = positions is null ? "; a picture is a clip of one frame" : "";
+        JepaConfig.Require(
+            pixels.Shape.Rank == 5, $"{config.Family.Name} sees clips [B, T, C, H, W], not {pixels.Shape}{mend}");
+        TokenGrid grid = TokenGrid.Of(pixels, config);
+        JepaConfig.Require(
+            positions is null || grid == new TokenGrid(config.Frames / config.Tubelet, config.Grid, config.Grid),
+            $"clips of {pixels.Shape[1]} frames of {pixels.Shape[4]} x {pixels.Shape[3]} pixels, but the model's "
+            + $"positions are for {config.Frames} frames of {config.ImageSize} x {config.ImageSize}; sample and resize them");
         Tensor x = patchEmbed.Forward(
             TokenGrid.Clip(pixels, config.Tubelet), pixels.DType == DType.U8 ? config.PixelTransform : null, visible);
         if (positions is not null)
             x += visible is null ? positions.Value : x.Scope.Use(positions.Value).Select(0, 0).Embedding(visible);
-        RotaryTable? rotary = positions is not null ? null : RotaryTable.Of(
-            x.Scope, grid.Positions(visible), visible is null ? 1 : x.Shape[0], config.Encoder.HeadWidth, interleaved: false);
+        int batch = visible is null ? 1 : x.Shape[0];
+        RotaryTable? rotary = positions is not null ? null
+            : RotaryTable.Of(x.Scope, grid.Positions(visible), batch, config.Encoder.HeadWidth, interleaved: false);
         return norm.Forward(blocks.Advance(x, rotary, observe: observe));
     }
 }

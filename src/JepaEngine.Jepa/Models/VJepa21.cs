@@ -77,7 +77,8 @@ public sealed class VJepa21 : MetaModel
         if (masks is not var (context, target))
             return outputs;
         Tensor seen = whole ? read.Gather(context) : Config.PredictsFromLevels ? EncodeLevels(clip, context) : Encode(clip, context);
-        VJepa21Prediction prediction = Needed(Predictor).ForwardBoth(seen, context, target, isPicture: clip.Shape[1] == 1, MaskToken(options));
+        VJepa21Prediction prediction = Needed(Predictor).ForwardBoth(
+            seen, context, target, isPicture: clip.Shape[1] == 1, MaskToken(options));
         outputs.Add(("predictor_last_hidden_state", prediction.Targets));
         outputs.Add(("predictor_context_hidden_state", prediction.Context));
         return outputs;

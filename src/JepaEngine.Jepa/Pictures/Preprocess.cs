@@ -8,10 +8,8 @@ public enum Framing
 {
     /// <summary>Stretched to the size, whatever its shape.</summary>
     Stretch,
-
     /// <summary>The short side to 256/224 of the size, then the middle: the border of a picture is not looked at.</summary>
     ShortSideThenCrop,
-
     /// <summary>The largest square in the middle, then to the size.</summary>
     SquareThenResize,
 }

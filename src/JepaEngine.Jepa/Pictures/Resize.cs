@@ -10,7 +10,6 @@ public enum ResizeFilter
 {
     /// <summary>A triangle, as wide as two input or output pixels, whichever are larger.</summary>
     Bilinear,
-
     /// <summary>Keys' cubic with a = −1/2, twice as wide.</summary>
     Bicubic,
 }
