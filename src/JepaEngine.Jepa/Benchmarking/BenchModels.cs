@@ -60,14 +60,12 @@ internal sealed class EncodeWork : BenchWork
         pixels = Memory.RandomNormal(config.Family.Sight == Sight.Picture ? [1, 3, side, side] : [1, frames, 3, side, side], new PhiloxKey(2));
     }
 
-    /// <inheritdoc/>
     public override void Run()
     {
         using var scope = new TensorScope(Memory.Device, "run");
         model.Encode(scope.Use(pixels));
     }
 
-    /// <inheritdoc/>
     public override void Dispose()
     {
         model.Dispose();
@@ -95,10 +93,8 @@ internal sealed class TrainWork : BenchWork
         trainer = new Trainer(new LeWorldModelRecipe(model, sampler, options));
     }
 
-    /// <inheritdoc/>
     public override void Run() => trainer.Advance();
 
-    /// <inheritdoc/>
     public override void Dispose()
     {
         trainer.Dispose();
@@ -145,7 +141,6 @@ internal sealed class PlanWork : BenchWork
         plan = new float[planner.Options.Cem.Horizon * planner.Options.Cem.ActionSize];
     }
 
-    /// <inheritdoc/>
     public override void Run()
     {
         using var scope = new TensorScope(Memory.Device, "run");
@@ -154,7 +149,6 @@ internal sealed class PlanWork : BenchWork
         planner.Plan(both.Slice(0, 0, 1), both.Slice(0, 1, 1), [new PhiloxKey(run++)], plan, cost);
     }
 
-    /// <inheritdoc/>
     public override void Dispose()
     {
         planner.Dispose();

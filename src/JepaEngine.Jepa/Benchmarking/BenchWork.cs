@@ -95,7 +95,6 @@ internal class ForwardWork : BenchWork
     /// <summary>What it is called with.</summary>
     protected Tensor[] Inputs { get; }
 
-    /// <inheritdoc/>
     public override void Run()
     {
         using var scope = new TensorScope(Memory.Device, "run");
@@ -139,7 +138,6 @@ internal sealed class AdamWWork : ForwardWork
         return sample with { Inputs = [.. sample.Inputs.Select((input, i) => i == 3 ? input with { Kind = OpInputKind.Positive } : input)] };
     }
 
-    /// <inheritdoc/>
     protected override Tensor Call(TensorScope scope, Tensor[] inputs)
     {
         Memory.Device.Backend.AdamW(arena, step);
@@ -163,7 +161,6 @@ internal sealed class BackwardWork : BenchWork
             leaves[i].RequiresGrad = sample.Inputs[i].HasGrad;
     }
 
-    /// <inheritdoc/>
     public override void Ready()
     {
         tape = new Tape(Memory.Device, "run");
@@ -175,9 +172,7 @@ internal sealed class BackwardWork : BenchWork
         Bytes = OpCase.Bytes(leaves, gradient) + leaves.Where(leaf => leaf.RequiresGrad).Sum(leaf => (double)leaf.Shape.Count * leaf.DType.Size());
     }
 
-    /// <inheritdoc/>
     public override void Run() => tape!.Backward(output!, gradient!);
 
-    /// <inheritdoc/>
     public override void Done() => tape!.Dispose();
 }

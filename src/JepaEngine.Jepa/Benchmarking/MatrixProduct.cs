@@ -32,7 +32,6 @@ internal sealed class VendorWork : BenchWork
         c = Memory.Empty([product.M, product.N]);
     }
 
-    /// <inheritdoc/>
     public override void Run() => library.Multiply(a.Operand.Address, false, b.Operand.Address, product.IsByWeight, c.Operand.Address, product.M, product.N, product.K,
         Memory.Device.Compute == DType.BF16);
 }

@@ -95,7 +95,6 @@ internal sealed class RecordedSearch : IDisposable
         host.AsSpan(3 * size).CopyTo(best);
     }
 
-    /// <inheritdoc/>
     public void Dispose()
     {
         iteration.Dispose();

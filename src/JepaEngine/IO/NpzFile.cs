@@ -12,7 +12,6 @@ internal sealed class NpzFile : TensorFile
         CheckExpansion();
     }
 
-    /// <inheritdoc/>
     public override string Format => "npz";
 }
 
@@ -21,6 +20,5 @@ internal sealed class NpyFile : TensorFile
 {
     public NpyFile(FileBytes file) : base(file) => Add(NpyArray.Read(Path, OnlyTensor, new StoredBytes(file, 0, file.Length)));
 
-    /// <inheritdoc/>
     public override string Format => "npy";
 }

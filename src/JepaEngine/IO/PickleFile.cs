@@ -35,7 +35,6 @@ internal sealed class PickleFile : TensorFile
         CheckExpansion();
     }
 
-    /// <inheritdoc/>
     public override string Format => "PyTorch zip";
 
     private byte[] Bytes(ByteSource entry, int most)

@@ -32,10 +32,8 @@ internal sealed class ShardedFile : TensorFile
         }
     }
 
-    /// <inheritdoc/>
     public override string Format => $"safetensors in {shards.Count} shards";
 
-    /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {
         foreach (SafetensorsFile shard in shards.Values)

@@ -36,7 +36,6 @@ internal sealed unsafe partial class HostMemory : MemorySource
     private const int ReadWrite = 1 | 2, PrivateAnonymous = 0x02 | 0x20, AdviseLargePages = 14;
     private const nint Failed = -1;
 
-    /// <inheritdoc/>
     public override bool TryAllocate(long bytes, out nint pointer)
     {
         if (IsMapping(bytes))
@@ -53,7 +52,6 @@ internal sealed unsafe partial class HostMemory : MemorySource
         }
     }
 
-    /// <inheritdoc/>
     public override void Free(nint pointer, long bytes)
     {
         if (IsMapping(bytes))
@@ -97,7 +95,6 @@ internal sealed unsafe partial class HostMemory : MemorySource
 /// <summary>A GPU's memory, given and taken in the order of its stream.</summary>
 internal sealed class CudaMemory(CudaContext context) : MemorySource
 {
-    /// <inheritdoc/>
     public override bool TryAllocate(long bytes, out nint pointer)
     {
         try
@@ -112,12 +109,9 @@ internal sealed class CudaMemory(CudaContext context) : MemorySource
         }
     }
 
-    /// <inheritdoc/>
     public override void Free(nint pointer, long bytes) => context.Free(pointer);
 
-    /// <inheritdoc/>
     public override void Lend(Storage storage, long bytes) => context.Lend(storage.Pointer, bytes, storage.Capacity);
 
-    /// <inheritdoc/>
     public override string Describe() => $", {context.MemoryInfo.Free >> 20} of {context.MemoryInfo.Total >> 20} MiB free on {context.Info.Name}";
 }

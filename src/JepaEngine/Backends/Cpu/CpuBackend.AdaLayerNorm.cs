@@ -4,7 +4,6 @@ namespace JepaEngine.Backends.Cpu;
 
 internal sealed unsafe partial class CpuBackend
 {
-    /// <inheritdoc/>
     public override void AdaLayerNorm(in Operand x, in Operand shift, in Operand scale, double eps,
         in Operand dst, in Operand mean, in Operand rstd)
     {
@@ -18,7 +17,6 @@ internal sealed unsafe partial class CpuBackend
         Run(kernel, mean.Count, PartOf(kernel.Width));
     }
 
-    /// <inheritdoc/>
     public override void AdaLayerNormGrad(in Operand x, in Operand scale, in Operand mean, in Operand rstd, in Operand dy,
         in Operand dx, bool accumulate, in Operand dshift, in Operand dscale)
     {

@@ -6,7 +6,6 @@ namespace JepaEngine.Backends.Cpu;
 
 internal sealed unsafe partial class CpuBackend
 {
-    /// <inheritdoc/>
     public override void AdamW(in AdamWArena arena, in Operand step)
     {
         AdamWStep numbers = *(AdamWStep*)step.Address;
@@ -26,12 +25,10 @@ internal sealed unsafe partial class CpuBackend
             Ema(average, arena.Parameter, numbers.AverageDecay);
     }
 
-    /// <inheritdoc/>
     public override void Ema(in Operand average, in Operand value, double decay) =>
         Run(new EmaKernel { Average = average.As<float>(), Value = value.As<float>(), Gain = (float)(1 - decay) },
             average.Count, PartElements);
 
-    /// <inheritdoc/>
     public override void SumOfSquares(in Operand x, in Operand dst)
     {
         long parts = CeilDiv(x.Count, PartElements);

@@ -15,7 +15,6 @@ internal sealed unsafe partial class CpuBackend
     /// <summary>A column is summed in blocks of this many rows, whose sums are then added: the error grows with neither fast.</summary>
     private const int BlockRows = 64;
 
-    /// <inheritdoc/>
     public override void BatchNorm(in Operand x, in Operand weight, in Operand bias, in Operand runningMean, in Operand runningVariance,
         double momentum, double eps, in Operand dst, in Operand mean, in Operand rstd)
     {
@@ -28,7 +27,6 @@ internal sealed unsafe partial class CpuBackend
         Run(kernel, kernel.Columns, StripColumns);
     }
 
-    /// <inheritdoc/>
     public override void BatchNormInference(in Operand x, in Operand weight, in Operand bias,
         in Operand runningMean, in Operand runningVariance,
         double eps, in Operand dst)
@@ -42,7 +40,6 @@ internal sealed unsafe partial class CpuBackend
         Run(kernel, kernel.Columns, StripColumns);
     }
 
-    /// <inheritdoc/>
     public override void BatchNormGrad(in Operand x, in Operand weight, in Operand mean, in Operand rstd, in Operand dy,
         in Operand dx, in Operand dweight, in Operand dbias)
     {

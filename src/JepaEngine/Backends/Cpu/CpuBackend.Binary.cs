@@ -6,7 +6,6 @@ namespace JepaEngine.Backends.Cpu;
 
 internal sealed unsafe partial class CpuBackend
 {
-    /// <inheritdoc/>
     public override void Binary(BinaryOp op, in Operand a, in Operand b, in Operand dst)
     {
         switch (op)
@@ -19,7 +18,6 @@ internal sealed unsafe partial class CpuBackend
         }
     }
 
-    /// <inheritdoc/>
     public override void Affine(in Operand x, double scale, double shift, in Operand dst)
     {
         if (dst.Count > 0)
@@ -27,7 +25,6 @@ internal sealed unsafe partial class CpuBackend
                 new AffineKernel { X = x.As<float>(), Dst = dst.As<float>(), Scale = (float)scale, Shift = (float)shift });
     }
 
-    /// <inheritdoc/>
     public override void GatedAdd(in Operand residual, in Operand gate, in Operand x, in Operand dst)
     {
         if (dst.Count > 0)

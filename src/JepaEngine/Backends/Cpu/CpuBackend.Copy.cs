@@ -7,7 +7,6 @@ namespace JepaEngine.Backends.Cpu;
 
 internal sealed unsafe partial class CpuBackend
 {
-    /// <inheritdoc/>
     public override void Copy(in Operand src, in Operand dst)
     {
         if (dst.Count > 0)
@@ -15,7 +14,6 @@ internal sealed unsafe partial class CpuBackend
                 new CopyKernel { Src = First(src), From = src.DType, Dst = First(dst), To = dst.DType });
     }
 
-    /// <inheritdoc/>
     public override void Fill(in Operand dst, double value)
     {
         if (dst.Count == 0)

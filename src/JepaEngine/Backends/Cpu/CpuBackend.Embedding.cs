@@ -7,7 +7,6 @@ namespace JepaEngine.Backends.Cpu;
 
 internal sealed unsafe partial class CpuBackend
 {
-    /// <inheritdoc/>
     public override void Embedding(in Operand table, in Operand ids, in Operand dst)
     {
         long width = table.Shape[1];
@@ -15,7 +14,6 @@ internal sealed unsafe partial class CpuBackend
             ids.Count, PartOf(width));
     }
 
-    /// <inheritdoc/>
     public override void EmbeddingGrad(in Operand dy, in Operand ids, in Operand dtable)
     {
         Fill(dtable, 0);

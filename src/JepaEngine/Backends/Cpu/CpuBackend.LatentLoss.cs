@@ -6,7 +6,6 @@ namespace JepaEngine.Backends.Cpu;
 
 internal sealed unsafe partial class CpuBackend
 {
-    /// <inheritdoc/>
     public override void LatentLoss(LossKind kind, in Operand prediction, in Operand targets, in Operand ids, double? eps,
         in Operand dst, in Operand? derivative)
     {
@@ -20,7 +19,6 @@ internal sealed unsafe partial class CpuBackend
         *dst.As<float>() = (float)(sum / prediction.Count);
     }
 
-    /// <inheritdoc/>
     public override void LatentLossGrad(in Operand derivative, in Operand dloss, in Operand dprediction) =>
         Affine(derivative, *dloss.As<float>(), 0, dprediction);
 

@@ -6,7 +6,6 @@ namespace JepaEngine.Backends.Cpu;
 
 internal sealed unsafe partial class CpuBackend
 {
-    /// <inheritdoc/>
     public override void LayerNorm(in Operand x, in Operand? weight, in Operand? bias, double eps,
         in Operand dst, in Operand mean, in Operand rstd)
     {
@@ -19,7 +18,6 @@ internal sealed unsafe partial class CpuBackend
         Run(kernel, mean.Count, PartOf(kernel.Width));
     }
 
-    /// <inheritdoc/>
     public override void LayerNormGrad(in Operand x, in Operand? weight, in Operand mean, in Operand rstd, in Operand dy,
         in Operand dx, bool accumulate, in Operand? dweight, in Operand? dbias)
     {

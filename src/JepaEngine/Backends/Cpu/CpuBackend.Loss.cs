@@ -6,7 +6,6 @@ namespace JepaEngine.Backends.Cpu;
 
 internal sealed unsafe partial class CpuBackend
 {
-    /// <inheritdoc/>
     public override void Loss(LossKind kind, in Operand prediction, in Operand target, in Operand dst)
     {
         double sum = kind switch
@@ -19,7 +18,6 @@ internal sealed unsafe partial class CpuBackend
         *dst.As<float>() = (float)(sum / prediction.Count);
     }
 
-    /// <inheritdoc/>
     public override void LossGrad(LossKind kind, in Operand prediction, in Operand target, in Operand dloss, in Operand dprediction)
     {
         if (prediction.Count == 0)

@@ -14,15 +14,12 @@ internal sealed unsafe partial class CpuBackend
     /// </summary>
     private const int PatchPixels = 1 << 20;
 
-    /// <inheritdoc/>
     public override void PatchEmbed(in Operand pixels, PixelTransform? transform, in Operand? visible, in Operand weight, in Operand bias, in Operand dst) =>
         PatchRows(new PatchSource(pixels, transform, visible, weight), weight, dst, bias);
 
-    /// <inheritdoc/>
     public override void PatchEmbedPixelsGrad(in Operand dy, in Operand weight, in Operand dpixels) =>
         PatchRows(new PatchSource(dpixels, null, null, weight), weight, dy, null);
 
-    /// <inheritdoc/>
     public override void PatchEmbedWeightGrad(in Operand pixels, PixelTransform? transform, in Operand? visible, in Operand dy, in Operand dweight,
         bool accumulate)
     {

@@ -11,15 +11,12 @@ internal sealed unsafe partial class CpuBackend
     /// <summary>Philox runs on 8 blocks of 4 numbers at once, one in a 64-bit lane, whatever the backend's vectors: it is exact.</summary>
     private const int Draws = 32;
 
-    /// <inheritdoc/>
     public override void RandomNormal(in Operand dst, PhiloxKey key, double mean, double std) =>
         Run(new RandomKernel<NormalDraw> { Key = key, Shift = mean, Scale = std, Dst = dst.As<float>() }, dst.Count, PartElements);
 
-    /// <inheritdoc/>
     public override void RandomUniform(in Operand dst, PhiloxKey key, double low, double high) =>
         Run(new RandomKernel<UniformDraw> { Key = key, Shift = low, Scale = high - low, Dst = dst.As<float>() }, dst.Count, PartElements);
 
-    /// <inheritdoc/>
     public override void Dropout(in Operand x, double rate, PhiloxKey key, in Operand dst)
     {
         // The smallest float that is not below the rate: comparing with it is comparing with the rate, as the numbers drawn are floats.

@@ -7,7 +7,6 @@ namespace JepaEngine.Backends.Cpu;
 
 internal sealed unsafe partial class CpuBackend
 {
-    /// <inheritdoc/>
     public override void Rotary(in Operand x, in Operand cos, in Operand sin, bool transposed, in Operand dst)
     {
         var kernel = new RotaryKernel

@@ -6,12 +6,10 @@ namespace JepaEngine.Backends.Cpu;
 
 internal sealed unsafe partial class CpuBackend
 {
-    /// <inheritdoc/>
     public override void NormalizeRows(in Operand dst) =>
         Run(new NormalizeRowsKernel { Dst = Rows(dst, out nint stride), Stride = stride, Width = (nint)Width(dst) },
             dst.Shape.Without(-1).Count, PartOf(Width(dst)));
 
-    /// <inheritdoc/>
     public override void SigReg(in Operand u, int knots, in Operand dst)
     {
         int groups = u.Shape[0], samples = u.Shape[1], directions = u.Shape[2];
@@ -26,7 +24,6 @@ internal sealed unsafe partial class CpuBackend
         *dst.As<float>() = (float)(sum / ((double)groups * directions));
     }
 
-    /// <inheritdoc/>
     public override void SigRegGrad(in Operand u, int knots, in Operand dloss, in Operand du)
     {
         int groups = u.Shape[0], samples = u.Shape[1], directions = u.Shape[2];

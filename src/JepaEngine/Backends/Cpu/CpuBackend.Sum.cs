@@ -8,7 +8,6 @@ namespace JepaEngine.Backends.Cpu;
 
 internal sealed unsafe partial class CpuBackend
 {
-    /// <inheritdoc/>
     public override void Sum(in Operand x, double scale, in Operand dst)
     {
         float* to = dst.As<float>(), from = x.As<float>();

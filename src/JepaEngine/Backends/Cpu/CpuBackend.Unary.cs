@@ -6,7 +6,6 @@ namespace JepaEngine.Backends.Cpu;
 
 internal sealed unsafe partial class CpuBackend
 {
-    /// <inheritdoc/>
     public override void Unary(UnaryOp op, in Operand x, in Operand dst)
     {
         switch (op)
@@ -22,7 +21,6 @@ internal sealed unsafe partial class CpuBackend
         }
     }
 
-    /// <inheritdoc/>
     public override void UnaryGrad(UnaryOp op, in Operand x, in Operand dy, in Operand dx)
     {
         switch (op)

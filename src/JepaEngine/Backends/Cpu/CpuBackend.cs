@@ -24,7 +24,6 @@ internal sealed partial class CpuBackend : Backend, IDisposable
     /// <summary>Number of threads.</summary>
     public int Threads => pool.Workers;
 
-    /// <inheritdoc/>
     public override string Description => $"cpu {Isa.ToString().ToLowerInvariant()}, {Threads} thread{(Threads == 1 ? "" : "s")}";
 
     /// <summary>Ends the threads.</summary>

@@ -8,7 +8,6 @@ internal sealed unsafe partial class CudaBackend
     private static readonly RowKernels AdaLayerNormForward = new("ada_layer_norm");
     private static readonly RowKernels AdaLayerNormGradient = new("ada_layer_norm_grad");
 
-    /// <inheritdoc/>
     public override void AdaLayerNorm(in Operand x, in Operand shift, in Operand scale, double eps, in Operand dst, in Operand mean, in Operand rstd)
     {
         if (dst.Count == 0)
@@ -24,7 +23,6 @@ internal sealed unsafe partial class CudaBackend
         Launch(kernel, x.DType, new Grid(CeilDiv(from.Count, rows)), args, 4 * x.Count * x.DType.Size());
     }
 
-    /// <inheritdoc/>
     public override void AdaLayerNormGrad(in Operand x, in Operand scale, in Operand mean, in Operand rstd, in Operand dy,
         in Operand dx, bool accumulate, in Operand dshift, in Operand dscale)
     {

@@ -30,7 +30,6 @@ internal sealed unsafe partial class CudaBackend
         public int Pack;
     }
 
-    /// <inheritdoc/>
     public override void AdamW(in AdamWArena arena, in Operand step)
     {
         Operand parameter = arena.Parameter;
@@ -50,7 +49,6 @@ internal sealed unsafe partial class CudaBackend
         Launch(AdamWForward, parameter.DType, new Grid(CeilDiv(CeilDiv(args.Count, AdamWPack), AdamWForward.Threads)), args, args.Count * bytes);
     }
 
-    /// <inheritdoc/>
     public override void Ema(in Operand average, in Operand value, double decay)
     {
         if (average.Count == 0)

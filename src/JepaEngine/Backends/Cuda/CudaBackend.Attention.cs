@@ -28,7 +28,6 @@ internal sealed unsafe partial class CudaBackend
         public float Scale;
     }
 
-    /// <inheritdoc/>
     public override void Attention(in Operand q, in Operand k, in Operand v, double scale, int causalBlock, in Operand dst, in Operand lse,
         in Operand? cos = null, in Operand? sin = null)
     {

@@ -24,7 +24,6 @@ internal sealed unsafe partial class CudaBackend
         public float Scale;
     }
 
-    /// <inheritdoc/>
     public override void AttentionGrad(in Operand q, in Operand k, in Operand v, in Operand y, in Operand lse, in Operand dy,
         double scale, int causalBlock, in Operand dq, in Operand dk, in Operand dv, in Operand? cos = null, in Operand? sin = null)
     {

@@ -32,7 +32,6 @@ internal sealed unsafe partial class CudaBackend
         public int Columns, Splits;
     }
 
-    /// <inheritdoc/>
     public override void BatchNorm(in Operand x, in Operand weight, in Operand bias, in Operand runningMean, in Operand runningVariance,
         double momentum, double eps, in Operand dst, in Operand mean, in Operand rstd)
     {
@@ -45,7 +44,6 @@ internal sealed unsafe partial class CudaBackend
         Launch(BatchNormForward, x.DType, grid, args, 2 * x.Count * x.DType.Size());
     }
 
-    /// <inheritdoc/>
     public override void BatchNormInference(in Operand x, in Operand weight, in Operand bias, in Operand runningMean, in Operand runningVariance,
         double eps, in Operand dst)
     {
@@ -68,7 +66,6 @@ internal sealed unsafe partial class CudaBackend
         };
     }
 
-    /// <inheritdoc/>
     public override void BatchNormGrad(in Operand x, in Operand weight, in Operand mean, in Operand rstd, in Operand dy,
         in Operand dx, in Operand dweight, in Operand dbias)
     {

@@ -31,12 +31,10 @@ internal sealed unsafe partial class CudaBackend
         public float MeanWeight;
     }
 
-    /// <inheritdoc/>
     public override void CemSample(in CemState state) =>
         Launch(CemDraw, DType.F32, new Grid(CeilDiv(CeilDiv((long)state.Count * state.Length, Draws), CemDraw.Threads), state.Problems), CemOf(state),
             state.Candidates.Count * sizeof(float));
 
-    /// <inheritdoc/>
     public override void CemScore(in Operand path, in Operand goals, double? meanWeight, in Operand costs)
     {
         var args = new CemScoreArgs
@@ -49,7 +47,6 @@ internal sealed unsafe partial class CudaBackend
         Launch(CemPrice, path.DType, new Grid(CeilDiv(args.Candidates, CemPrice.Threads / 32)), args, read * path.DType.Size() + costs.Count * sizeof(float));
     }
 
-    /// <inheritdoc/>
     /// <exception cref="NotSupportedException">There are more candidates than a block's shared memory holds keys of.</exception>
     public override void CemRefit(in CemState state)
     {

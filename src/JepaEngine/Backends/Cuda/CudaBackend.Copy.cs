@@ -29,7 +29,6 @@ internal sealed unsafe partial class CudaBackend
         public int Columns, Rows, Size;
     }
 
-    /// <inheritdoc/>
     public override void Copy(in Operand src, in Operand dst)
     {
         if (dst.Count == 0)

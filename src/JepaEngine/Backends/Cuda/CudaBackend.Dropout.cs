@@ -7,7 +7,6 @@ internal sealed unsafe partial class CudaBackend
 {
     private static readonly Kernel DropoutForward = new("random", "dropout_forward", Threads: 256);
 
-    /// <inheritdoc/>
     public override void Dropout(in Operand x, double rate, PhiloxKey key, in Operand dst)
     {
         // The smallest float that is not below the rate: comparing with it is comparing with the rate, as the numbers drawn are floats.

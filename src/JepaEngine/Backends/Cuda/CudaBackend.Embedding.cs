@@ -33,7 +33,6 @@ internal sealed unsafe partial class CudaBackend
         public int Numbers, Width, WideIds, Pack;
     }
 
-    /// <inheritdoc/>
     public override void Embedding(in Operand table, in Operand ids, in Operand dst)
     {
         if (dst.Count == 0)
@@ -48,7 +47,6 @@ internal sealed unsafe partial class CudaBackend
         Launch(EmbeddingForward, dst.DType, new Grid(CeilDiv(ids.Count, 8)), args, 2 * dst.Count * dst.DType.Size() + ids.Count * ids.DType.Size());
     }
 
-    /// <inheritdoc/>
     public override void EmbeddingGrad(in Operand dy, in Operand ids, in Operand dtable)
     {
         if (dtable.Count == 0)

@@ -7,7 +7,6 @@ internal sealed unsafe partial class CudaBackend
 {
     private static readonly Kernel CopyFill = new("copy", "copy_fill", Threads: 256);
 
-    /// <inheritdoc/>
     public override void Fill(in Operand dst, double value)
     {
         if (dst.Count == 0)

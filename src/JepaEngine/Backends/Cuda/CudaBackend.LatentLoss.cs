@@ -31,7 +31,6 @@ internal sealed unsafe partial class CudaBackend
         public int Vector;
     }
 
-    /// <inheritdoc/>
     public override void LatentLoss(LossKind kind, in Operand prediction, in Operand targets, in Operand ids, double? eps,
         in Operand dst, in Operand? derivative)
     {
@@ -52,7 +51,6 @@ internal sealed unsafe partial class CudaBackend
         Finish(SumFinish, partials.Pointer, blocks, 1.0 / prediction.Count, dst);
     }
 
-    /// <inheritdoc/>
     public override void LatentLossGrad(in Operand derivative, in Operand dloss, in Operand dprediction)
     {
         int most = WideBytes / derivative.DType.Size();

@@ -50,7 +50,6 @@ internal sealed unsafe partial class CudaBackend
         public int Accumulate;
     }
 
-    /// <inheritdoc/>
     public override void LayerNorm(in Operand x, in Operand? weight, in Operand? bias, double eps, in Operand dst, in Operand mean, in Operand rstd)
     {
         if (dst.Count == 0)
@@ -71,7 +70,6 @@ internal sealed unsafe partial class CudaBackend
         Launch(kernel, x.DType, new Grid(CeilDiv(from.Count, rows)), args, 2 * x.Count * x.DType.Size());
     }
 
-    /// <inheritdoc/>
     public override void LayerNormGrad(in Operand x, in Operand? weight, in Operand mean, in Operand rstd, in Operand dy,
         in Operand dx, bool accumulate, in Operand? dweight, in Operand? dbias)
     {

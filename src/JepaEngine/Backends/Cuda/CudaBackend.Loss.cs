@@ -29,7 +29,6 @@ internal sealed unsafe partial class CudaBackend
         public float Portion;
     }
 
-    /// <inheritdoc/>
     public override void Loss(LossKind kind, in Operand prediction, in Operand target, in Operand dst)
     {
         (Rows p, Rows t) = (new(prediction), new(target));
@@ -45,7 +44,6 @@ internal sealed unsafe partial class CudaBackend
         Finish(SumFinish, partials.Pointer, blocks, 1.0 / prediction.Count, dst);
     }
 
-    /// <inheritdoc/>
     public override void LossGrad(LossKind kind, in Operand prediction, in Operand target, in Operand dloss, in Operand dprediction)
     {
         (Rows p, Rows t, Rows to) = (new(prediction), new(target), new(dprediction));

@@ -15,7 +15,6 @@ internal sealed unsafe partial class CudaBackend
         public long Rows, Stride, Columns;
     }
 
-    /// <inheritdoc/>
     public override void NormalizeRows(in Operand dst)
     {
         if (dst.Count == 0)

@@ -80,7 +80,6 @@ internal sealed unsafe partial class CudaBackend
         public nint Patches;
     }
 
-    /// <inheritdoc/>
     public override void PatchEmbed(in Operand pixels, PixelTransform? transform, in Operand? visible, in Operand weight, in Operand bias, in Operand dst)
     {
         if (dst.Count == 0)
@@ -100,7 +99,6 @@ internal sealed unsafe partial class CudaBackend
             (long)tokens * args.Pixels.Elements * pixels.DType.Size() + (weight.Count + dst.Count) * size);
     }
 
-    /// <inheritdoc/>
     public override void PatchEmbedWeightGrad(in Operand pixels, PixelTransform? transform, in Operand? visible, in Operand dy, in Operand dweight,
         bool accumulate)
     {
@@ -131,7 +129,6 @@ internal sealed unsafe partial class CudaBackend
         Launch(PatchEmbedReduce, real, new Grid(CeilDiv(dweight.Count, PatchEmbedReduce.Threads)), args, dweight.Count * (args.Parts * sizeof(float) + size));
     }
 
-    /// <inheritdoc/>
     public override void PatchEmbedPixelsGrad(in Operand dy, in Operand weight, in Operand dpixels)
     {
         if (dpixels.Count == 0)

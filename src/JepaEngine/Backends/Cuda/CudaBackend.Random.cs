@@ -23,11 +23,9 @@ internal sealed unsafe partial class CudaBackend
         public float Threshold;
     }
 
-    /// <inheritdoc/>
     public override void RandomNormal(in Operand dst, PhiloxKey key, double mean, double std) =>
         Draw(RandomNormals, dst, key, new RandomArgs { Shift = mean, Scale = std }, dst.DType.Size());
 
-    /// <inheritdoc/>
     public override void RandomUniform(in Operand dst, PhiloxKey key, double low, double high) =>
         Draw(RandomUniforms, dst, key, new RandomArgs { Shift = low, Scale = high - low }, dst.DType.Size());
 

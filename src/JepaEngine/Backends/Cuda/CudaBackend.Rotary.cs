@@ -15,7 +15,6 @@ internal sealed unsafe partial class CudaBackend
         public int Batches, Tokens, Heads, Width, Transposed;
     }
 
-    /// <inheritdoc/>
     public override void Rotary(in Operand x, in Operand cos, in Operand sin, bool transposed, in Operand dst)
     {
         if (x.Count == 0)

@@ -23,7 +23,6 @@ internal sealed unsafe partial class CudaBackend
         public fixed float Normal[SigRegKnots], Weight[SigRegKnots], Slope[SigRegKnots];
     }
 
-    /// <inheritdoc/>
     public override void SigReg(in Operand u, int knots, in Operand dst)
     {
         SigRegArgs args = SigRegOf(u, out Grid grid);
@@ -41,7 +40,6 @@ internal sealed unsafe partial class CudaBackend
         Finish(SumFinish, partials.Pointer, launches * blocks, args.Samples / ((double)args.Groups * args.Directions), dst);
     }
 
-    /// <inheritdoc/>
     public override void SigRegGrad(in Operand u, int knots, in Operand dloss, in Operand du)
     {
         SigRegArgs args = SigRegOf(u, out Grid grid);

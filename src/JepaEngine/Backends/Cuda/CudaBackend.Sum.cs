@@ -80,7 +80,6 @@ internal sealed unsafe partial class CudaBackend
         public double Scale;
     }
 
-    /// <inheritdoc/>
     public override void Sum(in Operand x, double scale, in Operand dst)
     {
         if (x.Count == 0)

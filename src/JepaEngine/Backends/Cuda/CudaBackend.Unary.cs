@@ -17,11 +17,9 @@ internal sealed unsafe partial class CudaBackend
         public int Op;
     }
 
-    /// <inheritdoc/>
     public override void Unary(UnaryOp op, in Operand x, in Operand dst) =>
         Elementwise(UnaryForward, new ElementwiseArgs { Op = (int)op }, x, dst);
 
-    /// <inheritdoc/>
     public override void UnaryGrad(UnaryOp op, in Operand x, in Operand dy, in Operand dx) =>
         Elementwise(UnaryGradient, new ElementwiseArgs { Op = (int)op }, x, dy, dx);
 

@@ -22,27 +22,22 @@ internal sealed unsafe partial class CudaBackend(CudaContext context, Allocator 
     /// <summary>While work is recorded: where its replay's number lies, by which draws differ; else 0.</summary>
     public nint ReplayCounter { get; set; }
 
-    /// <inheritdoc/>
     public override string Description => $"{context.Info.Name}, sm_{context.Info.ComputeCapability.Major}{context.Info.ComputeCapability.Minor}, "
         + $"{context.Info.Multiprocessors} multiprocessors";
 
-    /// <inheritdoc/>
     public override long Launches => context.Launches;
 
-    /// <inheritdoc/>
     public override long BytesMoved => Interlocked.Read(ref bytesMoved);
 
     /// <summary>Counts what a recording's kernels move.</summary>
     public void CountBytes(long bytes) => Interlocked.Add(ref bytesMoved, bytes);
 
-    /// <inheritdoc/>
     public override void Upload(nint source, long bytes, in Operand dst)
     {
         for (long done = 0; done < bytes; done += MaxSpan)
             context.Upload(dst.Address + (nint)done, new ReadOnlySpan<byte>((byte*)source + done, (int)Math.Min(MaxSpan, bytes - done)));
     }
 
-    /// <inheritdoc/>
     public override void Download(in Operand src, nint destination, long bytes)
     {
         for (long done = 0; done < bytes; done += MaxSpan)

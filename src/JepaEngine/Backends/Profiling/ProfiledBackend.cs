@@ -14,33 +14,26 @@ internal sealed class ProfiledBackend(Backend inner, CallLog profile) : Backend(
     private static readonly string[,] Products = Kinds(Forms, Named<Activation>());
     private static readonly string[] Unaries = Named<UnaryOp>(), Binaries = Named<BinaryOp>(), Losses = Named<LossKind>();
 
-    /// <inheritdoc/>
     internal override Backend Inner => inner;
 
-    /// <inheritdoc/>
     public override string Description => inner.Description;
 
-    /// <inheritdoc/>
     public override long Launches => inner.Launches;
 
-    /// <inheritdoc/>
     public override long BytesMoved => inner.BytesMoved;
 
-    /// <inheritdoc/>
     public override void Upload(nint source, long bytes, in Operand dst)
     {
         using var _ = profile.Begin("Upload", dst.Shape, "", 0, 2.0 * bytes);
         inner.Upload(source, bytes, dst);
     }
 
-    /// <inheritdoc/>
     public override void Download(in Operand src, nint destination, long bytes)
     {
         using var _ = profile.Begin("Download", src.Shape, "", 0, 2.0 * bytes);
         inner.Download(src, destination, bytes);
     }
 
-    /// <inheritdoc/>
     public override void Copy(in Operand src, in Operand dst)
     {
         string kind = src.DType != dst.DType ? "converted" : src.Layout.IsContiguous && dst.Layout.IsContiguous ? "" : "strided";
@@ -48,35 +41,30 @@ internal sealed class ProfiledBackend(Backend inner, CallLog profile) : Backend(
         inner.Copy(src, dst);
     }
 
-    /// <inheritdoc/>
     public override void Fill(in Operand dst, double value)
     {
         using var _ = profile.Begin("Fill", dst.Shape, "", 0, OperationCost.Bytes(dst));
         inner.Fill(dst, value);
     }
 
-    /// <inheritdoc/>
     public override void RandomNormal(in Operand dst, PhiloxKey key, double mean, double std)
     {
         using var _ = profile.Begin("RandomNormal", dst.Shape, "", 0, OperationCost.Bytes(dst));
         inner.RandomNormal(dst, key, mean, std);
     }
 
-    /// <inheritdoc/>
     public override void RandomUniform(in Operand dst, PhiloxKey key, double low, double high)
     {
         using var _ = profile.Begin("RandomUniform", dst.Shape, "", 0, OperationCost.Bytes(dst));
         inner.RandomUniform(dst, key, low, high);
     }
 
-    /// <inheritdoc/>
     public override void Dropout(in Operand x, double rate, PhiloxKey key, in Operand dst)
     {
         using var _ = profile.Begin("Dropout", x.Shape, "", x.Count, OperationCost.Bytes(x, dst));
         inner.Dropout(x, rate, key, dst);
     }
 
-    /// <inheritdoc/>
     public override void MatMul(in Operand a, in Operand b, in Operand dst, in Epilogue epilogue)
     {
         int k = a.Shape[^1], n = dst.Shape[^1], m = dst.Shape[^2];
@@ -87,7 +75,6 @@ internal sealed class ProfiledBackend(Backend inner, CallLog profile) : Backend(
         inner.MatMul(a, b, dst, epilogue);
     }
 
-    /// <inheritdoc/>
     public override void PatchEmbed(in Operand pixels, PixelTransform? transform, in Operand? visible, in Operand weight, in Operand bias, in Operand dst)
     {
         (double flops, double read) = OperationCost.PatchEmbed(pixels, weight, dst);
@@ -95,7 +82,6 @@ internal sealed class ProfiledBackend(Backend inner, CallLog profile) : Backend(
         inner.PatchEmbed(pixels, transform, visible, weight, bias, dst);
     }
 
-    /// <inheritdoc/>
     public override void PatchEmbedWeightGrad(in Operand pixels, PixelTransform? transform, in Operand? visible, in Operand dy, in Operand dweight,
         bool accumulate)
     {
@@ -105,7 +91,6 @@ internal sealed class ProfiledBackend(Backend inner, CallLog profile) : Backend(
         inner.PatchEmbedWeightGrad(pixels, transform, visible, dy, dweight, accumulate);
     }
 
-    /// <inheritdoc/>
     public override void PatchEmbedPixelsGrad(in Operand dy, in Operand weight, in Operand dpixels)
     {
         double flops = OperationCost.PatchEmbed(dpixels, weight, dy).Flops;
@@ -113,7 +98,6 @@ internal sealed class ProfiledBackend(Backend inner, CallLog profile) : Backend(
         inner.PatchEmbedPixelsGrad(dy, weight, dpixels);
     }
 
-    /// <inheritdoc/>
     public override void Attention(in Operand q, in Operand k, in Operand v, double scale, int causalBlock, in Operand dst, in Operand lse,
         in Operand? cos = null, in Operand? sin = null)
     {
@@ -133,21 +117,18 @@ internal sealed class ProfiledBackend(Backend inner, CallLog profile) : Backend(
         inner.AttentionGrad(q, k, v, y, lse, dy, scale, causalBlock, dq, dk, dv, cos, sin);
     }
 
-    /// <inheritdoc/>
     public override void Rotary(in Operand x, in Operand cos, in Operand sin, bool transposed, in Operand dst)
     {
         using var _ = profile.Begin("Rotary", x.Shape, transposed ? "transposed" : "", OperationCost.Rotary * x.Count, OperationCost.Bytes(x, cos, sin, dst));
         inner.Rotary(x, cos, sin, transposed, dst);
     }
 
-    /// <inheritdoc/>
     public override void LayerNorm(in Operand x, in Operand? weight, in Operand? bias, double eps, in Operand dst, in Operand mean, in Operand rstd)
     {
         using var _ = profile.Begin("LayerNorm", x.Shape, "", OperationCost.LayerNorm * x.Count, OperationCost.Bytes(x, weight, bias, dst, mean, rstd));
         inner.LayerNorm(x, weight, bias, eps, dst, mean, rstd);
     }
 
-    /// <inheritdoc/>
     public override void LayerNormGrad(in Operand x, in Operand? weight, in Operand mean, in Operand rstd, in Operand dy,
         in Operand dx, bool accumulate, in Operand? dweight, in Operand? dbias)
     {
@@ -156,14 +137,12 @@ internal sealed class ProfiledBackend(Backend inner, CallLog profile) : Backend(
         inner.LayerNormGrad(x, weight, mean, rstd, dy, dx, accumulate, dweight, dbias);
     }
 
-    /// <inheritdoc/>
     public override void AdaLayerNorm(in Operand x, in Operand shift, in Operand scale, double eps, in Operand dst, in Operand mean, in Operand rstd)
     {
         using var _ = profile.Begin("AdaLayerNorm", x.Shape, "", OperationCost.AdaLayerNorm * x.Count, OperationCost.Bytes(x, shift, scale, dst, mean, rstd));
         inner.AdaLayerNorm(x, shift, scale, eps, dst, mean, rstd);
     }
 
-    /// <inheritdoc/>
     public override void AdaLayerNormGrad(in Operand x, in Operand scale, in Operand mean, in Operand rstd, in Operand dy,
         in Operand dx, bool accumulate, in Operand dshift, in Operand dscale)
     {
@@ -172,7 +151,6 @@ internal sealed class ProfiledBackend(Backend inner, CallLog profile) : Backend(
         inner.AdaLayerNormGrad(x, scale, mean, rstd, dy, dx, accumulate, dshift, dscale);
     }
 
-    /// <inheritdoc/>
     public override void BatchNorm(in Operand x, in Operand weight, in Operand bias, in Operand runningMean, in Operand runningVariance,
         double momentum, double eps, in Operand dst, in Operand mean, in Operand rstd)
     {
@@ -181,7 +159,6 @@ internal sealed class ProfiledBackend(Backend inner, CallLog profile) : Backend(
         inner.BatchNorm(x, weight, bias, runningMean, runningVariance, momentum, eps, dst, mean, rstd);
     }
 
-    /// <inheritdoc/>
     public override void BatchNormInference(in Operand x, in Operand weight, in Operand bias, in Operand runningMean, in Operand runningVariance,
         double eps, in Operand dst)
     {
@@ -190,7 +167,6 @@ internal sealed class ProfiledBackend(Backend inner, CallLog profile) : Backend(
         inner.BatchNormInference(x, weight, bias, runningMean, runningVariance, eps, dst);
     }
 
-    /// <inheritdoc/>
     public override void BatchNormGrad(in Operand x, in Operand weight, in Operand mean, in Operand rstd, in Operand dy,
         in Operand dx, in Operand dweight, in Operand dbias)
     {
@@ -199,42 +175,36 @@ internal sealed class ProfiledBackend(Backend inner, CallLog profile) : Backend(
         inner.BatchNormGrad(x, weight, mean, rstd, dy, dx, dweight, dbias);
     }
 
-    /// <inheritdoc/>
     public override void Unary(UnaryOp op, in Operand x, in Operand dst)
     {
         using var _ = profile.Begin("Unary", x.Shape, Unaries[(int)op], OperationCost.Unary(op) * x.Count, OperationCost.Bytes(x, dst));
         inner.Unary(op, x, dst);
     }
 
-    /// <inheritdoc/>
     public override void UnaryGrad(UnaryOp op, in Operand x, in Operand dy, in Operand dx)
     {
         using var _ = profile.Begin("UnaryGrad", x.Shape, Unaries[(int)op], OperationCost.Unary(op) * x.Count, OperationCost.Bytes(x, dy, dx));
         inner.UnaryGrad(op, x, dy, dx);
     }
 
-    /// <inheritdoc/>
     public override void Binary(BinaryOp op, in Operand a, in Operand b, in Operand dst)
     {
         using var _ = profile.Begin("Binary", dst.Shape, Binaries[(int)op], dst.Count, OperationCost.Bytes(a, b, dst));
         inner.Binary(op, a, b, dst);
     }
 
-    /// <inheritdoc/>
     public override void Affine(in Operand x, double scale, double shift, in Operand dst)
     {
         using var _ = profile.Begin("Affine", dst.Shape, "", OperationCost.Affine * dst.Count, OperationCost.Bytes(x, dst));
         inner.Affine(x, scale, shift, dst);
     }
 
-    /// <inheritdoc/>
     public override void GatedAdd(in Operand residual, in Operand gate, in Operand x, in Operand dst)
     {
         using var _ = profile.Begin("GatedAdd", dst.Shape, "", OperationCost.GatedAdd * dst.Count, OperationCost.Bytes(residual, gate, x, dst));
         inner.GatedAdd(residual, gate, x, dst);
     }
 
-    /// <inheritdoc/>
     public override void Sum(in Operand x, double scale, in Operand dst)
     {
         string kind = dst.Count == 1 ? "all" : dst.Shape[^1] < x.Shape[^1] ? "across" : "down";
@@ -242,21 +212,18 @@ internal sealed class ProfiledBackend(Backend inner, CallLog profile) : Backend(
         inner.Sum(x, scale, dst);
     }
 
-    /// <inheritdoc/>
     public override void Embedding(in Operand table, in Operand ids, in Operand dst)
     {
         using var _ = profile.Begin("Embedding", dst.Shape, "", 0, OperationCost.Bytes(ids) + 2 * OperationCost.Bytes(dst));
         inner.Embedding(table, ids, dst);
     }
 
-    /// <inheritdoc/>
     public override void EmbeddingGrad(in Operand dy, in Operand ids, in Operand dtable)
     {
         using var _ = profile.Begin("EmbeddingGrad", dy.Shape, "", dy.Count, OperationCost.Bytes(dy, ids, dtable));
         inner.EmbeddingGrad(dy, ids, dtable);
     }
 
-    /// <inheritdoc/>
     public override void Loss(LossKind kind, in Operand prediction, in Operand target, in Operand dst)
     {
         using var _ = profile.Begin("Loss", prediction.Shape, Losses[(int)kind], OperationCost.Loss(kind) * prediction.Count,
@@ -264,7 +231,6 @@ internal sealed class ProfiledBackend(Backend inner, CallLog profile) : Backend(
         inner.Loss(kind, prediction, target, dst);
     }
 
-    /// <inheritdoc/>
     public override void LossGrad(LossKind kind, in Operand prediction, in Operand target, in Operand dloss, in Operand dprediction)
     {
         using var _ = profile.Begin("LossGrad", prediction.Shape, Losses[(int)kind], OperationCost.Loss(kind) * prediction.Count,
@@ -281,21 +247,18 @@ internal sealed class ProfiledBackend(Backend inner, CallLog profile) : Backend(
         inner.LatentLoss(kind, prediction, targets, ids, eps, dst, derivative);
     }
 
-    /// <inheritdoc/>
     public override void LatentLossGrad(in Operand derivative, in Operand dloss, in Operand dprediction)
     {
         using var _ = profile.Begin("LatentLossGrad", derivative.Shape, "", derivative.Count, OperationCost.Bytes(derivative, dloss, dprediction));
         inner.LatentLossGrad(derivative, dloss, dprediction);
     }
 
-    /// <inheritdoc/>
     public override void NormalizeRows(in Operand dst)
     {
         using var _ = profile.Begin("NormalizeRows", dst.Shape, "", OperationCost.NormalizeRows * dst.Count, 2 * OperationCost.Bytes(dst));
         inner.NormalizeRows(dst);
     }
 
-    /// <inheritdoc/>
     public override void SigReg(in Operand u, int knots, in Operand dst)
     {
         using var _ = profile.Begin("SigReg", u.Shape, "", OperationCost.SigReg(u, knots), OperationCost.Bytes(u, dst));
@@ -309,7 +272,6 @@ internal sealed class ProfiledBackend(Backend inner, CallLog profile) : Backend(
         inner.SigRegGrad(u, knots, dloss, du);
     }
 
-    /// <inheritdoc/>
     public override void CemSample(in CemState state)
     {
         using var _ = profile.Begin("CemSample", state.Candidates.Shape, "", 0, OperationCost.Bytes(state.Mean, state.Std, state.Candidates));
@@ -333,7 +295,6 @@ internal sealed class ProfiledBackend(Backend inner, CallLog profile) : Backend(
         inner.CemRefit(state);
     }
 
-    /// <inheritdoc/>
     public override void AdamW(in AdamWArena arena, in Operand step)
     {
         using var _ = profile.Begin("AdamW", arena.Parameter.Shape, arena.Average is null ? "" : "average", OperationCost.AdamW * arena.Parameter.Count,
@@ -341,14 +302,12 @@ internal sealed class ProfiledBackend(Backend inner, CallLog profile) : Backend(
         inner.AdamW(arena, step);
     }
 
-    /// <inheritdoc/>
     public override void Ema(in Operand average, in Operand value, double decay)
     {
         using var _ = profile.Begin("Ema", value.Shape, "", OperationCost.Ema * value.Count, OperationCost.Bytes(value) + 2 * OperationCost.Bytes(average));
         inner.Ema(average, value, decay);
     }
 
-    /// <inheritdoc/>
     public override void SumOfSquares(in Operand x, in Operand dst)
     {
         using var _ = profile.Begin("SumOfSquares", x.Shape, "", OperationCost.SumOfSquares * x.Count, OperationCost.Bytes(x, dst));

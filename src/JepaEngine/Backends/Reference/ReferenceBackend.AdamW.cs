@@ -28,7 +28,6 @@ internal sealed partial class ReferenceBackend<T>
             Ema(average, arena.Parameter, numbers.AverageDecay);
     }
 
-    /// <inheritdoc/>
     public override void Ema(in Operand average, in Operand value, double decay)
     {
         View<T> averages = Of(average), values = Of(value);

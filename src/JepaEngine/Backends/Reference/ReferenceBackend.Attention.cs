@@ -4,7 +4,6 @@ namespace JepaEngine.Backends.Reference;
 
 internal sealed partial class ReferenceBackend<T>
 {
-    /// <inheritdoc/>
     public override void Attention(in Operand q, in Operand k, in Operand v, double scale, int causalBlock, in Operand dst, in Operand lse,
         in Operand? cos = null, in Operand? sin = null)
     {

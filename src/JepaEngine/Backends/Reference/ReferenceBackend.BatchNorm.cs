@@ -30,7 +30,6 @@ internal sealed partial class ReferenceBackend<T>
         }
     }
 
-    /// <inheritdoc/>
     public override void BatchNormInference(in Operand x, in Operand weight, in Operand bias,
         in Operand runningMean, in Operand runningVariance, double eps, in Operand dst)
     {

@@ -4,7 +4,6 @@ namespace JepaEngine.Backends.Reference;
 
 internal sealed partial class ReferenceBackend<T>
 {
-    /// <inheritdoc/>
     public override void Binary(BinaryOp op, in Operand a, in Operand b, in Operand dst)
     {
         View<T> left = Of(a), right = Of(b), to = Of(dst);
@@ -19,7 +18,6 @@ internal sealed partial class ReferenceBackend<T>
             };
     }
 
-    /// <inheritdoc/>
     public override void Affine(in Operand x, double scale, double shift, in Operand dst)
     {
         View<T> from = Of(x), to = Of(dst);
@@ -27,7 +25,6 @@ internal sealed partial class ReferenceBackend<T>
             to[i] = from[i] * Number(scale) + Number(shift);
     }
 
-    /// <inheritdoc/>
     public override void GatedAdd(in Operand residual, in Operand gate, in Operand x, in Operand dst)
     {
         View<T> addend = Of(residual), gates = Of(gate), from = Of(x), to = Of(dst);

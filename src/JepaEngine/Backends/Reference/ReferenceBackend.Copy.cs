@@ -5,7 +5,6 @@ namespace JepaEngine.Backends.Reference;
 
 internal sealed unsafe partial class ReferenceBackend<T>
 {
-    /// <inheritdoc/>
     public override void Copy(in Operand src, in Operand dst)
     {
         // A double holds every value of every dtype but I64, so that only integer to integer needs a way of its own.
@@ -21,7 +20,6 @@ internal sealed unsafe partial class ReferenceBackend<T>
         }
     }
 
-    /// <inheritdoc/>
     public override void Fill(in Operand dst, double value)
     {
         Layout to = dst.Layout;

@@ -4,7 +4,6 @@ namespace JepaEngine.Backends.Reference;
 
 internal sealed partial class ReferenceBackend<T>
 {
-    /// <inheritdoc/>
     public override void Embedding(in Operand table, in Operand ids, in Operand dst)
     {
         View<T> from = Of(table), to = Of(dst);
@@ -17,7 +16,6 @@ internal sealed partial class ReferenceBackend<T>
         }
     }
 
-    /// <inheritdoc/>
     public override void EmbeddingGrad(in Operand dy, in Operand ids, in Operand dtable)
     {
         View<T> upstream = Of(dy), to = Of(dtable);

@@ -4,7 +4,6 @@ namespace JepaEngine.Backends.Reference;
 
 internal sealed partial class ReferenceBackend<T>
 {
-    /// <inheritdoc/>
     public override void Loss(LossKind kind, in Operand prediction, in Operand target, in Operand dst)
     {
         View<T> predictions = Of(prediction), targets = Of(target), to = Of(dst);
@@ -14,7 +13,6 @@ internal sealed partial class ReferenceBackend<T>
         to[0] = sum / Number(predictions.Count);
     }
 
-    /// <inheritdoc/>
     public override void LossGrad(LossKind kind, in Operand prediction, in Operand target, in Operand dloss, in Operand dprediction)
     {
         View<T> predictions = Of(prediction), targets = Of(target), to = Of(dprediction);
@@ -23,7 +21,6 @@ internal sealed partial class ReferenceBackend<T>
             to[i] = upstream * SlopeOf(kind, predictions[i] - targets[i]);
     }
 
-    /// <inheritdoc/>
     public override void LatentLoss(LossKind kind, in Operand prediction, in Operand targets, in Operand ids, double? eps,
         in Operand dst, in Operand? derivative)
     {
@@ -46,7 +43,6 @@ internal sealed partial class ReferenceBackend<T>
         to[0] = sum / Number(predictions.Count);
     }
 
-    /// <inheritdoc/>
     public override void LatentLossGrad(in Operand derivative, in Operand dloss, in Operand dprediction)
     {
         View<T> from = Of(derivative), to = Of(dprediction);
@@ -55,7 +51,6 @@ internal sealed partial class ReferenceBackend<T>
             to[i] = upstream * from[i];
     }
 
-    /// <inheritdoc/>
     public override void NormalizeRows(in Operand dst)
     {
         View<T> to = Of(dst);

@@ -4,7 +4,6 @@ namespace JepaEngine.Backends.Reference;
 
 internal sealed partial class ReferenceBackend<T>
 {
-    /// <inheritdoc/>
     public override void MatMul(in Operand a, in Operand b, in Operand dst, in Epilogue epilogue)
     {
         View<T> left = Of(a), right = Of(b), to = Of(dst);

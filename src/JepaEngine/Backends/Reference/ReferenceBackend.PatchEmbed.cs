@@ -5,7 +5,6 @@ namespace JepaEngine.Backends.Reference;
 
 internal sealed partial class ReferenceBackend<T>
 {
-    /// <inheritdoc/>
     public override void PatchEmbed(in Operand pixels, PixelTransform? transform, in Operand? visible, in Operand weight, in Operand bias, in Operand dst)
     {
         T[] seen = Pixels(pixels, transform);
@@ -22,7 +21,6 @@ internal sealed partial class ReferenceBackend<T>
             }
     }
 
-    /// <inheritdoc/>
     public override void PatchEmbedWeightGrad(in Operand pixels, PixelTransform? transform, in Operand? visible, in Operand dy, in Operand dweight,
         bool accumulate)
     {
@@ -38,7 +36,6 @@ internal sealed partial class ReferenceBackend<T>
                     to[d * patches[row].Length + i] += upstream[row * width + d] * seen[patches[row][i]];
     }
 
-    /// <inheritdoc/>
     public override void PatchEmbedPixelsGrad(in Operand dy, in Operand weight, in Operand dpixels)
     {
         View<T> upstream = Of(dy), w = Of(weight), to = Of(dpixels);

@@ -5,7 +5,6 @@ namespace JepaEngine.Backends.Reference;
 
 internal sealed partial class ReferenceBackend<T>
 {
-    /// <inheritdoc/>
     public override void RandomNormal(in Operand dst, PhiloxKey key, double mean, double std)
     {
         View<T> to = Of(dst);
@@ -13,7 +12,6 @@ internal sealed partial class ReferenceBackend<T>
             to[i] = Number(mean) + Number(std) * Number(Philox.Normal(key, (ulong)i));
     }
 
-    /// <inheritdoc/>
     public override void RandomUniform(in Operand dst, PhiloxKey key, double low, double high)
     {
         View<T> to = Of(dst);
@@ -21,7 +19,6 @@ internal sealed partial class ReferenceBackend<T>
             to[i] = Number(low) + Number(high - low) * Number(Philox.Uniform(key, (ulong)i));
     }
 
-    /// <inheritdoc/>
     public override void Dropout(in Operand x, double rate, PhiloxKey key, in Operand dst)
     {
         View<T> from = Of(x), to = Of(dst);

@@ -4,7 +4,6 @@ namespace JepaEngine.Backends.Reference;
 
 internal sealed partial class ReferenceBackend<T>
 {
-    /// <inheritdoc/>
     public override void Rotary(in Operand x, in Operand cos, in Operand sin, bool transposed, in Operand dst)
     {
         View<T> from = Of(x), c = Of(cos), s = Of(sin), to = Of(dst);

@@ -7,7 +7,6 @@ internal sealed partial class ReferenceBackend<T>
     /// <summary>One knot of the quadrature: t, φ(t) = e^(−t²/2) and twice the trapezoid weight times φ(t).</summary>
     private readonly record struct Knot(T Time, T Normal, T Weight);
 
-    /// <inheritdoc/>
     public override void SigReg(in Operand u, int knots, in Operand dst)
     {
         View<T> samples = Of(u), to = Of(dst);

@@ -5,7 +5,6 @@ namespace JepaEngine.Backends.Reference;
 
 internal sealed partial class ReferenceBackend<T>
 {
-    /// <inheritdoc/>
     public override void Sum(in Operand x, double scale, in Operand dst)
     {
         View<T> from = Of(x), to = Of(dst);
@@ -19,7 +18,6 @@ internal sealed partial class ReferenceBackend<T>
             to[i] *= Number(scale);
     }
 
-    /// <inheritdoc/>
     public override unsafe void SumOfSquares(in Operand x, in Operand dst)
     {
         View<T> from = Of(x);

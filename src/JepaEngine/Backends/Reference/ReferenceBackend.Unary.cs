@@ -4,7 +4,6 @@ namespace JepaEngine.Backends.Reference;
 
 internal sealed partial class ReferenceBackend<T>
 {
-    /// <inheritdoc/>
     public override void Unary(UnaryOp op, in Operand x, in Operand dst)
     {
         View<T> from = Of(x), to = Of(dst);
@@ -12,7 +11,6 @@ internal sealed partial class ReferenceBackend<T>
             to[i] = Value(op, from[i]);
     }
 
-    /// <inheritdoc/>
     public override void UnaryGrad(UnaryOp op, in Operand x, in Operand dy, in Operand dx)
     {
         View<T> from = Of(x), upstream = Of(dy), to = Of(dx);

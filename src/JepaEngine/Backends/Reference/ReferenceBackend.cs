@@ -10,7 +10,6 @@ namespace JepaEngine.Backends.Reference;
 internal sealed partial class ReferenceBackend<T>(Allocator memory) : Backend(memory)
     where T : unmanaged, IFloatingPointIeee754<T>
 {
-    /// <inheritdoc/>
     public override string Description => $"reference {typeof(T).Name}";
 
     private static View<T> Of(in Operand operand) => new(operand);
