@@ -19,17 +19,13 @@ internal abstract class BenchWork(Device device, string name) : IDisposable
     public double Bytes { get; protected set; }
 
     /// <summary>What has to be done before a run and is not timed.</summary>
-    public virtual void Ready()
-    {
-    }
+    public virtual void Ready() { }
 
     /// <summary>The work.</summary>
     public abstract void Run();
 
     /// <summary>What has to be done after a run and is not timed.</summary>
-    public virtual void Done()
-    {
-    }
+    public virtual void Done() { }
 
     /// <summary>Gives the memory back to the system, so that the next round meets other pages.</summary>
     public virtual void Dispose()

@@ -39,9 +39,7 @@ public sealed record CounterChange(string Name, long? Accepted, long? Counted, C
 public sealed record CounterTable(SortedDictionary<string, long> Values)
 {
     /// <summary>An empty one.</summary>
-    public CounterTable() : this(new SortedDictionary<string, long>(StringComparer.Ordinal))
-    {
-    }
+    public CounterTable() : this(new SortedDictionary<string, long>(StringComparer.Ordinal)) { }
 
     /// <summary>Reads what was accepted; nothing where there is no file yet.</summary>
     /// <exception cref="BadFileException">A line is no counter, or one stands twice.</exception>

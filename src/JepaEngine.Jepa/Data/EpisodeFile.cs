@@ -64,16 +64,12 @@ public sealed unsafe class EpisodeFile : IDisposable
     public int Steps(int episode) => steps[episode];
 
     /// <summary>States of an episode, [steps+1, S].</summary>
-    public ReadOnlySpan<float> States(int episode)
-    {
-        return new ReadOnlySpan<float>(At(episode), (steps[episode] + 1) * Format.StateSize);
-    }
+    public ReadOnlySpan<float> States(int episode) =>
+        new ReadOnlySpan<float>(At(episode), (steps[episode] + 1) * Format.StateSize);
 
     /// <summary>Actions of an episode, [steps, A]; action t leads from state t to state t+1.</summary>
-    public ReadOnlySpan<float> Actions(int episode)
-    {
-        return new ReadOnlySpan<float>(At(episode) + StateBytes(episode), steps[episode] * Format.ActionSize);
-    }
+    public ReadOnlySpan<float> Actions(int episode) =>
+        new ReadOnlySpan<float>(At(episode) + StateBytes(episode), steps[episode] * Format.ActionSize);
 
     /// <summary>The mean and standard deviation of all actions.</summary>
     /// <exception cref="ArgumentException">There are fewer than two, or a dimension never changes.</exception>

@@ -87,8 +87,6 @@ public sealed partial class TwoRoom
         return wall || IsBorder(x) || IsBorder(y);
     }
 
-    private static bool IsBorder(int at)
-    {
-        return at is (>= Border - BorderThickness and < Border) or (>= SceneSize - Border and < SceneSize - Border + BorderThickness);
-    }
+    private static bool IsBorder(int at) =>
+        at is (>= Border - BorderThickness and < Border) or (>= SceneSize - Border and < SceneSize - Border + BorderThickness);
 }

@@ -128,10 +128,7 @@ public sealed partial class TwoRoom : IEnvironment
     }
 
     /// <inheritdoc/>
-    public bool Reached(ReadOnlySpan<float> goal)
-    {
-        return SquaredDistance(position, goal) < GoalDistance * GoalDistance;
-    }
+    public bool Reached(ReadOnlySpan<float> goal) => SquaredDistance(position, goal) < GoalDistance * GoalDistance;
 
     /// <summary>Even episodes stay in one room, odd ones need the door; start and goal are at least 32 pixels apart.</summary>
     public GoalTask SampleTask(PhiloxKey key, int episode)

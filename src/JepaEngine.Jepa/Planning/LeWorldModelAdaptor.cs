@@ -14,9 +14,7 @@ public sealed class LeWorldModelAdaptor : IWorldModel
     private readonly bool owns;
 
     /// <summary>Of a trained model, which is switched to evaluation; its caller disposes it.</summary>
-    public LeWorldModelAdaptor(LeWorldModel model) : this(model, owns: false)
-    {
-    }
+    public LeWorldModelAdaptor(LeWorldModel model) : this(model, owns: false) { }
 
     private LeWorldModelAdaptor(LeWorldModel model, bool owns)
     {

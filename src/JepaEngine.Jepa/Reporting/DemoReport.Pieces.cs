@@ -8,15 +8,11 @@ public static partial class DemoReport
 {
     private static string E(string value) => Svg.Escape(value);
 
-    private static string Tile(string name, string value, string note)
-    {
-        return $"<div><dt>{E(name)}</dt><dd>{E(value)}<small>{E(note)}</small></dd></div>\n";
-    }
+    private static string Tile(string name, string value, string note) =>
+        $"<div><dt>{E(name)}</dt><dd>{E(value)}<small>{E(note)}</small></dd></div>\n";
 
-    private static void Fact(StringBuilder page, string name, string value)
-    {
+    private static void Fact(StringBuilder page, string name, string value) =>
         page.Append(CultureInfo.InvariantCulture, $"<dt>{E(name)}</dt><dd>{E(value)}</dd>\n");
-    }
 
     private static void Figure(StringBuilder page, string title, string picture, string caption)
     {
@@ -36,10 +32,8 @@ public static partial class DemoReport
 
     private static double Share(GroupResult group) => (double)group.Successes / group.Episodes;
 
-    private static string Percent(GroupResult group)
-    {
-        return group.Episodes == 0 ? "–" : string.Create(CultureInfo.InvariantCulture, $"{100 * Share(group):0.#} %");
-    }
+    private static string Percent(GroupResult group) =>
+        group.Episodes == 0 ? "–" : string.Create(CultureInfo.InvariantCulture, $"{100 * Share(group):0.#} %");
 
     private static string Accepted(Check check)
     {
@@ -62,10 +56,8 @@ public static partial class DemoReport
         };
     }
 
-    private static string Number(double value, int digits)
-    {
-        return double.IsFinite(value) ? value.ToString("F" + digits, CultureInfo.InvariantCulture) : "–";
-    }
+    private static string Number(double value, int digits) =>
+        double.IsFinite(value) ? value.ToString("F" + digits, CultureInfo.InvariantCulture) : "–";
 
     // Three significant digits, and all of a larger number's.
     private static string Significant(double value)

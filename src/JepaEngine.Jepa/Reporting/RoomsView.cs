@@ -25,8 +25,6 @@ internal static class RoomsView
         return svg.Circle(end[0] - Inner, end[1] - Inner, 4.5, "dot c0").ToString();
     }
 
-    private static IEnumerable<(double X, double Y)> Points(float[] path)
-    {
-        return path.Chunk(2).Select(point => ((double)point[0] - Inner, (double)point[1] - Inner));
-    }
+    private static IEnumerable<(double X, double Y)> Points(float[] path) =>
+        path.Chunk(2).Select(point => ((double)point[0] - Inner, (double)point[1] - Inner));
 }

@@ -13,10 +13,8 @@ internal sealed class Svg
     private readonly StringBuilder text = new();
 
     /// <summary>A picture in units of its own; the page scales it to the column's width.</summary>
-    public Svg(double width, double height, string label)
-    {
+    public Svg(double width, double height, string label) =>
         Add($"<svg viewBox=\"0 0 {width:0.##} {height:0.##}\" role=\"img\" aria-label=\"{Escape(label)}\">");
-    }
 
     /// <summary>Text as it may stand in HTML.</summary>
     public static string Escape(string value) => WebUtility.HtmlEncode(value);
@@ -27,10 +25,8 @@ internal sealed class Svg
         return "data:image/png;base64," + Convert.ToBase64String(Png.Encode(rgb, width, height));
     }
 
-    public Svg Line(double x1, double y1, double x2, double y2, string style)
-    {
-        return Add($"<line class=\"{style}\" x1=\"{x1:0.##}\" y1=\"{y1:0.##}\" x2=\"{x2:0.##}\" y2=\"{y2:0.##}\"/>");
-    }
+    public Svg Line(double x1, double y1, double x2, double y2, string style) =>
+        Add($"<line class=\"{style}\" x1=\"{x1:0.##}\" y1=\"{y1:0.##}\" x2=\"{x2:0.##}\" y2=\"{y2:0.##}\"/>");
 
     public Svg Rect(double x, double y, double width, double height, string style, string tip = "")
     {
@@ -38,10 +34,8 @@ internal sealed class Svg
         return Add($"<rect class=\"{style}\" x=\"{x:0.##}\" y=\"{y:0.##}\" width=\"{width:0.##}\" height=\"{height:0.##}\">{title}</rect>");
     }
 
-    public Svg Circle(double x, double y, double radius, string style)
-    {
-        return Add($"<circle class=\"{style}\" cx=\"{x:0.##}\" cy=\"{y:0.##}\" r=\"{radius:0.##}\"/>");
-    }
+    public Svg Circle(double x, double y, double radius, string style) =>
+        Add($"<circle class=\"{style}\" cx=\"{x:0.##}\" cy=\"{y:0.##}\" r=\"{radius:0.##}\"/>");
 
     // The anchor is start, middle or end; turned text runs upwards.
     public Svg Text(double x, double y, string value, string anchor = "start", string style = "t", bool turned = false)

@@ -7,9 +7,7 @@ namespace JepaEngine.Jepa.Runs;
 /// </summary>
 public abstract record RunEvent
 {
-    private RunEvent()
-    {
-    }
+    private RunEvent() { }
 
     /// <summary>Episodes of random moves are being recorded.</summary>
     public sealed record Recording(int Episodes) : RunEvent;

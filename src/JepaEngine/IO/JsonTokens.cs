@@ -75,9 +75,7 @@ internal sealed class JsonTokens(FileBytes file, long start, long length, int ma
             throw Wrong("a value");
         int depth = Depth;
         if (Kind is JsonTokenType.StartObject or JsonTokenType.StartArray)
-            while (Next() && Depth > depth)
-            {
-            }
+            while (Next() && Depth > depth) { }
     }
 
     /// <summary>What to say where the text is JSON, but not the one that should be there.</summary>

@@ -17,9 +17,7 @@ public sealed class SafetensorsFile : TensorFile
     /// <param name="path">The file.</param>
     /// <param name="mapped">Whether <see cref="TensorFile.Load"/> may map it.</param>
     /// <exception cref="BadFileException">It is missing, truncated or no safetensors file.</exception>
-    public SafetensorsFile(string path, bool mapped = true) : this(new FileBytes(path, mapped))
-    {
-    }
+    public SafetensorsFile(string path, bool mapped = true) : this(new FileBytes(path, mapped)) { }
 
     internal SafetensorsFile(FileBytes file) : base(file)
     {

@@ -25,10 +25,7 @@ public abstract class TensorFile : IDisposable
 
     private readonly FileBytes file;
 
-    private protected TensorFile(FileBytes file)
-    {
-        this.file = file;
-    }
+    private protected TensorFile(FileBytes file) => this.file = file;
 
     /// <summary>The file.</summary>
     public string Path => file.Path;

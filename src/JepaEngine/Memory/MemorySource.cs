@@ -16,9 +16,7 @@ internal abstract class MemorySource
     public abstract void Free(nint pointer, long bytes);
 
     /// <summary>Is told that the first bytes of a block are used anew, or, with 0 bytes, that the block is kept for later.</summary>
-    public virtual void Lend(Storage storage, long bytes)
-    {
-    }
+    public virtual void Lend(Storage storage, long bytes) { }
 
     /// <summary>What a refusal adds, beginning with a comma: as ", 12 of 139 GiB free on the device".</summary>
     public virtual string Describe() => "";

@@ -39,8 +39,7 @@ public static partial class LargeTable
             Accumulates = true,
         };
         var numbers = new ProductNumbers(size, device.Compute);
-        List<Parity.Output> exact =
-            numbers.Run(Device.Reference, form, everything, Device.Reference.Backend.MatMul);
+        List<Parity.Output> exact = numbers.Run(Device.Reference, form, everything, Device.Reference.Backend.MatMul);
         List<Parity.Output> actual = numbers.Run(device, form, everything, Cut(device, GemmPlan.Of(tile, k, parts)));
         // bf16 rounds once; in f32 the worst of these sums, of up to 50, errs by some 1e-5, and so does the derivative
         // there, of 1.

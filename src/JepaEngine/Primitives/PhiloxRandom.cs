@@ -9,9 +9,7 @@ public sealed class PhiloxRandom(PhiloxKey key)
     private ulong next;
 
     /// <summary>A generator for a seed.</summary>
-    public PhiloxRandom(ulong seed) : this(new PhiloxKey(seed))
-    {
-    }
+    public PhiloxRandom(ulong seed) : this(new PhiloxKey(seed)) { }
 
     /// <summary>Uniform in [0, 1).</summary>
     public float NextUniform() => Philox.Uniform(key, next++ << 2);

@@ -82,9 +82,7 @@ internal sealed unsafe partial class CpuBackend
     private readonly struct UniformDraw : IDraw
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static void Transform(ref Vector512<double> x, ref Vector512<double> y)
-        {
-        }
+        public static void Transform(ref Vector512<double> x, ref Vector512<double> y) { }
     }
 
     private readonly struct NormalDraw : IDraw

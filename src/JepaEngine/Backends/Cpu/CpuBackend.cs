@@ -11,8 +11,7 @@ internal sealed partial class CpuBackend : Backend, IDisposable
 
     /// <summary>A backend with these vectors and this many threads; <see cref="CpuIsa.Auto"/> and 0 choose by processor and environment.</summary>
     /// <exception cref="PlatformNotSupportedException">The processor lacks the vectors asked for.</exception>
-    public CpuBackend(CpuIsa isa, int threads, Allocator memory)
-        : base(memory)
+    public CpuBackend(CpuIsa isa, int threads, Allocator memory) : base(memory)
     {
         Isa = isa == CpuIsa.Auto ? CpuIsas.FromEnvironment() : CpuIsas.Require(isa);
         pool = new WorkerPool(threads > 0 ? threads : CpuIsas.ThreadsFromEnvironment());

@@ -79,8 +79,6 @@ internal readonly unsafe struct V512(Vector512<float> value) : IVector<V512>
     public static V512 Scale(V512 a, V512 n) => new(Avx512F.Scale(a.value, n.value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static float MaxLane(V512 a)
-    {
-        return V256.MaxLane(new V256(Vector256.Max(a.value.GetLower(), a.value.GetUpper())));
-    }
+    public static float MaxLane(V512 a) =>
+        V256.MaxLane(new V256(Vector256.Max(a.value.GetLower(), a.value.GetUpper())));
 }
