@@ -1,5 +1,4 @@
 using JepaEngine.Backends;
-using JepaEngine.Memory;
 using JepaEngine.Tensors;
 
 namespace JepaEngine.Autograd;

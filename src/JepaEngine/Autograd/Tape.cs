@@ -1,5 +1,4 @@
 using JepaEngine.Devices;
-using JepaEngine.Memory;
 using JepaEngine.Tensors;
 
 namespace JepaEngine.Autograd;

@@ -1,5 +1,3 @@
-using JepaEngine.Memory;
-
 namespace JepaEngine.Backends;
 
 /// <summary>

@@ -1,6 +1,3 @@
-using JepaEngine.Memory;
-using JepaEngine.Primitives;
-
 namespace JepaEngine.Backends;
 
 /// <summary>The cross-entropy method's arithmetic on the processor: sums in double, in the order of the elites.</summary>

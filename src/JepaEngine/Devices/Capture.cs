@@ -2,8 +2,6 @@ using JepaEngine.Backends.Cuda;
 using JepaEngine.Backends.Profiling;
 using JepaEngine.Cuda.Context;
 using JepaEngine.Cuda.Driver;
-using JepaEngine.Memory;
-using JepaEngine.Primitives;
 
 namespace JepaEngine.Devices;
 

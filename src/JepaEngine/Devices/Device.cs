@@ -6,8 +6,6 @@ using JepaEngine.Backends.Cuda;
 using JepaEngine.Backends.Reference;
 using JepaEngine.Cuda.Context;
 using JepaEngine.Cuda.Driver;
-using JepaEngine.Memory;
-using JepaEngine.Primitives;
 
 namespace JepaEngine.Devices;
 

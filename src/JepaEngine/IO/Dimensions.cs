@@ -1,5 +1,3 @@
-using JepaEngine.Primitives;
-
 namespace JepaEngine.IO;
 
 /// <summary>Turns the lengths that a file claims into a shape.</summary>

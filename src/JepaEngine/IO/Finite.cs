@@ -1,6 +1,4 @@
 using System.Numerics;
-using JepaEngine.Memory;
-using JepaEngine.Primitives;
 
 namespace JepaEngine.IO;
 

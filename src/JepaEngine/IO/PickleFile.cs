@@ -1,5 +1,4 @@
 using System.Globalization;
-using JepaEngine.Primitives;
 
 namespace JepaEngine.IO;
 

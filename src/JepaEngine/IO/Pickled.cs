@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using JepaEngine.Primitives;
 
 namespace JepaEngine.IO;
 

@@ -1,6 +1,5 @@
 using System.Buffers.Binary;
 using System.Text.Json;
-using JepaEngine.Primitives;
 using JepaEngine.Tensors;
 
 namespace JepaEngine.IO;

@@ -1,6 +1,5 @@
 using System.Buffers.Binary;
 using System.Text.Json;
-using JepaEngine.Primitives;
 
 namespace JepaEngine.IO;
 

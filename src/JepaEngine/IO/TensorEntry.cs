@@ -1,5 +1,3 @@
-using JepaEngine.Primitives;
-
 namespace JepaEngine.IO;
 
 /// <summary>A tensor in a file.</summary>

@@ -1,5 +1,4 @@
 using JepaEngine.Ops;
-using JepaEngine.Primitives;
 using JepaEngine.Tensors;
 
 namespace JepaEngine.Nn;

@@ -1,5 +1,4 @@
 using JepaEngine.Devices;
-using JepaEngine.Primitives;
 using JepaEngine.Tensors;
 
 namespace JepaEngine.Nn;

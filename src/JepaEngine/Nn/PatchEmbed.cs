@@ -1,6 +1,5 @@
 using JepaEngine.Backends;
 using JepaEngine.Ops;
-using JepaEngine.Primitives;
 using JepaEngine.Tensors;
 
 namespace JepaEngine.Nn;

@@ -1,8 +1,6 @@
 using JepaEngine.Autograd;
 using JepaEngine.Backends;
 using JepaEngine.Devices;
-using JepaEngine.Memory;
-using JepaEngine.Primitives;
 using JepaEngine.Tensors;
 
 namespace JepaEngine.Ops;

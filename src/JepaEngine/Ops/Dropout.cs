@@ -1,6 +1,5 @@
 using JepaEngine.Autograd;
 using JepaEngine.Devices;
-using JepaEngine.Primitives;
 using JepaEngine.Tensors;
 
 namespace JepaEngine.Ops;

@@ -2,7 +2,6 @@ using System.Runtime.CompilerServices;
 using JepaEngine.Autograd;
 using JepaEngine.Backends;
 using JepaEngine.Devices;
-using JepaEngine.Primitives;
 using JepaEngine.Tensors;
 
 namespace JepaEngine.Ops;

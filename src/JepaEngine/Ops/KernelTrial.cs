@@ -1,7 +1,6 @@
 using JepaEngine.Cuda.Context;
 using JepaEngine.Cuda.Driver;
 using JepaEngine.Devices;
-using JepaEngine.Primitives;
 
 namespace JepaEngine.Ops;
 

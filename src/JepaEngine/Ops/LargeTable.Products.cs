@@ -1,8 +1,6 @@
 using JepaEngine.Backends;
 using JepaEngine.Backends.Cuda;
 using JepaEngine.Devices;
-using JepaEngine.Memory;
-using JepaEngine.Primitives;
 
 namespace JepaEngine.Ops;
 

@@ -1,7 +1,6 @@
 using JepaEngine.Backends.Cpu;
 using JepaEngine.Cuda.Compile;
 using JepaEngine.Devices;
-using JepaEngine.Primitives;
 using JepaEngine.Tensors;
 
 namespace JepaEngine.Ops;

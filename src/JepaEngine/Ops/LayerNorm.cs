@@ -1,7 +1,6 @@
 using JepaEngine.Autograd;
 using JepaEngine.Backends;
 using JepaEngine.Devices;
-using JepaEngine.Memory;
 using JepaEngine.Tensors;
 
 namespace JepaEngine.Ops;

@@ -2,8 +2,6 @@ using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using JepaEngine.Autograd;
 using JepaEngine.Devices;
-using JepaEngine.Memory;
-using JepaEngine.Primitives;
 using JepaEngine.Tensors;
 
 namespace JepaEngine.Ops;

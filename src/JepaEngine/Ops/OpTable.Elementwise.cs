@@ -1,4 +1,3 @@
-using JepaEngine.Primitives;
 using JepaEngine.Tensors;
 
 namespace JepaEngine.Ops;

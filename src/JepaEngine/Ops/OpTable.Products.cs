@@ -1,5 +1,4 @@
 using JepaEngine.Backends;
-using JepaEngine.Primitives;
 using JepaEngine.Tensors;
 
 namespace JepaEngine.Ops;

@@ -1,5 +1,3 @@
-using JepaEngine.Primitives;
-
 namespace JepaEngine.Ops;
 
 public static partial class OpTable

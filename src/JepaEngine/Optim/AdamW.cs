@@ -1,8 +1,6 @@
 using JepaEngine.Backends;
 using JepaEngine.Devices;
-using JepaEngine.Memory;
 using JepaEngine.Nn;
-using JepaEngine.Primitives;
 using JepaEngine.Tensors;
 
 namespace JepaEngine.Optim;

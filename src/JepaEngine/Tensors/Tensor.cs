@@ -1,8 +1,6 @@
 using System.Runtime.CompilerServices;
 using JepaEngine.Backends;
 using JepaEngine.Devices;
-using JepaEngine.Memory;
-using JepaEngine.Primitives;
 
 namespace JepaEngine.Tensors;
 

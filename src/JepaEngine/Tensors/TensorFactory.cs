@@ -1,6 +1,4 @@
 using JepaEngine.Devices;
-using JepaEngine.Memory;
-using JepaEngine.Primitives;
 
 namespace JepaEngine.Tensors;
 

@@ -1,5 +1,3 @@
-using JepaEngine.Memory;
-
 namespace JepaEngine.Backends.Cpu;
 
 internal sealed unsafe partial class CpuBackend

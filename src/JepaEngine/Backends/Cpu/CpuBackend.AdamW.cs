@@ -1,6 +1,5 @@
 using System.Runtime.CompilerServices;
 using JepaEngine.Backends.Cpu.Simd;
-using JepaEngine.Memory;
 
 namespace JepaEngine.Backends.Cpu;
 

@@ -2,8 +2,6 @@ using System.Runtime.CompilerServices;
 using JepaEngine.Backends.Cpu.Gemm;
 using JepaEngine.Backends.Cpu.Simd;
 using JepaEngine.Backends.Cpu.Workers;
-using JepaEngine.Memory;
-using JepaEngine.Primitives;
 
 namespace JepaEngine.Backends.Cpu;
 

@@ -1,7 +1,5 @@
 using System.Runtime.CompilerServices;
 using JepaEngine.Backends.Cpu.Simd;
-using JepaEngine.Memory;
-using JepaEngine.Primitives;
 
 namespace JepaEngine.Backends.Cpu;
 

@@ -1,7 +1,5 @@
 using JepaEngine.Backends.Cpu.Simd;
 using JepaEngine.Backends.Cpu.Workers;
-using JepaEngine.Memory;
-using JepaEngine.Primitives;
 
 namespace JepaEngine.Backends.Cpu;
 

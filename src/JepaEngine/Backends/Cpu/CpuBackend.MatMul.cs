@@ -1,8 +1,6 @@
 using JepaEngine.Backends.Cpu.Gemm;
 using JepaEngine.Backends.Cpu.Simd;
 using JepaEngine.Backends.Cpu.Workers;
-using JepaEngine.Memory;
-using JepaEngine.Primitives;
 
 namespace JepaEngine.Backends.Cpu;
 

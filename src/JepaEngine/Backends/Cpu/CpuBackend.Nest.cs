@@ -1,7 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using JepaEngine.Backends.Cpu.Simd;
-using JepaEngine.Primitives;
 
 namespace JepaEngine.Backends.Cpu;
 

@@ -1,7 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using JepaEngine.Backends.Cpu.Simd;
-using JepaEngine.Memory;
 
 namespace JepaEngine.Backends.Cpu;
 

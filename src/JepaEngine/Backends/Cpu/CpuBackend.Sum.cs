@@ -1,8 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using JepaEngine.Backends.Cpu.Simd;
-using JepaEngine.Memory;
-using JepaEngine.Primitives;
 
 namespace JepaEngine.Backends.Cpu;
 

@@ -1,6 +1,4 @@
 using JepaEngine.Backends.Cpu.Workers;
-using JepaEngine.Memory;
-using JepaEngine.Primitives;
 
 namespace JepaEngine.Backends.Cpu;
 

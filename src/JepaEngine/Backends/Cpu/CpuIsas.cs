@@ -1,6 +1,5 @@
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
-using JepaEngine.Primitives;
 
 namespace JepaEngine.Backends.Cpu;
 

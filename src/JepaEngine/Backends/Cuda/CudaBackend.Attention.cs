@@ -1,7 +1,5 @@
 using System.Runtime.InteropServices;
 using JepaEngine.Cuda.Compile;
-using JepaEngine.Memory;
-using JepaEngine.Primitives;
 
 namespace JepaEngine.Backends.Cuda;
 

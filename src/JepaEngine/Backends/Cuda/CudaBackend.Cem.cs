@@ -1,7 +1,5 @@
 using System.Numerics;
 using System.Runtime.InteropServices;
-using JepaEngine.Memory;
-using JepaEngine.Primitives;
 
 namespace JepaEngine.Backends.Cuda;
 

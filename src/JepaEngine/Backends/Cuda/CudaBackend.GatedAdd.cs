@@ -1,5 +1,3 @@
-using JepaEngine.Memory;
-
 namespace JepaEngine.Backends.Cuda;
 
 internal sealed unsafe partial class CudaBackend

@@ -1,6 +1,4 @@
 using System.Runtime.InteropServices;
-using JepaEngine.Memory;
-using JepaEngine.Primitives;
 
 namespace JepaEngine.Backends.Cuda;
 

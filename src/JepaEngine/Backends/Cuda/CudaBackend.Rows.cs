@@ -1,6 +1,3 @@
-using JepaEngine.Memory;
-using JepaEngine.Primitives;
-
 namespace JepaEngine.Backends.Cuda;
 
 internal sealed unsafe partial class CudaBackend

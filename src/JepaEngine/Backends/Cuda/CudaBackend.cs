@@ -1,7 +1,5 @@
 using JepaEngine.Cuda.Compile;
 using JepaEngine.Cuda.Context;
-using JepaEngine.Memory;
-using JepaEngine.Primitives;
 
 namespace JepaEngine.Backends.Cuda;
 

@@ -1,5 +1,3 @@
-using JepaEngine.Memory;
-
 namespace JepaEngine.Backends.Cuda;
 
 /// <summary>A launch configuration: a kernel and how it is launched.</summary>

@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using JepaEngine.Cuda.Context;
 using JepaEngine.Cuda.Driver;
-using JepaEngine.Primitives;
 
 namespace JepaEngine.Backends.Profiling;
 

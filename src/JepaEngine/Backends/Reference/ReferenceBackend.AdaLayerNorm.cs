@@ -1,5 +1,3 @@
-using JepaEngine.Memory;
-
 namespace JepaEngine.Backends.Reference;
 
 internal sealed partial class ReferenceBackend<T>

@@ -1,5 +1,4 @@
 using System.Numerics;
-using JepaEngine.Memory;
 
 namespace JepaEngine.Backends.Reference;
 

@@ -1,6 +1,3 @@
-using JepaEngine.Memory;
-using JepaEngine.Primitives;
-
 namespace JepaEngine.Backends.Reference;
 
 /// <summary>An operand's elements by index, whatever its layout: the only place where the reference backend touches memory.</summary>

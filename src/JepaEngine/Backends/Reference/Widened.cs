@@ -1,6 +1,3 @@
-using JepaEngine.Memory;
-using JepaEngine.Primitives;
-
 namespace JepaEngine.Backends.Reference;
 
 /// <summary>The bf16 operands of a call as f32 copies, of which those it writes are rounded back at the end.</summary>
