@@ -1,4 +1,4 @@
-using System.Globalization;
+using static JepaEngine.Jepa.Benchmarking.TextTable;
 
 namespace JepaEngine.Jepa.Benchmarking;
 
@@ -73,7 +73,7 @@ public static class BenchDocument
         ("p50", false, record => Time(record.P50)),
         ("noise", false, Noise),
         ("rate", false, BenchTable.Rate),
-        ("% peak", false, OfPeak),
+        ("% peak", false, BenchTable.OfPeak),
         ("bytes", false, record => record.Allocated is { } bytes ? Text($"{bytes}") : "-"),
     ];
 
@@ -116,7 +116,7 @@ public static class BenchDocument
             ("JepaEngine", false, record => Time(record.P50)),
             ("noise", false, Noise),
             ("GFLOP/s", false, record => record.Flops > 0 ? Text($"{record.Gflops:0}") : "-"),
-            ("% peak", false, OfPeak),
+            ("% peak", false, BenchTable.OfPeak),
             .. PeersOf(results, results.Models).SelectMany(peer => ((string, bool, Func<BenchRecord, string>)[])
             [
                 (peer, false, record => results.Peer(record, peer) is { } other ? Time(other.P50) : "-"),
@@ -150,7 +150,7 @@ public static class BenchDocument
 
         string[] Cells(BenchRecord? record) => record is null
             ? [.. Enumerable.Repeat("-", 3 + peers.Length)]
-            : [Time(record.P50), Noise(record), OfPeak(record), .. peers.Select(peer => Ratio(results, record, peer))];
+            : [Time(record.P50), Noise(record), BenchTable.OfPeak(record), .. peers.Select(peer => Ratio(results, record, peer))];
     }
 
     /// <summary>Who did any of these works too.</summary>
@@ -164,8 +164,6 @@ public static class BenchDocument
 
     private static string Noise(BenchRecord record) => record.Noise is { } noise ? Text($"{100 * noise:0} %") : "-";
 
-    private static string OfPeak(BenchRecord record) => record.OfPeak is { } share ? Text($"{100 * share:0}") : "-";
-
     private static string Time(double milliseconds) => milliseconds switch
     {
         >= 1000 => Text($"{milliseconds / 1000:0.00} s"),
@@ -173,6 +171,4 @@ public static class BenchDocument
         >= 1e-3 => Text($"{1000 * milliseconds:0} µs"),
         _ => Text($"{1e6 * milliseconds:0} ns"),
     };
-
-    private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using static JepaEngine.Jepa.Benchmarking.TextTable;
 
 namespace JepaEngine.Jepa.Benchmarking;
 
@@ -66,6 +67,4 @@ public static class BenchTable
         Fastest(record) is { } other && !record.IsSimulated ? Text($"{other.P50 / record.P50:0.00}x {other.Engine}") : "-";
 
     private static string Quoted(string text) => $"\"{text.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
-
-    private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 }

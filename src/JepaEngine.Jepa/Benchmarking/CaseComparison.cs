@@ -1,4 +1,4 @@
-using System.Globalization;
+using static JepaEngine.Jepa.Benchmarking.TextTable;
 
 namespace JepaEngine.Jepa.Benchmarking;
 
@@ -101,6 +101,4 @@ public sealed record CaseComparison(BenchRecord Before, BenchRecord After, Verdi
         }
         return null;
     }
-
-    private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 }

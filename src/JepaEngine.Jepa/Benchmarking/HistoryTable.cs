@@ -1,4 +1,4 @@
-using System.Globalization;
+using static JepaEngine.Jepa.Benchmarking.TextTable;
 
 namespace JepaEngine.Jepa.Benchmarking;
 
@@ -21,6 +21,4 @@ public static class HistoryTable
     /// <summary>Aligned with spaces, for a terminal.</summary>
     public static IEnumerable<string> Plain(IEnumerable<BenchHistory> histories) =>
         TextTable.Plain(Columns, histories.SelectMany(history => history.Lines.Select(line => (history, line))));
-
-    private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 }

@@ -1,40 +1,43 @@
 using System.Globalization;
+using static JepaEngine.Jepa.Benchmarking.TextTable;
 
 namespace JepaEngine.Jepa.Benchmarking;
+
+using Column = (string Head, bool IsText, Func<RooflinePoint, string> Cell);
 
 /// <summary>A roofline as a table: its cases, or the operations of one. Numbers have a dot on every machine.</summary>
 public static class RooflineTable
 {
-    private static readonly Column Number = new("#", false, p => p.Number > 0 ? Text($"{p.Number}") : "");
+    private static readonly Column Number = ("#", false, p => p.Number > 0 ? Text($"{p.Number}") : "");
 
-    private static readonly Column Share = new("% time", false, p => Percent(p.Share, "0.0"));
+    private static readonly Column Share = ("% time", false, p => Percent(p.Share, "0.0"));
 
     private static readonly Column[] Work =
     [
-        new("MFLOP", false, p => p.Flops > 0 ? BenchTable.Digits(p.Flops * 1e-6) : "-"),
-        new("MB", false, p => p.Bytes > 0 ? BenchTable.Digits(p.Bytes * 1e-6) : "-"),
-        new("FLOP/B", false, p => p.Intensity is { } intensity ? BenchTable.Digits(intensity) : "-"),
-        new("% FLOP/s", false, p => Percent(p.OfCompute)),
-        new("% GB/s", false, p => Percent(p.OfBandwidth)),
-        new("bound", true, p => Bound(p.Bound)),
+        ("MFLOP", false, p => p.Flops > 0 ? BenchTable.Digits(p.Flops * 1e-6) : "-"),
+        ("MB", false, p => p.Bytes > 0 ? BenchTable.Digits(p.Bytes * 1e-6) : "-"),
+        ("FLOP/B", false, p => p.Intensity is { } intensity ? BenchTable.Digits(intensity) : "-"),
+        ("% FLOP/s", false, p => Percent(p.OfCompute)),
+        ("% GB/s", false, p => Percent(p.OfBandwidth)),
+        ("bound", true, p => Bound(p.Bound)),
     ];
 
     private static readonly Column[] Kernels =
     [
-        new("regs", false, p => p.Registers is { } registers ? Text($"{registers}") : "-"),
-        new("shared KiB", false, p => p.SharedBytes is { } bytes ? (bytes / 1024.0).ToString("0.#", CultureInfo.InvariantCulture) : "-"),
+        ("regs", false, p => p.Registers is { } registers ? Text($"{registers}") : "-"),
+        ("shared KiB", false, p => p.SharedBytes is { } bytes ? (bytes / 1024.0).ToString("0.#", CultureInfo.InvariantCulture) : "-"),
     ];
 
     private static readonly Column[] Cases =
     [
-        Number, new("case", true, p => p.Case), new("pass", true, p => p.Pass), new("p50 ms", false, Time), Share, .. Work,
-        new("launches", false, p => p.Launches is { } launches ? Text($"{launches}") : "-"),
+        Number, ("case", true, p => p.Case), ("pass", true, p => p.Pass), ("p50 ms", false, Time), Share, .. Work,
+        ("launches", false, p => p.Launches is { } launches ? Text($"{launches}") : "-"),
     ];
 
     private static readonly Column[] Operations =
     [
-        Number, new("operation", true, p => p.Operation!), new("shape", true, p => p.Shape!), new("calls", false, p => Text($"{p.Calls}")),
-        new("ms each", false, Time), Share, .. Work,
+        Number, ("operation", true, p => p.Operation!), ("shape", true, p => p.Shape!), ("calls", false, p => Text($"{p.Calls}")),
+        ("ms each", false, Time), Share, .. Work,
     ];
 
     /// <summary>Its roofs, one line.</summary>
@@ -83,11 +86,8 @@ public static class RooflineTable
         share is { } part ? (100 * part).ToString(format, CultureInfo.InvariantCulture) : "-";
 
     /// <summary>Kernels have columns where there are any.</summary>
-    private static (string Head, bool IsText, Func<RooflinePoint, string> Cell)[] Columns(Roofline roofline)
-    {
-        Column[] columns = roofline.Run is null ? Cases : [.. Operations, .. roofline.Points.Any(point => point.Kernels.Count > 0) ? Kernels : []];
-        return [.. columns.Select(column => (column.Head, column.IsText, column.Cell))];
-    }
+    private static Column[] Columns(Roofline roofline) => roofline.Run is null ? Cases
+        : [.. Operations, .. roofline.Points.Any(point => point.Kernels.Count > 0) ? Kernels : []];
 
     private static IEnumerable<RooflinePoint> Rows(Roofline roofline) =>
         roofline.Run is { } run ? [.. run.Shown, .. new[] { run.Others, run.Between }.OfType<RooflinePoint>()] : roofline.Points;
@@ -105,8 +105,4 @@ public static class RooflineTable
     }
 
     private static string Time(RooflinePoint point) => point.Milliseconds is { } time ? BenchTable.Digits(time) : "-";
-
-    private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
-
-    private sealed record Column(string Head, bool IsText, Func<RooflinePoint, string> Cell);
 }

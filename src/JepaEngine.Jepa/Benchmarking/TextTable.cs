@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 
 namespace JepaEngine.Jepa.Benchmarking;
@@ -5,6 +6,9 @@ namespace JepaEngine.Jepa.Benchmarking;
 /// <summary>Rows of text under heads; columns of text are aligned left, of numbers right.</summary>
 internal static class TextTable
 {
+    /// <summary>Text whose numbers have a dot on every machine.</summary>
+    public static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
+
     /// <summary>As <see cref="Plain"/>, a row an item.</summary>
     public static IEnumerable<string> Plain<T>((string Head, bool IsText, Func<T, string> Cell)[] columns, IEnumerable<T> items) =>
         Plain(Heads(columns), Rows(columns, items));

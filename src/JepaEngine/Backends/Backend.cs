@@ -377,4 +377,7 @@ public abstract class Backend
 
     /// <summary>dst (F64 scalar) = the sum of squares, accumulated in double with a fixed split.</summary>
     public abstract void SumOfSquares(in Operand x, in Operand dst);
+
+    /// <summary>The smallest number of parts of <paramref name="part"/> that hold <paramref name="count"/>.</summary>
+    private protected static long CeilDiv(long count, long part) => (count + part - 1) / part;
 }

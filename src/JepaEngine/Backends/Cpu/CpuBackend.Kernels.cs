@@ -21,8 +21,6 @@ internal sealed unsafe partial class CpuBackend
     /// <summary>The most partial results of a sum over rows: each is a vector of columns that is written and read again.</summary>
     private const long MaxPartials = 64;
 
-    private static long CeilDiv(long a, long b) => (a + b - 1) / b;
-
     /// <summary>Items of a size that fill a part.</summary>
     private static long PartOf(long itemElements) => Math.Max(1, PartElements / Math.Max(1, itemElements));
 

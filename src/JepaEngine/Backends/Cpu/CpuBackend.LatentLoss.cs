@@ -10,8 +10,8 @@ internal sealed unsafe partial class CpuBackend
     {
         double sum = kind switch
         {
-            LossKind.MeanSquared => LatentSum<SquaredLoss>(prediction, targets, ids, eps, derivative),
-            LossKind.L1 => LatentSum<AbsoluteLoss>(prediction, targets, ids, eps, derivative),
+            LossKind.MeanSquared => LatentSum<Square>(prediction, targets, ids, eps, derivative),
+            LossKind.L1 => LatentSum<Absolute>(prediction, targets, ids, eps, derivative),
             LossKind.SmoothL1 => LatentSum<SmoothLoss>(prediction, targets, ids, eps, derivative),
             _ => throw new NotSupportedException(kind.ToString()),
         };

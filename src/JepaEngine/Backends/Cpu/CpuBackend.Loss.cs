@@ -9,8 +9,8 @@ internal sealed unsafe partial class CpuBackend
     {
         double sum = kind switch
         {
-            LossKind.MeanSquared => LossSum<SquaredLoss>(prediction, target),
-            LossKind.L1 => LossSum<AbsoluteLoss>(prediction, target),
+            LossKind.MeanSquared => LossSum<Square>(prediction, target),
+            LossKind.L1 => LossSum<Absolute>(prediction, target),
             LossKind.SmoothL1 => LossSum<SmoothLoss>(prediction, target),
             _ => throw new NotSupportedException(kind.ToString()),
         };
@@ -23,8 +23,8 @@ internal sealed unsafe partial class CpuBackend
             return;
         switch (kind)
         {
-            case LossKind.MeanSquared: LossSlope<SquaredLoss>(prediction, target, dloss, dprediction); break;
-            case LossKind.L1: LossSlope<AbsoluteLoss>(prediction, target, dloss, dprediction); break;
+            case LossKind.MeanSquared: LossSlope<Square>(prediction, target, dloss, dprediction); break;
+            case LossKind.L1: LossSlope<Absolute>(prediction, target, dloss, dprediction); break;
             case LossKind.SmoothL1: LossSlope<SmoothLoss>(prediction, target, dloss, dprediction); break;
             default: throw new NotSupportedException(kind.ToString());
         }
@@ -86,24 +86,6 @@ internal sealed unsafe partial class CpuBackend
                 Lanes.Store(dst + i, TFunction.Derivative(Lanes.Load<V>(a + i, left) - Lanes.Load<V>(b + i, left)) * slope, left);
             }
         }
-    }
-
-    private readonly struct SquaredLoss : IFunction
-    {
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static V Value<V>(V d) where V : struct, IVector<V> => d * d;
-
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static V Derivative<V>(V d) where V : struct, IVector<V> => d + d;
-    }
-
-    private readonly struct AbsoluteLoss : IFunction
-    {
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static V Value<V>(V d) where V : struct, IVector<V> => V.Abs(d);
-
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static V Derivative<V>(V d) where V : struct, IVector<V> => Sign(d);
     }
 
     private readonly struct SmoothLoss : IFunction

@@ -63,8 +63,5 @@ internal sealed unsafe partial class CudaBackend(CudaContext context, Allocator 
             context.Launch(function, checked((int)grid.X), grid.Y, grid.Z, kernel.Threads, kernel.Shared, pointer, sizeof(TArgs));
     }
 
-    /// <summary>The smallest number of parts of <paramref name="part"/> that hold <paramref name="count"/>.</summary>
-    private static long CeilDiv(long count, long part) => (count + part - 1) / part;
-
     private static NotSupportedException Unsupported(string operation, DType dtype) => new($"{operation} in {dtype} is not done on a GPU; convert it with To");
 }
