@@ -12,12 +12,8 @@ public sealed partial class KernelFiles
 
     private readonly Func<string, string?> read;
 
-    private KernelFiles(string description, Func<string, string?> read, Func<IEnumerable<string>> list)
-    {
-        Description = description;
-        this.read = read;
-        Names = list;
-    }
+    private KernelFiles(string description, Func<string, string?> read, Func<IEnumerable<string>> list) =>
+        (Description, this.read, Names) = (description, read, list);
 
     /// <summary>The kernels as they were built in.</summary>
     public static KernelFiles Embedded { get; } = new("embedded", ReadResource, () => typeof(KernelFiles).Assembly.GetManifestResourceNames());

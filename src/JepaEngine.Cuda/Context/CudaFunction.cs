@@ -59,9 +59,7 @@ public sealed class CudaFunction
     private sealed class Loaded(nint handle, int argumentBytes)
     {
         public nint Handle { get; } = handle;
-
         public int ArgumentBytes { get; } = argumentBytes;
-
         public int AllowedShared { get; set; }
     }
 }

@@ -8,12 +8,8 @@ public sealed class CudaStream : IDisposable
     private readonly CudaContext context;
     private readonly bool isOwn;
 
-    internal CudaStream(CudaContext context, nint handle, bool isOwn)
-    {
-        this.context = context;
-        Handle = handle;
-        this.isOwn = isOwn;
-    }
+    internal CudaStream(CudaContext context, nint handle, bool isOwn) =>
+        (this.context, Handle, this.isOwn) = (context, handle, isOwn);
 
     /// <summary>The driver's CUstream.</summary>
     public nint Handle { get; private set; }

@@ -14,11 +14,7 @@ internal sealed class HostCompiler
 
     private readonly string command;
 
-    private HostCompiler(string command, string version)
-    {
-        this.command = command;
-        Version = version;
-    }
+    private HostCompiler(string command, string version) => (this.command, Version) = (command, version);
 
     /// <summary>The first line it says of itself.</summary>
     public string Version { get; }

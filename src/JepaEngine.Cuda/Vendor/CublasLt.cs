@@ -77,7 +77,6 @@ public sealed unsafe class CublasLt : IDisposable
     private sealed class Plan : IDisposable
     {
         private const int Compute32F = 68, Real32F = 0, RealBf16 = 14, TransposeFirst = 3, TransposeSecond = 4, MaxWorkspace = 1, HeuristicWords = 12;
-
         private readonly CublasLtLibrary library;
         private readonly nint operation, first, second, result;
         private readonly ulong[] algorithm = new ulong[HeuristicWords]; // of cublasLtMatmulHeuristicResult_t, which begins with the algorithm

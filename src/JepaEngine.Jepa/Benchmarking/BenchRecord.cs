@@ -134,6 +134,7 @@ public sealed record BenchRecord
 
 [JsonSerializable(typeof(BenchRecord))]
 [JsonSerializable(typeof(ProofRecord))]
+[JsonSerializable(typeof(RooflinePoint))]
 internal sealed partial class BenchJson : JsonSerializerContext
 {
     /// <summary>How lines are read and written. A + stays a +: they go into files, never into a page.</summary>

@@ -245,26 +245,13 @@ public sealed class BenchRunner : IDisposable
         Device where = row.Case.Device;
         return new BenchRecord
         {
-            Case = row.Case.Name,
-            Pass = row.Case.Pass,
-            Device = BenchDevice.NameOf(where),
-            DType = where.Compute.ToString(),
-            Threads = where.Threads,
-            Engine = "JepaEngine",
-            Cold = options.IsCold,
-            Samples = [.. row.Times],
-            Rounds = row.Rounds,
-            Flops = row.Flops,
-            Bytes = row.Bytes,
-            PeakGflops = device.PeakGflops,
-            PeakOf = device.IsSimulated ? null : device.PeakOf,
-            PeakGigabytes = device.PeakGigabytes,
-            Allocated = row.Allocated,
-            Launches = row.Launches,
-            Moved = row.Moved,
+            Case = row.Case.Name, Pass = row.Case.Pass, Device = BenchDevice.NameOf(where),
+            DType = where.Compute.ToString(), Threads = where.Threads, Engine = "JepaEngine", Cold = options.IsCold,
+            Samples = [.. row.Times], Rounds = row.Rounds, Flops = row.Flops, Bytes = row.Bytes,
+            PeakGflops = device.PeakGflops, PeakOf = device.IsSimulated ? null : device.PeakOf,
+            PeakGigabytes = device.PeakGigabytes, Allocated = row.Allocated, Launches = row.Launches, Moved = row.Moved,
             References = row.VendorTimes.Count == 0 ? [] : [new BenchReference(VendorName(device.Vendor!), SampleStatistics.Quantile([.. row.VendorTimes], 0.5))],
-            Machine = machine,
-            Utc = utc,
+            Machine = machine, Utc = utc,
         };
     }
 
@@ -275,11 +262,8 @@ public sealed class BenchRunner : IDisposable
     private sealed class Row(BenchCase item)
     {
         public BenchCase Case { get; } = item;
-
         public List<double> Times { get; } = [];
-
         public List<double> VendorTimes { get; } = [];
-
         public string? Fault { get; set; }
 
         /// <summary>What was prepared, where it is kept.</summary>
@@ -295,17 +279,11 @@ public sealed class BenchRunner : IDisposable
         public int Samples { get; set; }
 
         public int Rounds { get; set; }
-
         public bool IsLong { get; set; }
-
         public double Flops { get; set; }
-
         public double Bytes { get; set; }
-
         public long Allocated { get; set; }
-
         public long? Launches { get; set; }
-
         public long? Moved { get; set; }
     }
 }

@@ -32,9 +32,7 @@ public static class Counters
 
     private static readonly JepaConfig Clips = new()
     {
-        Family = VJepa2.Family,
-        Encoder = new VitSize(48, 2, 2, 96),
-        ImageSize = 32,
+        Family = VJepa2.Family, Encoder = new VitSize(48, 2, 2, 96), ImageSize = 32,
     };
 
     private static readonly LatentPlannerOptions Search = LatentPlannerOptions.Demo with { Cem = CemOptions.Demo with { Candidates = 12, Elites = 3, Iterations = 3 } };

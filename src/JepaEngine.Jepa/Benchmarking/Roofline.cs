@@ -41,14 +41,9 @@ public sealed record Roofline(
         Device where = item.Device;
         var run = RooflineRun.Of(new RooflinePoint
         {
-            Case = item.Name,
-            Pass = item.Pass,
-            Device = BenchDevice.NameOf(where),
-            DType = where.Compute.ToString(),
-            Threads = where.Threads,
-            Milliseconds = device.IsSimulated ? null : milliseconds,
-            PeakGflops = device.PeakGflops,
-            PeakGigabytes = device.PeakGigabytes,
+            Case = item.Name, Pass = item.Pass, Device = BenchDevice.NameOf(where), DType = where.Compute.ToString(),
+            Threads = where.Threads, Milliseconds = device.IsSimulated ? null : milliseconds,
+            PeakGflops = device.PeakGflops, PeakGigabytes = device.PeakGigabytes,
         }, operations);
         string name = $"{item.Name} on {NameOf(run.Case.Device, where.Threads, run.Case.DType)}";
         return new Roofline(name, run.Shown, device.PeakGflops, device.PeakGigabytes, device.PeakOf, machine) { Run = run };

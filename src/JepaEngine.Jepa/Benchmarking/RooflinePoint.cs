@@ -1,4 +1,3 @@
-using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using JepaEngine.Backends.Profiling;
@@ -107,7 +106,7 @@ public sealed record RooflinePoint
     internal double PeakGigabytes { get; init; }
 
     /// <summary>The point as a line of JSON.</summary>
-    public string ToJson() => JsonSerializer.Serialize(this, RooflineJson.Lines.RooflinePoint);
+    public string ToJson() => JsonSerializer.Serialize(this, BenchJson.Lines.RooflinePoint);
 
     /// <summary>A case.</summary>
     /// <param name="record">Its measurement.</param>
@@ -115,31 +114,12 @@ public sealed record RooflinePoint
     /// <param name="total">Milliseconds of all the points it is one of.</param>
     internal static RooflinePoint Of(BenchRecord record, int number, double total) => new()
     {
-        Number = number,
-        Case = record.Case,
-        Pass = record.Pass,
-        Device = record.Device,
-        DType = record.DType,
-        Threads = record.Threads,
-        Milliseconds = record.IsSimulated ? null : record.P50,
-        Share = total > 0 && !record.IsSimulated ? record.P50 / total : null,
-        Flops = record.Flops,
-        Bytes = record.Bytes,
-        Launches = record.Launches,
-        PeakGflops = record.PeakGflops,
+        Number = number, Case = record.Case, Pass = record.Pass, Device = record.Device, DType = record.DType,
+        Threads = record.Threads, Milliseconds = record.IsSimulated ? null : record.P50,
+        Share = total > 0 && !record.IsSimulated ? record.P50 / total : null, Flops = record.Flops,
+        Bytes = record.Bytes, Launches = record.Launches, PeakGflops = record.PeakGflops,
         PeakGigabytes = record.PeakGigabytes,
     };
 
     private double? Part(double work, double limit) => work > 0 && limit > 0 && Milliseconds > 0 ? work / Milliseconds * 1e-6 / limit : null;
-}
-
-[JsonSerializable(typeof(RooflinePoint))]
-internal sealed partial class RooflineJson : JsonSerializerContext
-{
-    public static RooflineJson Lines { get; } = new(new JsonSerializerOptions
-    {
-        PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
-        DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
-        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
-    });
 }

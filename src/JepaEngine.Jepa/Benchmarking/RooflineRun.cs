@@ -22,15 +22,10 @@ public sealed record RooflineRun(RooflinePoint Case, IReadOnlyList<RooflinePoint
             long calls = rest.Sum(point => point.Calls);
             return rest.Length == 0 ? null : Case with
             {
-                Operation = $"{rest.Length} below {100 * Least} %",
-                Shape = "",
-                Calls = calls,
-                Milliseconds = rest.Sum(Total) / calls,
-                Share = rest.Sum(point => point.Share),
+                Operation = $"{rest.Length} below {100 * Least} %", Shape = "", Calls = calls,
+                Milliseconds = rest.Sum(Total) / calls, Share = rest.Sum(point => point.Share),
                 Flops = rest.Sum(point => point.Calls * point.Flops) / calls,
-                Bytes = rest.Sum(point => point.Calls * point.Bytes) / calls,
-                Launches = null,
-                Kernels = [],
+                Bytes = rest.Sum(point => point.Calls * point.Bytes) / calls, Launches = null, Kernels = [],
             };
         }
     }
@@ -38,15 +33,9 @@ public sealed record RooflineRun(RooflinePoint Case, IReadOnlyList<RooflinePoint
     /// <summary>What passes between the operations: the host's own work and, on a GPU, what it makes the device wait for. Null in the simulator.</summary>
     public RooflinePoint? Between => Case.Milliseconds is not { } wall ? null : Case with
     {
-        Operation = "between operations",
-        Shape = "",
-        Calls = Operations.Sum(point => point.Calls),
+        Operation = "between operations", Shape = "", Calls = Operations.Sum(point => point.Calls),
         Milliseconds = (wall - Operations.Sum(Total)) / Math.Max(1, Operations.Sum(point => point.Calls)),
-        Share = 1 - Operations.Sum(Total) / wall,
-        Flops = 0,
-        Bytes = 0,
-        Launches = null,
-        IsHost = true,
+        Share = 1 - Operations.Sum(Total) / wall, Flops = 0, Bytes = 0, Launches = null, IsHost = true,
     };
 
     /// <summary>A run's operations beside its machine's limits.</summary>
@@ -58,16 +47,11 @@ public sealed record RooflineRun(RooflinePoint Case, IReadOnlyList<RooflinePoint
         return new RooflineRun(run with { Flops = operations.Sum(operation => operation.Flops), Launches = hasKernels ? operations.Sum(Launches) : null },
             [.. operations.Select((operation, i) => run with
             {
-                Number = i + 1,
-                Operation = operation.Name,
-                Shape = operation.Shape,
-                Calls = operation.Calls,
+                Number = i + 1, Operation = operation.Name, Shape = operation.Shape, Calls = operation.Calls,
                 Milliseconds = run.Milliseconds is null ? null : operation.Milliseconds / operation.Calls,
-                Share = operation.Milliseconds / run.Milliseconds,
-                Flops = operation.Flops / operation.Calls,
+                Share = operation.Milliseconds / run.Milliseconds, Flops = operation.Flops / operation.Calls,
                 Bytes = operation.Bytes / operation.Calls,
-                Launches = hasKernels ? Launches(operation) / operation.Calls : null,
-                Kernels = operation.Kernels,
+                Launches = hasKernels ? Launches(operation) / operation.Calls : null, Kernels = operation.Kernels,
             })]);
     }
 

@@ -152,13 +152,9 @@ public sealed unsafe class EpisodeFile : IDisposable
         return starts;
     }
 
-    private static BadFileException NoEpisodeFile(string path)
-    {
-        return new BadFileException(path, "it is no episode file (it does not start with JEPAEPIS); give a file that JepaEngine recorded");
-    }
+    private static BadFileException NoEpisodeFile(string path) =>
+        new BadFileException(path, "it is no episode file (it does not start with JEPAEPIS); give a file that JepaEngine recorded");
 
-    private static BadFileException Damaged(string path, string what)
-    {
-        return new BadFileException(path, $"it is damaged or cut short: {what}; copy it again or record it again");
-    }
+    private static BadFileException Damaged(string path, string what) =>
+        new BadFileException(path, $"it is damaged or cut short: {what}; copy it again or record it again");
 }

@@ -49,15 +49,8 @@ public sealed record CemOptions
     /// <summary>The settings of <c>jepa demo</c>.</summary>
     public static CemOptions Demo => new()
     {
-        Candidates = 256,
-        Elites = 6,
-        Iterations = 4,
-        Horizon = 14,
-        ActionSize = 2,
-        MinStd = 0.05f,
-        Bound = 1,
-        FirstSegments = 3,
-        TakeBest = true,
+        Candidates = 256, Elites = 6, Iterations = 4, Horizon = 14, ActionSize = 2, MinStd = 0.05f, Bound = 1,
+        FirstSegments = 3, TakeBest = true,
     };
 }
 

@@ -42,9 +42,7 @@ internal sealed class RecordedSearch : IDisposable
             Numbers(3 * size, problems), Numbers(2 * size, problems, length), counters.Slice(0, 0, 2 * problems).Reshape(problems, 2).Operand,
             counters.Slice(0, 2 * problems, 1).Reshape().Operand)
         {
-            Elites = options.Elites,
-            MinStd = options.MinStd,
-            Bound = options.Bound,
+            Elites = options.Elites, MinStd = options.MinStd, Bound = options.Bound,
         };
         try
         {

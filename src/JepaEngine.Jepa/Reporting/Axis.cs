@@ -57,12 +57,9 @@ internal readonly struct Axis
     }
 
     /// <summary>A tick's value as text.</summary>
-    public static string Label(double value)
-    {
-        return Math.Abs(value) is >= 1e6 or (> 0 and < 1e-4)
-            ? value.ToString("0.#e0", CultureInfo.InvariantCulture)
-            : (Math.Round(value, 6) + 0.0).ToString("#,0.######", CultureInfo.InvariantCulture);
-    }
+    public static string Label(double value) => Math.Abs(value) is >= 1e6 or (> 0 and < 1e-4)
+        ? value.ToString("0.#e0", CultureInfo.InvariantCulture)
+        : (Math.Round(value, 6) + 0.0).ToString("#,0.######", CultureInfo.InvariantCulture);
 
     private static List<double> LinearTicks(double low, double high)
     {

@@ -35,26 +35,20 @@ public static partial class DemoReport
     private static string Percent(GroupResult group) =>
         group.Episodes == 0 ? "–" : string.Create(CultureInfo.InvariantCulture, $"{100 * Share(group):0.#} %");
 
-    private static string Accepted(Check check)
+    private static string Accepted(Check check) => (check.Low, check.High) switch
     {
-        return (check.Low, check.High) switch
-        {
-            ({ } low, { } high) => $"{Significant(low)} to {Significant(high)}",
-            ({ } low, null) => $"≥ {Significant(low)}",
-            (null, { } high) => $"≤ {Significant(high)}",
-            _ => "any",
-        };
-    }
+        ({ } low, { } high) => $"{Significant(low)} to {Significant(high)}",
+        ({ } low, null) => $"≥ {Significant(low)}",
+        (null, { } high) => $"≤ {Significant(high)}",
+        _ => "any",
+    };
 
-    private static string Duration(double seconds)
+    private static string Duration(double seconds) => seconds switch
     {
-        return seconds switch
-        {
-            < 10 => string.Create(CultureInfo.InvariantCulture, $"{seconds:0.00} s"),
-            < 120 => string.Create(CultureInfo.InvariantCulture, $"{seconds:0.0} s"),
-            _ => string.Create(CultureInfo.InvariantCulture, $"{(int)(seconds / 60)} min {seconds % 60:0} s"),
-        };
-    }
+        < 10 => string.Create(CultureInfo.InvariantCulture, $"{seconds:0.00} s"),
+        < 120 => string.Create(CultureInfo.InvariantCulture, $"{seconds:0.0} s"),
+        _ => string.Create(CultureInfo.InvariantCulture, $"{(int)(seconds / 60)} min {seconds % 60:0} s"),
+    };
 
     private static string Number(double value, int digits) =>
         double.IsFinite(value) ? value.ToString("F" + digits, CultureInfo.InvariantCulture) : "–";

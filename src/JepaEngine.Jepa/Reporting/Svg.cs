@@ -20,10 +20,8 @@ internal sealed class Svg
     public static string Escape(string value) => WebUtility.HtmlEncode(value);
 
     /// <summary>A PNG as the address of an image.</summary>
-    public static string Address(ReadOnlySpan<byte> rgb, int width, int height)
-    {
-        return "data:image/png;base64," + Convert.ToBase64String(Png.Encode(rgb, width, height));
-    }
+    public static string Address(ReadOnlySpan<byte> rgb, int width, int height) =>
+        "data:image/png;base64," + Convert.ToBase64String(Png.Encode(rgb, width, height));
 
     public Svg Line(double x1, double y1, double x2, double y2, string style) =>
         Add($"<line class=\"{style}\" x1=\"{x1:0.##}\" y1=\"{y1:0.##}\" x2=\"{x2:0.##}\" y2=\"{y2:0.##}\"/>");

@@ -50,12 +50,7 @@ public sealed record TrainOptions
     /// <summary>The recipe of <c>jepa demo</c>.</summary>
     public static TrainOptions Demo => new()
     {
-        Steps = 400,
-        Batch = 64,
-        LearningRate = 2e-3,
-        Warmup = 0.05,
-        SigRegWeight = 0.1,
-        Slices = 256,
+        Steps = 400, Batch = 64, LearningRate = 2e-3, Warmup = 0.05, SigRegWeight = 0.1, Slices = 256,
         ScaleActions = false,
     };
 

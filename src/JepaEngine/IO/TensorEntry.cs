@@ -3,13 +3,8 @@ namespace JepaEngine.IO;
 /// <summary>A tensor in a file.</summary>
 public sealed class TensorEntry
 {
-    internal TensorEntry(string name, DType dtype, in Shape shape, Place place)
-    {
-        Name = name;
-        DType = dtype;
-        Shape = shape;
-        Place = place;
-    }
+    internal TensorEntry(string name, DType dtype, in Shape shape, Place place) =>
+        (Name, DType, Shape, Place) = (name, dtype, shape, place);
 
     /// <summary>Its name.</summary>
     public string Name { get; }

@@ -6,11 +6,7 @@ namespace JepaEngine.Memory;
 /// </summary>
 public sealed unsafe class Storage
 {
-    internal Storage(nint pointer, long capacity)
-    {
-        Pointer = pointer;
-        Capacity = capacity;
-    }
+    internal Storage(nint pointer, long capacity) => (Pointer, Capacity) = (pointer, capacity);
 
     /// <summary>Address of the first byte, in the device's memory; aligned to 64, a borrowed block's to an element.</summary>
     public nint Pointer { get; }

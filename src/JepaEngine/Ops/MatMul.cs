@@ -64,8 +64,7 @@ public static partial class TensorOps
         Tensor? derivative = recorded && activation != Activation.None ? scope.Empty(shape, x.DType) : null;
         backend.MatMul(Op.Matrix(x), Op.Transposed(weight.Operand), Op.Matrix(y), new Epilogue
         {
-            Bias = bias?.Operand,
-            Activation = activation,
+            Bias = bias?.Operand, Activation = activation,
             Derivative = derivative is null ? null : Op.Matrix(derivative),
             Residual = residual is null ? null : Op.Matrix(residual),
         });
@@ -114,14 +113,12 @@ public static partial class TensorOps
         Tensor? derivative = recorded ? scope.Empty(h.Shape, h.DType) : null;
         backend.MatMul(Op.Matrix(x), Op.Transposed(weight1.Operand), Op.Matrix(h), new Epilogue
         {
-            Bias = bias1.Operand,
-            Activation = Activation.Gelu,
+            Bias = bias1.Operand, Activation = Activation.Gelu,
             Derivative = derivative is null ? null : Op.Matrix(derivative),
         });
         backend.MatMul(Op.Matrix(h), Op.Transposed(weight2.Operand), Op.Matrix(y), new Epilogue
         {
-            Bias = bias2.Operand,
-            Residual = residual is null ? null : Op.Matrix(residual),
+            Bias = bias2.Operand, Residual = residual is null ? null : Op.Matrix(residual),
         });
         if (!recorded)
         {

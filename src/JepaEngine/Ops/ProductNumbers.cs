@@ -134,8 +134,7 @@ internal sealed class ProductNumbers
         Tensor? derivative = end.HasDerivative ? Place(before, size.M, size.N) : null;
         var epilogue = new Epilogue
         {
-            Bias = end.HasBias ? Place(bias, 1, size.N).Reshape(size.N).Operand : null,
-            Activation = end.Activation,
+            Bias = end.HasBias ? Place(bias, 1, size.N).Reshape(size.N).Operand : null, Activation = end.Activation,
             Derivative = derivative?.Operand,
             Multiplier = end.HasMultiplier ? Place(multiplier, size.M, size.N).Operand : null,
             Residual = end.HasResidual ? Place(residual, size.M, size.N).Operand : end.Accumulates ? dst.Operand : null,

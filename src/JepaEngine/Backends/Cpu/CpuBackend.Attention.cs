@@ -25,17 +25,9 @@ internal sealed unsafe partial class CpuBackend
     {
         var work = new AttentionWork<V>
         {
-            Query = new HeadRows(q),
-            Key = new HeadRows(k),
-            Value = new HeadRows(v),
-            Dst = new HeadRows(dst),
-            Lse = lse.As<float>(),
-            Heads = q.Shape[2],
-            Queries = q.Shape[1],
-            Keys = k.Shape[1],
-            Sight = new Sight(causalBlock, q.Shape[1], k.Shape[1]),
-            Width = q.Shape[3],
-            Scale = (float)scale,
+            Query = new HeadRows(q), Key = new HeadRows(k), Value = new HeadRows(v), Dst = new HeadRows(dst),
+            Lse = lse.As<float>(), Heads = q.Shape[2], Queries = q.Shape[1], Keys = k.Shape[1],
+            Sight = new Sight(causalBlock, q.Shape[1], k.Shape[1]), Width = q.Shape[3], Scale = (float)scale,
         };
         int heads = q.Shape[0] * q.Shape[2];
         double flops = 4.0 * heads * work.Queries * work.Keys * work.Width;

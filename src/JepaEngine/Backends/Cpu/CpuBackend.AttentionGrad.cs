@@ -24,21 +24,10 @@ internal sealed unsafe partial class CpuBackend
     {
         var work = new AttentionGradWork<V>
         {
-            Query = new HeadRows(q),
-            Key = new HeadRows(k),
-            Value = new HeadRows(v),
-            Y = new HeadRows(y),
-            DY = new HeadRows(dy),
-            DQuery = new HeadRows(dq),
-            DKey = new HeadRows(dk),
-            DValue = new HeadRows(dv),
-            Lse = lse.As<float>(),
-            Heads = q.Shape[2],
-            Queries = q.Shape[1],
-            Keys = k.Shape[1],
-            Sight = new Sight(causalBlock, q.Shape[1], k.Shape[1]),
-            Width = q.Shape[3],
-            Scale = (float)scale,
+            Query = new HeadRows(q), Key = new HeadRows(k), Value = new HeadRows(v), Y = new HeadRows(y),
+            DY = new HeadRows(dy), DQuery = new HeadRows(dq), DKey = new HeadRows(dk), DValue = new HeadRows(dv),
+            Lse = lse.As<float>(), Heads = q.Shape[2], Queries = q.Shape[1], Keys = k.Shape[1],
+            Sight = new Sight(causalBlock, q.Shape[1], k.Shape[1]), Width = q.Shape[3], Scale = (float)scale,
         };
         int heads = q.Shape[0] * q.Shape[2];
         double flops = 10.0 * heads * work.Queries * work.Keys * work.Width;
@@ -59,7 +48,6 @@ internal sealed unsafe partial class CpuBackend
         public const int QueryBlock = 96, KeyBlock = 192;
 
         private const int ScoreRow = KeyBlock + 16;
-
         public HeadRows Query, Key, Value, Y, DY, DQuery, DKey, DValue;
         public float* Lse;
         public int Heads, Queries, Keys, Width, QueryBlocks, KeyBlocks;

@@ -31,19 +31,9 @@ internal sealed unsafe partial class CpuBackend
         nint bRow = (nint)right.Stride(-2), bCol = n == 1 ? 1 : (nint)right.Stride(-1);
         var work = new MatMulWork<V>
         {
-            A = a.As<float>(),
-            B = b.As<float>(),
-            ARow = (nint)left.Stride(-2),
-            ACol = (nint)left.Stride(-1),
-            BRow = bCol == 1 ? bRow : 1,
-            BCol = bCol,
-            ABatch = batched ? (nint)left.Stride(0) : 0,
-            BBatch = batched ? (nint)right.Stride(0) : 0,
-            M = m,
-            N = n,
-            K = k,
-            Dst = dst,
-            Epilogue = epilogue,
+            A = a.As<float>(), B = b.As<float>(), ARow = (nint)left.Stride(-2), ACol = (nint)left.Stride(-1),
+            BRow = bCol == 1 ? bRow : 1, BCol = bCol, ABatch = batched ? (nint)left.Stride(0) : 0,
+            BBatch = batched ? (nint)right.Stride(0) : 0, M = m, N = n, K = k, Dst = dst, Epilogue = epilogue,
         };
         int batch = batched ? dst.Shape[0] : 1;
         double flops = 2.0 * batch * m * n * k;
@@ -63,18 +53,9 @@ internal sealed unsafe partial class CpuBackend
         Storage packed = Memory.Rent((long)from.K * PackedMatrix<V>.Padded(from.M) * sizeof(float));
         var work = new FewRows<V>
         {
-            X = from.A,
-            XRow = from.ARow,
-            W = from.B,
-            WRow = from.BCol,
-            Packed = packed.As<float>(),
-            M = from.M,
-            N = from.N,
-            K = from.K,
-            Depth = Product<V, MatrixSource>.Depth(from.K),
-            Parts = FewRows<V>.PartsOf(from.N, Threads),
-            Finish = Finish.Of(from.Dst, from.Epilogue, 0),
-            Packs = true,
+            X = from.A, XRow = from.ARow, W = from.B, WRow = from.BCol, Packed = packed.As<float>(), M = from.M,
+            N = from.N, K = from.K, Depth = Product<V, MatrixSource>.Depth(from.K),
+            Parts = FewRows<V>.PartsOf(from.N, Threads), Finish = Finish.Of(from.Dst, from.Epilogue, 0), Packs = true,
         };
         Run(flops, work.PackParts, ref work);
         work.Packs = false;
@@ -109,14 +90,8 @@ internal sealed unsafe partial class CpuBackend
             int batch = part / Grid.Count;
             var product = new Product<V, MatrixSource>
             {
-                A = A + batch * ABatch,
-                ARow = ARow,
-                ACol = ACol,
-                B = new MatrixSource(B + batch * BBatch, BRow, BCol),
-                M = M,
-                N = N,
-                K = K,
-                Finish = Finish.Of(Dst, Epilogue, batch),
+                A = A + batch * ABatch, ARow = ARow, ACol = ACol, B = new MatrixSource(B + batch * BBatch, BRow, BCol),
+                M = M, N = N, K = K, Finish = Finish.Of(Dst, Epilogue, batch),
             };
             Grid.Part(part % Grid.Count, out int m, out int rows, out int first, out int end);
             product.Block(m, rows, first, end);

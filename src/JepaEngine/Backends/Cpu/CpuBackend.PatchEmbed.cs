@@ -78,13 +78,7 @@ internal sealed unsafe partial class CpuBackend
         {
             Product = new Product<V, PatchSource>
             {
-                A = dy.As<float>(),
-                ARow = 1,
-                ACol = width,
-                B = patches,
-                M = width,
-                N = elements,
-                K = rows,
+                A = dy.As<float>(), ARow = 1, ACol = width, B = patches, M = width, N = elements, K = rows,
                 Finish = Finish.Of(dst, elements, residual: accumulate ? dst : null),
             },
             Grid = new BlockGrid(width, elements, new Panels<V>(elements).Count, Tile<V>.Rows, Parts(flops, 1, PartsPerWorker / 2), packsLeft: true),

@@ -33,23 +33,11 @@ internal sealed unsafe partial class CudaBackend
         using Scratch partials = Rent(partialBytes);
         var args = new GemmArgs
         {
-            Epilogue = EpilogueArgs.Of(dst, epilogue),
-            A = a.Address,
-            B = b.Address,
-            Partials = plan.Parts == 1 ? 0 : partials.Pointer,
-            ARow = a.Layout.Stride(-2),
-            AColumn = a.Layout.Stride(-1),
-            ABatch = batched ? a.Layout.Stride(0) : 0,
-            BRow = b.Layout.Stride(-2),
-            BColumn = b.Layout.Stride(-1),
-            BBatch = batched ? b.Layout.Stride(0) : 0,
-            PartialRow = partialRow,
-            Batch = batch,
-            M = m,
-            N = n,
-            K = k,
-            Depth = plan.Depth,
-            Parts = plan.Parts,
+            Epilogue = EpilogueArgs.Of(dst, epilogue), A = a.Address, B = b.Address,
+            Partials = plan.Parts == 1 ? 0 : partials.Pointer, ARow = a.Layout.Stride(-2),
+            AColumn = a.Layout.Stride(-1), ABatch = batched ? a.Layout.Stride(0) : 0, BRow = b.Layout.Stride(-2),
+            BColumn = b.Layout.Stride(-1), BBatch = batched ? b.Layout.Stride(0) : 0, PartialRow = partialRow,
+            Batch = batch, M = m, N = n, K = k, Depth = plan.Depth, Parts = plan.Parts,
             Vector = AreAligned(a, b, FmaGroup) ? 1 : 0,
         };
         if (plan.Parts > 0)

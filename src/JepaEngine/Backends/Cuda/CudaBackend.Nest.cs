@@ -42,7 +42,6 @@ internal sealed unsafe partial class CudaBackend
     private struct Nest
     {
         private const int MaxOperands = 4;
-
         private fixed long pointers[MaxOperands];
         private fixed long strides[MaxOperands * Shape.MaxRank];
         private long count;

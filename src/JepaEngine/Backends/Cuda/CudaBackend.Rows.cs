@@ -13,11 +13,8 @@ internal sealed unsafe partial class CudaBackend
         }
 
         public nint Address { get; }
-
         public long Count { get; }
-
         public long Stride { get; }
-
         public int Width { get; }
 
         /// <summary>Whether every row is aligned to 16 bytes and made of such.</summary>

@@ -121,11 +121,8 @@ internal sealed class CallLog : IDisposable
     public sealed class Entry
     {
         public long Calls { get; set; }
-
         public double Milliseconds { get; set; }
-
         public double Flops { get; set; }
-
         public double Bytes { get; set; }
 
         public Dictionary<CudaFunction, (long Launches, int SharedBytes)> Kernels { get; } = [];
