@@ -150,7 +150,11 @@ public static class BenchDocument
 
         string[] Cells(BenchRecord? record) => record is null
             ? [.. Enumerable.Repeat("-", 3 + peers.Length)]
-            : [Time(record.P50), Noise(record), BenchTable.OfPeak(record), .. peers.Select(peer => Ratio(results, record, peer))];
+            :
+            [
+                Time(record.P50), Noise(record), BenchTable.OfPeak(record),
+                .. peers.Select(peer => Ratio(results, record, peer)),
+            ];
     }
 
     /// <summary>Who did any of these works too.</summary>

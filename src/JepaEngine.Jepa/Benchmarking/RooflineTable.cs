@@ -1,9 +1,8 @@
 using System.Globalization;
 using static JepaEngine.Jepa.Benchmarking.TextTable;
+using Column = (string Head, bool IsText, System.Func<JepaEngine.Jepa.Benchmarking.RooflinePoint, string> Cell);
 
 namespace JepaEngine.Jepa.Benchmarking;
-
-using Column = (string Head, bool IsText, Func<RooflinePoint, string> Cell);
 
 /// <summary>A roofline as a table: its cases, or the operations of one. Numbers have a dot on every machine.</summary>
 public static class RooflineTable
@@ -25,7 +24,7 @@ public static class RooflineTable
     private static readonly Column[] Kernels =
     [
         ("regs", false, p => p.Registers is { } registers ? Text($"{registers}") : "-"),
-        ("shared KiB", false, p => p.SharedBytes is { } bytes ? (bytes / 1024.0).ToString("0.#", CultureInfo.InvariantCulture) : "-"),
+        ("shared KiB", false, p => p.SharedBytes is { } bytes ? Text($"{bytes / 1024.0:0.#}") : "-"),
     ];
 
     private static readonly Column[] Cases =
@@ -36,8 +35,8 @@ public static class RooflineTable
 
     private static readonly Column[] Operations =
     [
-        Number, ("operation", true, p => p.Operation!), ("shape", true, p => p.Shape!), ("calls", false, p => Text($"{p.Calls}")),
-        ("ms each", false, Time), Share, .. Work,
+        Number, ("operation", true, p => p.Operation!), ("shape", true, p => p.Shape!),
+        ("calls", false, p => Text($"{p.Calls}")), ("ms each", false, Time), Share, .. Work,
     ];
 
     /// <summary>Its roofs, one line.</summary>

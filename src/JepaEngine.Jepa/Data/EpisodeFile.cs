@@ -153,8 +153,8 @@ public sealed unsafe class EpisodeFile : IDisposable
     }
 
     private static BadFileException NoEpisodeFile(string path) =>
-        new BadFileException(path, "it is no episode file (it does not start with JEPAEPIS); give a file that JepaEngine recorded");
+        new(path, "it is no episode file (it does not start with JEPAEPIS); give a file that JepaEngine recorded");
 
     private static BadFileException Damaged(string path, string what) =>
-        new BadFileException(path, $"it is damaged or cut short: {what}; copy it again or record it again");
+        new(path, $"it is damaged or cut short: {what}; copy it again or record it again");
 }

@@ -88,5 +88,6 @@ public sealed partial class TwoRoom
     }
 
     private static bool IsBorder(int at) =>
-        at is (>= Border - BorderThickness and < Border) or (>= SceneSize - Border and < SceneSize - Border + BorderThickness);
+        at is (>= Border - BorderThickness and < Border)
+            or (>= SceneSize - Border and < SceneSize - Border + BorderThickness);
 }

@@ -10,7 +10,6 @@ public enum PathCost
 {
     /// <summary>d_H: where it ends (LeWorldModel's published cost).</summary>
     Last,
-
     /// <summary>
     /// min d + 0.03 · mean d: that it gets there, and a little how soon. d_H alone puts off what it replans.
     /// </summary>

@@ -102,8 +102,7 @@ public sealed class LatentPlanner : IDisposable
             throw new ArgumentException(
                 $"Plan: now {now.Shape} and goal {goal.Shape} are not one latent each, [1, ..]");
         }
-        int blocks = Options.Cem.Horizon;
-        float[] plan = new float[blocks * Options.Cem.ActionSize], cost = new float[1];
+        float[] plan = new float[Options.Cem.Horizon * Options.Cem.ActionSize], cost = new float[1];
         Plan(now, goal, [new PhiloxKey(options.Seed)], plan, cost, cancellation);
         if (!float.IsFinite(cost[0]))
             throw new ArgumentException($"Plan: no candidate's cost is a number: {Fault()}");

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using JepaEngine.Primitives;
 
 namespace JepaEngine.Jepa.Reporting;
 

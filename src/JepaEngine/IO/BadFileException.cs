@@ -4,8 +4,8 @@ namespace JepaEngine.IO;
 public sealed class BadFileException : Exception
 {
     /// <summary>A fault of a file.</summary>
-    public BadFileException(string path, string fault, Exception? inner = null) : base(OneLine($"{path}: {fault}"), inner) =>
-        Path = path;
+    public BadFileException(string path, string fault, Exception? inner = null)
+        : base(OneLine($"{path}: {fault}"), inner) => Path = path;
 
     /// <summary>The file.</summary>
     public string Path { get; }
