@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using JepaEngine.Primitives;
 
 namespace JepaEngine.Jepa.Reporting;
 
