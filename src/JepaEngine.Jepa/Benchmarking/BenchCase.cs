@@ -1,5 +1,3 @@
-using JepaEngine.Ops;
-
 namespace JepaEngine.Jepa.Benchmarking;
 
 /// <summary>One row: a piece of work on a device.</summary>

@@ -1,9 +1,6 @@
 using System.Diagnostics;
-using System.Globalization;
 using JepaEngine.Cuda.Context;
 using JepaEngine.Cuda.Vendor;
-using JepaEngine.Primitives;
-using JepaEngine.Tensors;
 
 namespace JepaEngine.Jepa.Benchmarking;
 

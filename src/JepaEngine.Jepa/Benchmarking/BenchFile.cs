@@ -1,5 +1,4 @@
 using System.Text.Json;
-using JepaEngine.IO;
 
 namespace JepaEngine.Jepa.Benchmarking;
 

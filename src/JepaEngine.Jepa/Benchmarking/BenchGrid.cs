@@ -1,6 +1,4 @@
 using JepaEngine.Backends.Cpu;
-using JepaEngine.Ops;
-using JepaEngine.Primitives;
 
 namespace JepaEngine.Jepa.Benchmarking;
 

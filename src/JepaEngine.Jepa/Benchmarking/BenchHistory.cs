@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace JepaEngine.Jepa.Benchmarking;
 
 /// <summary>What one engine measured of a case with one device, dtype and number of threads, run after run.</summary>

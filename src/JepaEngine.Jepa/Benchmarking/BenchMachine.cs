@@ -1,12 +1,10 @@
 using System.ComponentModel;
-using System.Globalization;
 using System.Reflection;
 using System.Runtime.InteropServices;
 using System.Text;
 using JepaEngine.Backends.Cpu;
 using JepaEngine.Cuda.Context;
 using JepaEngine.Jepa.Pictures;
-using JepaEngine.Primitives;
 
 namespace JepaEngine.Jepa.Benchmarking;
 

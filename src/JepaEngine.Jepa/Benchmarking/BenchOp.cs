@@ -1,7 +1,3 @@
-using JepaEngine.Ops;
-using JepaEngine.Primitives;
-using JepaEngine.Tensors;
-
 namespace JepaEngine.Jepa.Benchmarking;
 
 /// <summary>How large a benchmark's operands are.</summary>

@@ -1,6 +1,3 @@
-using JepaEngine.Ops;
-using JepaEngine.Primitives;
-using JepaEngine.Tensors;
 using static JepaEngine.Jepa.Benchmarking.BenchOp;
 
 namespace JepaEngine.Jepa.Benchmarking;

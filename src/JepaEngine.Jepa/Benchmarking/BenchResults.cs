@@ -1,5 +1,3 @@
-using JepaEngine.Ops;
-
 namespace JepaEngine.Jepa.Benchmarking;
 
 /// <summary>Committed records of one kind of device on the machine that was measured last: of each work this engine's newest record and the peers'.</summary>

@@ -1,9 +1,6 @@
 using System.Diagnostics;
-using System.Globalization;
 using JepaEngine.Cuda.Driver;
 using JepaEngine.Cuda.Vendor;
-using JepaEngine.Memory;
-using JepaEngine.Primitives;
 
 namespace JepaEngine.Jepa.Benchmarking;
 

@@ -1,4 +1,3 @@
-using System.Globalization;
 using static JepaEngine.Jepa.Benchmarking.TextTable;
 
 namespace JepaEngine.Jepa.Benchmarking;

@@ -1,9 +1,5 @@
 using JepaEngine.Autograd;
 using JepaEngine.Backends;
-using JepaEngine.Memory;
-using JepaEngine.Ops;
-using JepaEngine.Primitives;
-using JepaEngine.Tensors;
 
 namespace JepaEngine.Jepa.Benchmarking;
 

@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace JepaEngine.Jepa.Benchmarking;
 
 /// <summary>The same cases of two builds.</summary>

@@ -1,6 +1,3 @@
-using System.Globalization;
-using JepaEngine.IO;
-
 namespace JepaEngine.Jepa.Benchmarking;
 
 /// <summary>What the gate says of a counter.</summary>

@@ -3,11 +3,9 @@ using System.Runtime;
 using JepaEngine.Backends;
 using JepaEngine.Cuda.Compile;
 using JepaEngine.Cuda.Driver;
-using JepaEngine.IO;
 using JepaEngine.Jepa.Models;
 using JepaEngine.Jepa.Planning;
 using JepaEngine.Jepa.Training;
-using JepaEngine.Primitives;
 
 namespace JepaEngine.Jepa.Benchmarking;
 

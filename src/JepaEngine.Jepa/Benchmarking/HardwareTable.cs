@@ -1,7 +1,3 @@
-using System.Globalization;
-using JepaEngine.Ops;
-using JepaEngine.Primitives;
-
 namespace JepaEngine.Jepa.Benchmarking;
 
 /// <summary>

@@ -1,4 +1,3 @@
-using System.Globalization;
 using JepaEngine.Jepa.Reporting;
 
 namespace JepaEngine.Jepa.Benchmarking;

@@ -1,6 +1,4 @@
 using JepaEngine.Cuda.Vendor;
-using JepaEngine.Primitives;
-using JepaEngine.Tensors;
 
 namespace JepaEngine.Jepa.Benchmarking;
 

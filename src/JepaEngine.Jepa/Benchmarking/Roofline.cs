@@ -1,4 +1,3 @@
-using System.Globalization;
 using JepaEngine.Backends.Profiling;
 
 namespace JepaEngine.Jepa.Benchmarking;

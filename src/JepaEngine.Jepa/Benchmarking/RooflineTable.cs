@@ -1,4 +1,3 @@
-using System.Globalization;
 using static JepaEngine.Jepa.Benchmarking.TextTable;
 using Column = (string Head, bool IsText, System.Func<JepaEngine.Jepa.Benchmarking.RooflinePoint, string> Cell);
 

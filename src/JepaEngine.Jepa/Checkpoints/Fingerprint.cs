@@ -1,7 +1,4 @@
-using System.Globalization;
-using JepaEngine.IO;
 using JepaEngine.Jepa.Models;
-using JepaEngine.Tensors;
 
 namespace JepaEngine.Jepa.Checkpoints;
 

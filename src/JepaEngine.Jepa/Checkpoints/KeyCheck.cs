@@ -1,6 +1,3 @@
-using JepaEngine.IO;
-using JepaEngine.Primitives;
-
 namespace JepaEngine.Jepa.Checkpoints;
 
 /// <summary>How the tensors of a file differ from those a model needs: all differences at once, each with the most likely reason.</summary>

@@ -1,4 +1,3 @@
-using JepaEngine.IO;
 using JepaEngine.Jepa.Models;
 
 namespace JepaEngine.Jepa.Checkpoints;

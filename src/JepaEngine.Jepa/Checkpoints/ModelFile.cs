@@ -1,10 +1,4 @@
-using JepaEngine.IO;
 using JepaEngine.Jepa.Models;
-using JepaEngine.Memory;
-using JepaEngine.Nn;
-using JepaEngine.Ops;
-using JepaEngine.Primitives;
-using JepaEngine.Tensors;
 
 namespace JepaEngine.Jepa.Checkpoints;
 

@@ -1,11 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using JepaEngine.IO;
 using JepaEngine.Jepa.Models;
-using JepaEngine.Nn;
-using JepaEngine.Ops;
-using JepaEngine.Primitives;
-using JepaEngine.Tensors;
 
 namespace JepaEngine.Jepa.Checkpoints;
 

@@ -1,9 +1,5 @@
-using System.Globalization;
-using JepaEngine.IO;
 using JepaEngine.Jepa.Models;
-using JepaEngine.Nn;
 using JepaEngine.Optim;
-using JepaEngine.Tensors;
 
 namespace JepaEngine.Jepa.Checkpoints;
 

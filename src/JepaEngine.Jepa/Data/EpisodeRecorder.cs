@@ -1,5 +1,4 @@
 using JepaEngine.Jepa.Environments;
-using JepaEngine.Primitives;
 
 namespace JepaEngine.Jepa.Data;
 

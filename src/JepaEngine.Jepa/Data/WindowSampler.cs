@@ -1,6 +1,4 @@
-using JepaEngine.IO;
 using JepaEngine.Jepa.Environments;
-using JepaEngine.Primitives;
 
 namespace JepaEngine.Jepa.Data;
 

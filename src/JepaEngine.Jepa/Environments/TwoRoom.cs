@@ -1,5 +1,3 @@
-using JepaEngine.Primitives;
-
 namespace JepaEngine.Jepa.Environments;
 
 /// <summary>

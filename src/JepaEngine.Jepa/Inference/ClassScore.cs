@@ -1,5 +1,4 @@
 using JepaEngine.Jepa.Models;
-using JepaEngine.Tensors;
 
 namespace JepaEngine.Jepa.Inference;
 

@@ -1,9 +1,5 @@
-using JepaEngine.IO;
 using JepaEngine.Jepa.Models;
 using JepaEngine.Jepa.Pictures;
-using JepaEngine.Memory;
-using JepaEngine.Ops;
-using JepaEngine.Tensors;
 
 namespace JepaEngine.Jepa.Inference;
 

@@ -1,6 +1,4 @@
-using System.Globalization;
 using JepaEngine.Jepa.Models;
-using JepaEngine.Memory;
 
 namespace JepaEngine.Jepa.Inference;
 

@@ -1,7 +1,3 @@
-using JepaEngine.Nn;
-using JepaEngine.Ops;
-using JepaEngine.Tensors;
-
 namespace JepaEngine.Jepa.Models;
 
 /// <summary>The classifier on frozen tokens of V-JEPA's evaluations (arXiv 2404.08471, 2506.09985): self-attention

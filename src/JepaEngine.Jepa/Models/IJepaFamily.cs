@@ -1,5 +1,4 @@
 using System.Text.Json.Nodes;
-using JepaEngine.IO;
 using JepaEngine.Jepa.Pictures;
 
 namespace JepaEngine.Jepa.Models;

@@ -1,7 +1,3 @@
-using JepaEngine.Nn;
-using JepaEngine.Ops;
-using JepaEngine.Tensors;
-
 namespace JepaEngine.Jepa.Models;
 
 /// <summary>What a run of named tensors may choose; what is null is as the family's reference has it.</summary>

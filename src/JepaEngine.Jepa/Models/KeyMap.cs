@@ -1,6 +1,3 @@
-using System.Globalization;
-using JepaEngine.Primitives;
-
 namespace JepaEngine.Jepa.Models;
 
 /// <summary>

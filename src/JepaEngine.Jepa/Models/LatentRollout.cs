@@ -1,6 +1,3 @@
-using JepaEngine.Ops;
-using JepaEngine.Tensors;
-
 namespace JepaEngine.Jepa.Models;
 
 /// <summary>Imagines futures in embedding space. Each step predicts from the last <c>History</c> embeddings (fewer

@@ -1,6 +1,4 @@
 using System.Text.Json;
-using JepaEngine.IO;
-using JepaEngine.Primitives;
 
 namespace JepaEngine.Jepa.Models;
 

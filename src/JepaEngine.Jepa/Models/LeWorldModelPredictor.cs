@@ -1,8 +1,4 @@
 using JepaEngine.Backends;
-using JepaEngine.Nn;
-using JepaEngine.Ops;
-using JepaEngine.Primitives;
-using JepaEngine.Tensors;
 
 namespace JepaEngine.Jepa.Models;
 

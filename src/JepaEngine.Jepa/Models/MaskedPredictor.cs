@@ -1,7 +1,3 @@
-using JepaEngine.Nn;
-using JepaEngine.Ops;
-using JepaEngine.Tensors;
-
 namespace JepaEngine.Jepa.Models;
 
 /// <summary>What V-JEPA 2.1's predictor makes of a context.</summary>

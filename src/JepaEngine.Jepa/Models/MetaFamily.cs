@@ -1,6 +1,3 @@
-using JepaEngine.IO;
-using JepaEngine.Primitives;
-
 namespace JepaEngine.Jepa.Models;
 
 /// <summary>What Meta's families share: the layouts of the research code and of transformers, and what shapes do not

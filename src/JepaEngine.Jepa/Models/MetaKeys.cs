@@ -1,5 +1,4 @@
 using System.Text.Json.Nodes;
-using JepaEngine.IO;
 
 namespace JepaEngine.Jepa.Models;
 

@@ -1,6 +1,3 @@
-using JepaEngine.Ops;
-using JepaEngine.Tensors;
-
 namespace JepaEngine.Jepa.Models;
 
 /// <summary>What Meta's models share: their configuration, and masked prediction by named tensors.</summary>

@@ -1,5 +1,3 @@
-using JepaEngine.Tensors;
-
 namespace JepaEngine.Jepa.Models;
 
 /// <summary>Inputs by name: those that are needed and missing, or given and not known, are refused with what the model takes.</summary>

@@ -1,7 +1,3 @@
-using System.Globalization;
-using JepaEngine.IO;
-using JepaEngine.Primitives;
-
 namespace JepaEngine.Jepa.Models;
 
 /// <summary>Finds its way in Meta's files, which carry no configuration: prefixes from where the patch embedding

@@ -1,6 +1,3 @@
-using JepaEngine.Primitives;
-using JepaEngine.Tensors;
-
 namespace JepaEngine.Jepa.Models;
 
 /// <summary>Where a token stands: its tubelet, row and column, whole or between two.</summary>

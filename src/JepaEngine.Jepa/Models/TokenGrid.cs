@@ -1,6 +1,3 @@
-using JepaEngine.Ops;
-using JepaEngine.Tensors;
-
 namespace JepaEngine.Jepa.Models;
 
 /// <summary>How the tokens of a clip lie: id = (t · Rows + row) · Columns + column.</summary>

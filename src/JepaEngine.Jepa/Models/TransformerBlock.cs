@@ -1,7 +1,4 @@
 using JepaEngine.Autograd;
-using JepaEngine.Nn;
-using JepaEngine.Ops;
-using JepaEngine.Tensors;
 
 namespace JepaEngine.Jepa.Models;
 

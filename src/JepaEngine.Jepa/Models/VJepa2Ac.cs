@@ -1,7 +1,3 @@
-using JepaEngine.Nn;
-using JepaEngine.Ops;
-using JepaEngine.Tensors;
-
 namespace JepaEngine.Jepa.Models;
 
 /// <summary>V-JEPA 2-AC (arXiv 2506.09985, section 3): the frozen encoder of V-JEPA 2 sees each frame alone, and a

@@ -1,8 +1,6 @@
 using System.ComponentModel;
-using System.Globalization;
 using System.Text;
 using System.Text.RegularExpressions;
-using JepaEngine.IO;
 
 namespace JepaEngine.Jepa.Pictures;
 

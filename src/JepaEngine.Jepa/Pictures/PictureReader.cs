@@ -1,5 +1,3 @@
-using JepaEngine.IO;
-
 namespace JepaEngine.Jepa.Pictures;
 
 /// <summary>Reads pictures and clips: PNG by itself, everything else with ffmpeg.</summary>

@@ -1,5 +1,4 @@
 using JepaEngine.Backends;
-using JepaEngine.IO;
 
 namespace JepaEngine.Jepa.Pictures;
 

@@ -1,7 +1,6 @@
 using System.Buffers;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
-using JepaEngine.IO;
 
 namespace JepaEngine.Jepa.Pictures;
 

@@ -1,5 +1,4 @@
 using JepaEngine.Backends;
-using JepaEngine.Primitives;
 
 namespace JepaEngine.Jepa.Planning;
 

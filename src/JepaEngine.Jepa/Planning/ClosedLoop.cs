@@ -1,7 +1,5 @@
 using JepaEngine.Backends.Cpu;
 using JepaEngine.Jepa.Environments;
-using JepaEngine.Primitives;
-using JepaEngine.Tensors;
 
 namespace JepaEngine.Jepa.Planning;
 

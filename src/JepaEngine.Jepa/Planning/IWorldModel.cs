@@ -1,7 +1,4 @@
 using JepaEngine.Jepa.Data;
-using JepaEngine.Ops;
-using JepaEngine.Primitives;
-using JepaEngine.Tensors;
 
 namespace JepaEngine.Jepa.Planning;
 

@@ -1,8 +1,3 @@
-using JepaEngine.IO;
-using JepaEngine.Ops;
-using JepaEngine.Primitives;
-using JepaEngine.Tensors;
-
 namespace JepaEngine.Jepa.Planning;
 
 /// <summary>What a <see cref="LatentPlanner"/> does.</summary>

@@ -1,9 +1,6 @@
 using JepaEngine.Jepa.Data;
 using JepaEngine.Jepa.Models;
-using JepaEngine.Ops;
 using JepaEngine.Optim;
-using JepaEngine.Primitives;
-using JepaEngine.Tensors;
 
 namespace JepaEngine.Jepa.Planning;
 

@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace JepaEngine.Jepa.Reporting;
 
 /// <summary>Maps values to a picture's coordinates, linearly or by the logarithm, and chooses round ticks.</summary>

@@ -1,4 +1,3 @@
-using JepaEngine.IO;
 using JepaEngine.Jepa.Numerics;
 using JepaEngine.Jepa.Pictures;
 

@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace JepaEngine.Jepa.Reporting;
 
 /// <summary>Eigenvalues as bars, and the share of the variance that the first ones hold as a line on an axis of its own.</summary>

@@ -5,9 +5,6 @@ using JepaEngine.Jepa.Numerics;
 using JepaEngine.Jepa.Planning;
 using JepaEngine.Jepa.Reporting;
 using JepaEngine.Jepa.Training;
-using JepaEngine.Ops;
-using JepaEngine.Primitives;
-using JepaEngine.Tensors;
 
 namespace JepaEngine.Jepa.Runs;
 

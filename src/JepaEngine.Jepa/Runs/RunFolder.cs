@@ -1,5 +1,4 @@
 using System.Text.Json;
-using JepaEngine.IO;
 using JepaEngine.Jepa.Reporting;
 using JepaEngine.Jepa.Training;
 

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using JepaEngine.IO;
 using JepaEngine.Jepa.Checkpoints;
 using JepaEngine.Jepa.Data;
 using JepaEngine.Jepa.Environments;
@@ -7,7 +6,6 @@ using JepaEngine.Jepa.Models;
 using JepaEngine.Jepa.Planning;
 using JepaEngine.Jepa.Reporting;
 using JepaEngine.Jepa.Training;
-using JepaEngine.Primitives;
 
 namespace JepaEngine.Jepa.Runs;
 

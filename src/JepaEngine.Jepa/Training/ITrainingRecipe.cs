@@ -1,8 +1,5 @@
 using JepaEngine.Autograd;
-using JepaEngine.Nn;
 using JepaEngine.Optim;
-using JepaEngine.Primitives;
-using JepaEngine.Tensors;
 
 namespace JepaEngine.Jepa.Training;
 

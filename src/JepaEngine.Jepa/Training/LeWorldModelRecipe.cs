@@ -2,11 +2,7 @@ using JepaEngine.Autograd;
 using JepaEngine.Jepa.Data;
 using JepaEngine.Jepa.Models;
 using JepaEngine.Jepa.Numerics;
-using JepaEngine.Nn;
-using JepaEngine.Ops;
 using JepaEngine.Optim;
-using JepaEngine.Primitives;
-using JepaEngine.Tensors;
 
 namespace JepaEngine.Jepa.Training;
 

@@ -1,13 +1,7 @@
 using System.Diagnostics;
 using JepaEngine.Autograd;
-using JepaEngine.IO;
 using JepaEngine.Jepa.Checkpoints;
-using JepaEngine.Memory;
-using JepaEngine.Nn;
-using JepaEngine.Ops;
 using JepaEngine.Optim;
-using JepaEngine.Primitives;
-using JepaEngine.Tensors;
 
 namespace JepaEngine.Jepa.Training;
 
