@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Text.Json.Serialization;
 using JepaEngine.Backends;
 using JepaEngine.Jepa.Pictures;
@@ -92,7 +93,7 @@ public sealed record JepaConfig : IModelConfig
         Require(Tokens <= 1 << 24, $"{Tokens} tokens are more than any model has; imageSize or frames is wrong");
         Require(Epsilon is > 0 and < 1, $"epsilon is {Epsilon}; it is in (0, 1)");
         Require(TargetWidth is >= 0 and <= 1 << 17, $"targetWidth is {TargetWidth}");
-        Require(PixelMean is { Length: 3 } && PixelStd is { Length: 3 } && PixelStd.All(s => s > 0), "pixelMean and pixelStd have 3 numbers, pixelStd above 0");
+        Require(PixelMean is { Length: 3 } && PixelStd is { Length: 3 } && PixelStd.All(s => s > 0), $"pixelMean and pixelStd have 3 numbers, pixelStd above 0");
         Family.Validate(this);
         Probe?.Validate();
 
@@ -106,9 +107,10 @@ public sealed record JepaConfig : IModelConfig
         }
     }
 
-    internal static void Require(bool condition, string fault)
+    internal static void Require(
+        bool condition, [InterpolatedStringHandlerArgument(nameof(condition))] ref RequireMessage fault)
     {
         if (!condition)
-            throw new ArgumentException($"model: {fault}");
+            throw new ArgumentException($"model: {fault.ToString()}");
     }
 }

@@ -46,7 +46,7 @@ public sealed class LeWorldModel : JepaModel
     /// seen.</exception>
     public override Tensor Encode(Tensor pixels, Tensor? visible = null, Action<int, Tensor>? observe = null)
     {
-        JepaConfig.Require(visible is null, "LeWorldModel sees whole pictures, not some of their tokens");
+        JepaConfig.Require(visible is null, $"LeWorldModel sees whole pictures, not some of their tokens");
         JepaConfig.Require(pixels.Shape.Rank == 4 && pixels.Shape[2] == Config.ImageSize && pixels.Shape[3] == Config.ImageSize,
             $"LeWorldModel sees pictures [B, 3, {Config.ImageSize}, {Config.ImageSize}], not {pixels.Shape}; resize them");
         Tensor tokens = encoder.Tokens(pixels, observe);

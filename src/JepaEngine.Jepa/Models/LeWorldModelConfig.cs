@@ -150,7 +150,7 @@ public sealed record LeWorldModelConfig : IModelConfig
         JepaConfig.Require(EncoderInit != EncoderInit.FanIn || EncoderWidth % 4 == 0, $"encoderWidth {EncoderWidth} is no multiple of 4, which encoderInit FanIn needs");
         JepaConfig.Require(Dropout is >= 0 and < 1, $"dropout is {Dropout}; it is in [0, 1)");
         JepaConfig.Require(EncoderEpsilon > 0, $"encoderEpsilon is {EncoderEpsilon}; it is above 0");
-        JepaConfig.Require(PixelMean is { Length: 3 } && PixelStd is { Length: 3 }, "pixelMean and pixelStd have one number for each of 3 channels");
+        JepaConfig.Require(PixelMean is { Length: 3 } && PixelStd is { Length: 3 }, $"pixelMean and pixelStd have one number for each of 3 channels");
         JepaConfig.Require(ActionScale is { Mean: { } mean, Std: { } std } && mean.Length == std.Length && (mean.Length == 0 || ActionWidth % mean.Length == 0),
             $"actionScale has other numbers than actionWidth {ActionWidth} is made of");
     }

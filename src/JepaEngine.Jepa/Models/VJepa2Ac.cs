@@ -132,7 +132,7 @@ internal sealed class VJepa2AcFamily : MetaFamily
     public override void Validate(IModelConfig config)
     {
         base.Validate(config);
-        JepaConfig.Require(((JepaConfig)config).Predictor is not null, "V-JEPA 2-AC has a predictor");
+        JepaConfig.Require(((JepaConfig)config).Predictor is not null, $"V-JEPA 2-AC has a predictor");
     }
 
     /// <summary>Whether a file's predictor takes actions.</summary>

@@ -103,23 +103,3 @@ internal static class Op
         : throw new InvalidOperationException(
             $"{operation}: all inputs are in '{scope.Name}', where a result would stay for ever; bring one into a scope with scope.Use(tensor)");
 }
-
-/// <summary>The message of <see cref="Op.Require"/>: formatted only where the condition fails.</summary>
-[InterpolatedStringHandler]
-internal ref struct RequireMessage
-{
-    private DefaultInterpolatedStringHandler inner;
-
-    public RequireMessage(int literalLength, int formattedCount, bool condition, out bool isEnabled)
-    {
-        isEnabled = !condition;
-        if (isEnabled)
-            inner = new DefaultInterpolatedStringHandler(literalLength, formattedCount);
-    }
-
-    public void AppendLiteral(string text) => inner.AppendLiteral(text);
-
-    public void AppendFormatted<T>(T value) => inner.AppendFormatted(value);
-
-    public override string ToString() => inner.ToStringAndClear();
-}
