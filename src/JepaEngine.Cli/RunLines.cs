@@ -19,6 +19,9 @@ internal sealed class RunLines(RunFolder folder, Output output)
                 output.Record(step.ToJson());
                 output.Line(step.ToString());
                 break;
+            case RunEvent.NotSaved failed:
+                Console.Error.WriteLine($"jepa: step {failed.Step} is not saved ({failed.Fault}); training goes on and tries again");
+                break;
             case RunEvent.Trained { Skipped: > 0 } trained:
                 output.Line($"{trained.Skipped} steps were skipped because loss or gradient were not finite.");
                 break;
@@ -42,7 +45,7 @@ internal sealed class RunLines(RunFolder folder, Output output)
                 return ExitCode.Interrupted;
             case TrainOutcome.Diverged:
                 Console.Error.WriteLine($"jepa: {folder.Log}: three losses in a row were not finite; lower "
-                    + "train.learningRate or look at the data");
+                    + "train.learningRate or look at the data" + (File.Exists(folder.Model) ? $"; {folder.Model} is whole" : ""));
                 return ExitCode.Numeric;
             default:
                 return ExitCode.Ok;

@@ -47,9 +47,9 @@ public sealed class DemoRunTests : IDisposable
         }, source.Token);
         Assert.Equal(new DemoResult(TrainOutcome.Interrupted, null), result);
         Assert.False(File.Exists(run.Report));
-        using var resumed = new TwoRoomRun(run, RunConfig.Read(run.Config), Device.Cpu);
+        using var resumed = new TwoRoomRun(run, run.ReadConfig(), Device.Cpu);
         Assert.Equal(TrainOutcome.Completed,
-            resumed.Train(resume: true, cancellation: TestContext.Current.CancellationToken));
+            resumed.Train(new RunFolderOptions { Resume = true }, TestContext.Current.CancellationToken));
         Assert.Equal([1, 2, 3, 4, 5], run.ReadLog().Select(step => step.Step));
     }
 

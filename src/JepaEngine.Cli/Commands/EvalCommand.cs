@@ -18,7 +18,7 @@ internal static class EvalCommand
         command.SetAction((parsed, cancellation) =>
         {
             var run = new RunFolder(parsed.GetValue(folder)!);
-            RunConfig config = RunConfig.Read(run.Config);
+            RunConfig config = run.ReadConfig();
             var options = new ClosedLoopOptions
             {
                 Episodes = CommonOptions.Positive(parsed, episodes), Budget = CommonOptions.Positive(parsed, budget),

@@ -23,7 +23,7 @@ internal static class PlanCommand
 
     private static int Run(RunFolder folder, float[] start, float[] goal, ulong seed, Device device, Output output)
     {
-        RunConfig config = RunConfig.Read(folder.Config);
+        RunConfig config = folder.ReadConfig();
         using LeWorldModel model = LeWorldModelCheckpoint.Load(folder.Model, device);
         using var planner = new LatentPlanner(new LeWorldModelAdaptor(model), config.Planner);
         var world = new TwoRoom(config.Model.ImageSize);

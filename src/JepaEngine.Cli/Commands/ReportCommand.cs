@@ -10,7 +10,7 @@ internal static class ReportCommand
         command.SetAction(parsed =>
         {
             var run = new RunFolder(parsed.GetValue(folder)!);
-            run.Render(DemoReportData.Read(run.Data));
+            run.Render(run.ReadReport());
             Console.Out.WriteLine($"Report: {Path.GetFullPath(run.Report)}");
             return ExitCode.Ok;
         });

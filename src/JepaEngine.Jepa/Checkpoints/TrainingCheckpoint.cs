@@ -4,55 +4,60 @@ using JepaEngine.Optim;
 namespace JepaEngine.Jepa.Checkpoints;
 
 /// <summary>A model in training as one safetensors file: its parameters under their names, those of its average under
-/// "target.", the optimiser's state under "optimizer."; the configuration, the optimiser's steps and the trainer's in
+/// "target.", the optimiser's state under "optimizer."; the configuration, the optimiser's steps and the progress in
 /// the metadata.</summary>
 public static class TrainingCheckpoint
 {
-    private const string Target = JepaFormat.Target, Optimizer = JepaFormat.Optimizer;
-    private const string OptimizerSteps = "optimizer.steps", Step = "step";
+    private const string Target = JepaFormat.Target, Optimizer = JepaFormat.Optimizer, OptimizerSteps = "optimizer.steps";
 
     /// <summary>Writes a file, whole or not at all.</summary>
     /// <param name="path">The file.</param>
     /// <param name="model">What is trained.</param>
     /// <param name="optimizer">Its optimiser.</param>
     /// <param name="target">The module that holds the average; null for none.</param>
-    /// <param name="step">Steps done, skipped ones included.</param>
-    /// <param name="configuration">What the metadata say of the model.</param>
+    /// <param name="progress">How far it has come.</param>
+    /// <param name="configuration">What the metadata say of the model and its run.</param>
     /// <exception cref="IOException">The file cannot be written; an earlier one is intact.</exception>
-    public static void Save(string path, Module model, AdamW optimizer, Module? target, long step,
+    public static void Save(string path, Module model, AdamW optimizer, Module? target, TrainingProgress progress,
         IReadOnlyDictionary<string, string> configuration)
     {
         var metadata = new Dictionary<string, string>(configuration)
         {
             [OptimizerSteps] = optimizer.Steps.ToString(CultureInfo.InvariantCulture),
-            [Step] = step.ToString(CultureInfo.InvariantCulture),
         };
+        progress.Write(metadata);
         Safetensors.Write(path, Tensors(model, optimizer, target), metadata);
     }
 
     /// <summary>Sets model, optimiser and average to where they were saved.</summary>
-    /// <returns>Steps done; of a file that does not say so those of its optimiser.</returns>
-    /// <exception cref="BadFileException">The file holds no training of this model.</exception>
-    public static long Load(string path, Module model, AdamW optimizer, Module? target)
+    /// <exception cref="BadFileException">The file holds no training of this model, or of another run.</exception>
+    /// <param name="path">The file.</param>
+    /// <param name="model">What is trained.</param>
+    /// <param name="optimizer">Its optimiser.</param>
+    /// <param name="target">The module that holds the average; null for none.</param>
+    /// <param name="configuration">What the metadata must say, to the letter.</param>
+    public static TrainingProgress Load(string path, Module model, AdamW optimizer, Module? target,
+        IReadOnlyDictionary<string, string> configuration)
     {
         using TensorFile file = TensorFile.Open(path);
-        if (Number(OptimizerSteps) is not { } steps)
+        if (!long.TryParse(file.Metadata.GetValueOrDefault(OptimizerSteps), CultureInfo.InvariantCulture, out long steps)
+            || TrainingProgress.Read(file.Metadata) is not { } progress)
         {
-            throw new BadFileException(
-                path, "it holds no optimiser; it was saved to be used, not to be trained further");
+            throw new BadFileException(path, "it does not say how far a training has come; it was saved to be used, or by "
+                + "an earlier version, and cannot be trained further");
+        }
+        foreach ((string key, string expected) in configuration)
+        {
+            string? found = file.Metadata.GetValueOrDefault(key);
+            if (found != expected)
+                throw new BadFileException(path, $"it is of another run: {JsonDifference.Of(key, found, expected)}");
         }
         List<(string Key, Tensor Tensor)> wanted = Tensors(model, optimizer, target);
-        // Files from before these were kept: they are what the model rounds to, as a new optimiser has it.
-        wanted.RemoveAll(entry =>
-            entry.Key is Optimizer + "master" or Optimizer + "average" && !file.Entries.ContainsKey(entry.Key));
         KeyCheck.Of(file.Entries.Values, [.. wanted.Select(w => (w.Key, w.Tensor.Shape))]).Require(path);
         foreach ((string name, Tensor destination) in wanted)
             file.ReadInto(name, destination);
         optimizer.Steps = steps;
-        return Number(Step) ?? steps;
-
-        long? Number(string key) =>
-            file.Metadata.TryGetValue(key, out string? text) && long.TryParse(text, out long number) ? number : null;
+        return progress;
     }
 
     private static List<(string Key, Tensor Tensor)> Tensors(Module model, AdamW optimizer, Module? target) =>

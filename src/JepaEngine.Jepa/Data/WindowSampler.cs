@@ -60,6 +60,9 @@ public sealed class WindowSampler
     /// <summary>Bytes of a frame.</summary>
     public int FrameBytes { get; }
 
+    /// <summary>As <see cref="EpisodeFile.Checksum"/>.</summary>
+    public string Checksum() => file.Checksum();
+
     /// <summary>Draws windows. A destination that is empty is left out.</summary>
     /// <param name="key">Seed and step; window b is drawn from block b of the stream.</param>
     /// <param name="count">Number of windows, B.</param>

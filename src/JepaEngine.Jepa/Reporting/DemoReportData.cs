@@ -9,6 +9,9 @@ public sealed record DemoReportData
     /// <summary>When the run ended, UTC, as text.</summary>
     public required string Created { get; init; }
 
+    /// <summary>Which checkpoint was measured, by its id; null in records of earlier versions.</summary>
+    public string? Checkpoint { get; init; }
+
     /// <summary>Number of trained parameters.</summary>
     public required int Parameters { get; init; }
 

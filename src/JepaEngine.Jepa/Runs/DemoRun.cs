@@ -16,6 +16,9 @@ public sealed record DemoOptions
     /// <summary>Episodes to play.</summary>
     public int Episodes { get; init; } = 200;
 
+    /// <summary>Whether a run that the folder holds may be replaced.</summary>
+    public bool Overwrite { get; init; }
+
     /// <summary>Where it computes.</summary>
     public Device Device { get; init; } = Device.Cpu;
 }
@@ -29,12 +32,13 @@ public sealed record DemoResult(TrainOutcome Outcome, DemoReportData? Report);
 public static class DemoRun
 {
     /// <summary>Records, trains, probes, plays and writes the report into a folder.</summary>
-    /// <param name="folder">Made if need be; its files are replaced.</param>
+    /// <param name="folder">Made if need be.</param>
     /// <param name="options">Null for the demo as it is.</param>
     /// <param name="progress">Told what happens.</param>
     /// <param name="cancellation">Ends training between two steps, and saves; or the evaluation between two
     /// plans.</param>
-    /// <exception cref="ArgumentException">The options cannot be.</exception>
+    /// <exception cref="ArgumentException">The options cannot be, or the folder holds a run that may not be
+    /// replaced.</exception>
     /// <exception cref="IOException">A file cannot be written.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled after training.</exception>
     public static DemoResult Execute(string folder, DemoOptions? options = null, Action<RunEvent>? progress = null,
@@ -44,8 +48,7 @@ public static class DemoRun
         TrainOptions train = TrainOptions.Demo with { Seed = options.Seed, Steps = options.Steps };
         RunConfig config = RunConfig.Demo with { Train = train };
         using var run = new TwoRoomRun(new RunFolder(folder), config, options.Device, progress);
-        run.Record();
-        TrainOutcome outcome = run.Train(cancellation: cancellation);
+        TrainOutcome outcome = run.Train(new RunFolderOptions { Overwrite = options.Overwrite }, cancellation);
         if (outcome != TrainOutcome.Completed)
             return new DemoResult(outcome, null);
         var play = new ClosedLoopOptions { Episodes = options.Episodes };

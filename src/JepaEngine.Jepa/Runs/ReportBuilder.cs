@@ -28,6 +28,7 @@ internal sealed class ReportBuilder(
         return new DemoReportData
         {
             Created = DateTime.UtcNow.ToString("yyyy-MM-dd HH:mm 'UTC'"),
+            Checkpoint = folder.Read().Id,
             Parameters = (int)model.ParameterCount,
             RecordedStates = (int)RecordedStates(),
             Machine = MachineFacts.Of(model.Device),
@@ -150,7 +151,8 @@ internal sealed class ReportBuilder(
     private Check[] Checks(List<TrainStep> log, EpisodeResult[] planned)
     {
         double share = 100.0 * planned.Count(result => result.Success) / planned.Length;
-        TrainStep last = log[^1];
+        // The log is best effort: what it does not hold is no number.
+        TrainStep? last = log.LastOrDefault();
         Check[] checks =
         [
             new("Goals reached", share, 95, null, " %"),
@@ -159,8 +161,8 @@ internal sealed class ReportBuilder(
             new("Effective rank", diagnostics.Spectrum.EffectiveRank, 9, 17),
             new("Error, one block", diagnostics.OneBlockError, null, 0.035),
             new($"Error, {diagnostics.Blocks} blocks", diagnostics.LastBlockError, null, 0.15),
-            new("Prediction loss", last["prediction"] ?? double.NaN, null, 0.035),
-            new("SIGReg", last["sigReg"] ?? double.NaN, 1.5, 2.6),
+            new("Prediction loss", last?["prediction"] ?? double.NaN, null, 0.035),
+            new("SIGReg", last?["sigReg"] ?? double.NaN, 1.5, 2.6),
         ];
         return config.IsDemo ? checks : [.. checks.Select(check => check with { Low = null, High = null })];
     }

@@ -1,5 +1,7 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
+using JepaEngine.Jepa.Checkpoints;
 using JepaEngine.Jepa.Models;
 using JepaEngine.Jepa.Planning;
 using JepaEngine.Jepa.Training;
@@ -28,18 +30,42 @@ public sealed record RunConfig
     [JsonIgnore]
     public bool IsDemo => Json(Model) == Json(LeWorldModelConfig.Demo);
 
-    private static string Json(LeWorldModelConfig model) => JsonSerializer.Serialize(model, ConfigJson.Default.LeWorldModelConfig);
+    /// <summary>Where another configuration trains otherwise than this one; null where the planner alone may
+    /// differ.</summary>
+    internal string? Difference(RunConfig here) => JsonDifference.Of("", Trained(this), Trained(here));
+
+    /// <summary>The parts as JSON.</summary>
+    internal static string Json(LeWorldModelConfig model) =>
+        JsonSerializer.Serialize(model, ConfigJson.Default.LeWorldModelConfig);
+
+    /// <summary>The parts as JSON.</summary>
+    internal static string Json(LatentPlannerOptions planner) =>
+        JsonSerializer.Serialize(planner, RunJson.Default.LatentPlannerOptions);
+
+    private static JsonNode Trained(RunConfig config)
+    {
+        JsonObject json = JsonSerializer.SerializeToNode(config, RunJson.Default.RunConfig)!.AsObject();
+        json.Remove("planner");
+        return json;
+    }
 
     /// <summary>Reads a file; what it does not name is as published.</summary>
     /// <exception cref="BadFileException">It is missing, has a key or a value that does not belong, or describes what cannot be.</exception>
     public static RunConfig Read(string path)
     {
         RunConfig config = StrictJson.ReadFile(path, Published, RunJson.Default.RunConfig);
+        config.Validate(path);
+        return config;
+    }
+
+    /// <summary>Refuses a configuration that a file describes and that cannot be.</summary>
+    /// <exception cref="BadFileException">Something is wrong.</exception>
+    internal void Validate(string path)
+    {
         try
         {
-            config.Model.Validate();
-            config.Train.Validate(config.Model.History);
-            return config;
+            Model.Validate();
+            Train.Validate(Model.History);
         }
         catch (ArgumentException error)
         {

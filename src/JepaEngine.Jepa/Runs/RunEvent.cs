@@ -21,6 +21,11 @@ public abstract record RunEvent
     /// <summary>A training step is done.</summary>
     public sealed record Stepped(TrainStep Step) : RunEvent;
 
+    /// <summary>A checkpoint or the log could not be written; training goes on, and tries again.</summary>
+    /// <param name="Step">The latest step.</param>
+    /// <param name="Fault">What could not be written, and why.</param>
+    public sealed record NotSaved(int Step, string Fault) : RunEvent;
+
     /// <summary>Training is over.</summary>
     /// <param name="Outcome">How it ended.</param>
     /// <param name="Skipped">Steps that were not finite.</param>

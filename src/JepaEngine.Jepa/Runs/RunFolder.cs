@@ -1,12 +1,20 @@
+using System.Text;
 using System.Text.Json;
+using JepaEngine.Jepa.Checkpoints;
 using JepaEngine.Jepa.Reporting;
 using JepaEngine.Jepa.Training;
 
 namespace JepaEngine.Jepa.Runs;
 
-/// <summary>The files of a run.</summary>
+/// <summary>
+/// The files of a run. The model file is the run: it says what was trained, on what, how far, and is replaced in one
+/// go. All else is made from it, beside it, or can be made again.
+/// </summary>
 public sealed class RunFolder(string path)
 {
+    /// <summary>How long a process that starts waits for one that only looks.</summary>
+    private const int LockTries = 10, LockMilliseconds = 50;
+
     /// <summary>The folder.</summary>
     public string Root { get; } = path;
 
@@ -19,8 +27,11 @@ public sealed class RunFolder(string path)
     /// <summary>Episodes to measure on.</summary>
     public string HeldOut => Path.Combine(Root, "heldout.jepa");
 
-    /// <summary>The model, with what training needs to go on.</summary>
+    /// <summary>The latest checkpoint: the model, with what training needs to go on.</summary>
     public string Model => Path.Combine(Root, "model.safetensors");
+
+    /// <summary>Earlier checkpoints, where more than one is kept: step-00000500.safetensors.</summary>
+    public string Checkpoints => Path.Combine(Root, "checkpoints");
 
     /// <summary>A <see cref="TrainStep"/> a line.</summary>
     public string Log => Path.Combine(Root, "train.jsonl");
@@ -31,27 +42,145 @@ public sealed class RunFolder(string path)
     /// <summary>The report to look at.</summary>
     public string Report => Path.Combine(Root, "report.html");
 
+    /// <summary>Empty; whoever trains into the folder holds it.</summary>
+    internal string LockFile => Path.Combine(Root, ".lock");
+
+    /// <summary>Where the first checkpoint of a run waits to take the place of the run before.</summary>
+    internal string First => Path.Combine(Root, ".first.safetensors");
+
+    /// <summary>What the latest checkpoint says of the run.</summary>
+    /// <exception cref="BadFileException">There is none, or it is damaged or of an earlier version.</exception>
+    public RunCheckpoint Read() => File.Exists(Model)
+        ? RunCheckpoint.Read(Model)
+        : throw new BadFileException(Model, $"it is missing; train a model into this folder first: jepa train {Root}");
+
+    /// <summary>
+    /// What the run was trained with, from its checkpoint; the planner's settings, which may be changed, from
+    /// config.json.
+    /// </summary>
+    /// <exception cref="BadFileException">There is no model, or config.json describes another run.</exception>
+    public RunConfig ReadConfig()
+    {
+        RunConfig trained = Read().Config;
+        if (!File.Exists(Config))
+            return trained;
+        RunConfig written = RunConfig.Read(Config);
+        if (trained.Difference(written) is { } difference)
+        {
+            throw new BadFileException(Config, $"it is not what {Path.GetFileName(Model)} was trained with: {difference}; "
+                + "delete it to go on with the model's, or train anew with --overwrite");
+        }
+        return trained with { Planner = written.Planner };
+    }
+
+    /// <summary>The numbers of the report.</summary>
+    /// <exception cref="BadFileException">There are none, or they were measured on another checkpoint.</exception>
+    public DemoReportData ReadReport()
+    {
+        DemoReportData data = DemoReportData.Read(Data);
+        if (File.Exists(Model) && data.Checkpoint != Read().Id)
+        {
+            throw new BadFileException(Data, $"it was not measured on {Path.GetFileName(Model)} as it is now; measure again: "
+                + $"jepa eval {Root}");
+        }
+        return data;
+    }
+
     /// <summary>Writes the report, whole or not at all.</summary>
     public void Render(DemoReportData data) => AtomicFile.WriteText(Report, DemoReport.Html(data));
 
-    /// <summary>The steps the log holds; a torn last line (a run that was killed) is left out.</summary>
-    /// <exception cref="BadFileException">There is no log.</exception>
+    /// <summary>
+    /// The log, each step once and none beyond the checkpoint's; a torn line (a run that was killed) is left out. Empty
+    /// where there is no log.
+    /// </summary>
     public List<TrainStep> ReadLog()
     {
-        if (!File.Exists(Log))
-            throw new BadFileException(Log, "it is missing; train a model into this folder first: jepa train " + Root);
-        var steps = new List<TrainStep>();
-        foreach (string line in File.ReadLines(Log))
+        int last = File.Exists(Model) ? Read().Progress.Step : int.MaxValue;
+        return [.. Lines(Log, last).Select(line => line.Step)];
+    }
+
+    /// <summary>As <see cref="ReadLog"/>, with the steps beyond the checkpoint.</summary>
+    internal List<TrainStep> ReadWholeLog() => [.. Lines(Log, int.MaxValue).Select(line => line.Step)];
+
+    /// <summary>
+    /// Takes the folder, which is made if need be, for one process to train into; disposed, it is free. What a process
+    /// left half-written is removed.
+    /// </summary>
+    /// <exception cref="BadFileException">Another process has it.</exception>
+    /// <exception cref="IOException">The folder cannot be written.</exception>
+    internal IDisposable Lock()
+    {
+        Directory.CreateDirectory(Root);
+        for (int i = 1; ; i++)
         {
             try
             {
-                steps.Add(TrainStep.Parse(line));
+                var held = new FileStream(LockFile, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+                File.Delete(First);
+                return held;
+            }
+            catch (IOException error) when (IsHeld(error))
+            {
+                if (i == LockTries)
+                    throw new BadFileException(Root, "another process trains into it; wait for it, or choose another folder", error);
+                Thread.Sleep(LockMilliseconds);
+            }
+        }
+    }
+
+    /// <summary>Whether a process trains into the folder.</summary>
+    internal bool IsLocked()
+    {
+        try
+        {
+            using var free = new FileStream(LockFile, FileMode.Open, FileAccess.Read, FileShare.Read);
+            return false;
+        }
+        catch (FileNotFoundException)
+        {
+            return false;
+        }
+        catch (IOException error) when (IsHeld(error))
+        {
+            return true;
+        }
+    }
+
+    /// <summary>Cuts a log behind a step; each step stays once.</summary>
+    internal static void Cut(string log, int step)
+    {
+        if (!File.Exists(log))
+            return;
+        string whole = string.Concat(Lines(log, step).Select(line => line.Text + "\n"));
+        if (whole.Length != new FileInfo(log).Length)
+            AtomicFile.WriteText(log, whole);
+    }
+
+    private static IEnumerable<(TrainStep Step, string Text)> Lines(string log, int last)
+    {
+        if (!File.Exists(log))
+            return [];
+        var steps = new SortedDictionary<int, (TrainStep, string)>();
+        using var file = new FileStream(log, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+        using var reader = new StreamReader(file, Encoding.UTF8);
+        while (reader.ReadLine() is { } line)
+        {
+            try
+            {
+                var step = TrainStep.Parse(line);
+                if (step.Step >= 1 && step.Step <= last)
+                    steps[step.Step] = (step, line);
             }
             catch (JsonException)
             {
                 continue;
             }
         }
-        return steps;
+        return steps.Values;
     }
+
+    // A missing or forbidden folder is told as itself.
+    private static bool IsHeld(IOException error) =>
+        error is not (FileNotFoundException or DirectoryNotFoundException or PathTooLongException)
+        && (error.HResult & 0xFFFF) is 11 or 35 or 32 or 33;
 }

@@ -30,45 +30,48 @@ public sealed class TwoRoomRun(
     private RunConfig config = config;
     private LeWorldModel? model;
 
-    /// <summary>Records episodes of held random actions to learn from.</summary>
-    /// <exception cref="ArgumentException">No world has frames of the model's size.</exception>
-    /// <exception cref="IOException">The file cannot be written.</exception>
-    public void Record() => Time("record", () =>
-    {
-        progress?.Invoke(new RunEvent.Recording(RecordedEpisodes));
-        Directory.CreateDirectory(folder.Root);
-        Record(folder.Episodes, RecordedEpisodes, config.Train.Seed);
-        return 0;
-    });
-
     /// <summary>
-    /// Trains a new model, or the folder's, into the folder's log and model file; what is cancelled is saved.
+    /// Trains a new model, or goes on with the folder's, into the folder's log and checkpoints; what is cancelled is
+    /// saved. Without episodes of others it records its own, of held random actions.
     /// </summary>
-    /// <param name="data">Episodes to learn from; null for those of the folder, recorded where there are none.</param>
-    /// <param name="resume">Whether to go on where the run in the folder stopped.</param>
+    /// <param name="options">Null for a new run into a folder that holds none.</param>
     /// <param name="cancellation">Ends training between two steps.</param>
-    /// <exception cref="ArgumentException">The recipe cannot be.</exception>
-    /// <exception cref="BadFileException">A file is missing or damaged, or the episodes do not fit the
-    /// model.</exception>
-    public TrainOutcome Train(string? data = null, bool resume = false, CancellationToken cancellation = default)
+    /// <exception cref="ArgumentException">The options or the recipe cannot be, the folder holds a run and neither
+    /// resuming nor overwriting was asked for, or the run that is resumed was configured otherwise.</exception>
+    /// <exception cref="BadFileException">A file is missing or damaged, the episodes do not fit the model or the run,
+    /// or another process trains into the folder.</exception>
+    /// <exception cref="IOException">The folder cannot be written.</exception>
+    public TrainOutcome Train(RunFolderOptions? options = null, CancellationToken cancellation = default)
     {
+        options ??= new RunFolderOptions();
+        options.Validate();
         config.Train.Validate(config.Model.History);
-        if (data is null && !File.Exists(folder.Episodes))
-            Record();
-        using EpisodeFile episodes = EpisodeFile.Open(data ?? folder.Episodes);
+        using IDisposable held = folder.Lock();
+        RunCheckpoint? earlier = options.Resume ? folder.Read() : null;
+        if (!options.Resume && !options.Overwrite && File.Exists(folder.Model))
+        {
+            throw new ArgumentException($"{folder.Root} holds a run; go on with it (--resume), replace it (--overwrite), "
+                + "or choose another folder");
+        }
+        options = options with { Data = options.Data ?? earlier?.DataPath };
+        using EpisodeFile episodes = OpenEpisodes(options.Data, earlier);
         int numbers = episodes.Format.ActionSize, skip = config.Train.FrameSkip, width = config.Model.ActionWidth;
         if (numbers * skip != width)
         {
             throw new BadFileException(episodes.Path, $"its actions have {numbers} numbers, {skip} of which do not "
                 + $"make model.actionWidth {width}; change train.frameSkip or model.actionWidth");
         }
-        if (config.Train.ScaleActions && !resume)
+        if (config.Train.ScaleActions)
             config = config with { Model = config.Model with { ActionScale = episodes.ActionScale() } };
+        if (earlier?.Config.Difference(config) is { } difference)
+        {
+            throw new ArgumentException($"a resumed run is the same run, but of {folder.Root} {difference}; leave the "
+                + "option out, or start a new run");
+        }
         model?.Dispose();
-        model = resume ? LeWorldModelCheckpoint.Load(folder.Model, device) : Create();
-        config.Write(folder.Config);
+        model = options.Resume ? LeWorldModelCheckpoint.Load(folder.Model, device) : Create();
         progress?.Invoke(new RunEvent.Training(model.ParameterCount, episodes.Count, device.Backend.Description));
-        return Time("train", () => Train(model, episodes, resume, cancellation));
+        return Time("train", () => Train(model, episodes, options, cancellation));
     }
 
     /// <summary>
@@ -112,29 +115,70 @@ public sealed class TwoRoomRun(
         return created;
     }
 
-    private TrainOutcome Train(LeWorldModel trained, EpisodeFile episodes, bool resume, CancellationToken cancellation)
+    private EpisodeFile OpenEpisodes(string? data, RunCheckpoint? earlier)
+    {
+        // The run's own are the same whenever they are recorded, and a run that was begun after it may have replaced
+        // them.
+        if (data is null && (earlier is null || !Holds(folder.Episodes, earlier.Data)))
+        {
+            Time("record", () =>
+            {
+                progress?.Invoke(new RunEvent.Recording(RecordedEpisodes));
+                return Record(folder.Episodes, RecordedEpisodes, config.Train.Seed);
+            });
+        }
+        EpisodeFile episodes = EpisodeFile.Open(data ?? folder.Episodes);
+        if (earlier is null || episodes.Checksum() == earlier.Data)
+            return episodes;
+        episodes.Dispose();
+        throw new BadFileException(episodes.Path, $"it is not what the run in {folder.Root} learned from: its SHA-256 is not "
+            + $"{earlier.Data}; give that file with --data");
+    }
+
+    private static bool Holds(string path, string checksum)
+    {
+        try
+        {
+            using EpisodeFile file = EpisodeFile.Open(path);
+            return file.Checksum() == checksum;
+        }
+        catch (BadFileException)
+        {
+            return false;
+        }
+    }
+
+    private TrainOutcome Train(
+        LeWorldModel trained, EpisodeFile episodes, RunFolderOptions options, CancellationToken cancellation)
     {
         var sampler = new WindowSampler(episodes, CreateWorld(), config.Train.Frames, config.Train.FrameSkip);
         using var trainer = new Trainer(new LeWorldModelRecipe(trained, sampler, config.Train));
-        if (resume)
+        if (options.Resume)
             trainer.Resume(folder.Model);
-        using var log = new StreamWriter(folder.Log, append: resume);
-        TrainOutcome outcome = trainer.Run(step =>
+        using var writer = new RunWriter(folder, config, options, trainer, progress);
+        TrainOutcome outcome;
+        try
         {
-            log.WriteLine(step.ToJson());
-            log.Flush();
-            progress?.Invoke(new RunEvent.Stepped(step));
-        }, cancellation);
+            outcome = trainer.Run(step =>
+            {
+                writer.Add(step);
+                progress?.Invoke(new RunEvent.Stepped(step));
+            }, cancellation);
+        }
+        catch
+        {
+            writer.Rescue();
+            throw;
+        }
         if (outcome != TrainOutcome.Diverged)
-            trainer.Save(folder.Model);
-        progress?.Invoke(new RunEvent.Trained(outcome, trainer.Skipped));
+            writer.Finish();
+        progress?.Invoke(new RunEvent.Trained(outcome, trainer.Progress.Skipped));
         return outcome;
     }
 
     private ModelDiagnostics Diagnose()
     {
-        if (!File.Exists(folder.HeldOut))
-            Record(folder.HeldOut, HeldOutEpisodes, config.Train.Seed + 1_000_003);
+        Record(folder.HeldOut, HeldOutEpisodes, config.Train.Seed + 1_000_003);
         using EpisodeFile heldOut = EpisodeFile.Open(folder.HeldOut);
         var sampler = new WindowSampler(heldOut, CreateWorld(), HeldOutBlocks + 1, config.Train.FrameSkip);
         var key = new PhiloxKey(config.Train.Seed, 4);
@@ -152,11 +196,12 @@ public sealed class TwoRoomRun(
         }, cancellation);
     }
 
-    private void Record(string path, int episodes, ulong seed)
+    private bool Record(string path, int episodes, ulong seed)
     {
         TwoRoom world = CreateWorld();
         EpisodeRecorder.Record(path, world, random => new HeldRandomPolicy(world, random), episodes, EpisodeSteps,
             new PhiloxKey(seed, 3));
+        return true;
     }
 
     private T Time<T>(string name, Func<T> work)

@@ -65,6 +65,15 @@ public interface ITrainingRecipe
     /// </summary>
     IReadOnlyDictionary<string, string> Metadata { get; }
 
+    /// <summary>
+    /// All else that decides the run, the recipe's numbers and the data's checksum: a checkpoint keeps it, and no other
+    /// run goes on from there.
+    /// </summary>
+    IReadOnlyDictionary<string, string> Identity => new Dictionary<string, string>
+    {
+        ["seed"] = Seed.ToString(CultureInfo.InvariantCulture), ["steps"] = Steps.ToString(CultureInfo.InvariantCulture),
+    };
+
     /// <summary>The schedule. Step 1 is the first.</summary>
     StepNumbers At(int step);
 

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using JepaEngine.Autograd;
 using JepaEngine.Jepa.Data;
 using JepaEngine.Jepa.Models;
@@ -13,11 +14,15 @@ namespace JepaEngine.Jepa.Training;
 /// </summary>
 public sealed class LeWorldModelRecipe : ITrainingRecipe
 {
+    /// <summary>What stands in a checkpoint's metadata: the options as JSON, the SHA-256 of the episodes.</summary>
+    internal const string RecipeKey = "recipe", DataKey = "data";
+
     private readonly LeWorldModel model;
     private readonly WindowSampler sampler;
     private readonly TrainOptions options;
     private readonly byte[] frames;
     private readonly float[] actions;
+    private readonly string data;
 
     /// <summary>The recipe of an allocated model.</summary>
     /// <exception cref="ArgumentException">The options cannot be, or do not fit the model.</exception>
@@ -25,6 +30,7 @@ public sealed class LeWorldModelRecipe : ITrainingRecipe
     {
         options.Validate(model.Config.History);
         (this.model, this.sampler, this.options) = (model, sampler, options);
+        data = sampler.Checksum();
         frames = new byte[options.Batch * options.Frames * sampler.FrameBytes];
         actions = new float[options.Batch * (options.Frames - 1) * model.Config.ActionWidth];
     }
@@ -49,6 +55,12 @@ public sealed class LeWorldModelRecipe : ITrainingRecipe
 
     /// <inheritdoc/>
     public IReadOnlyDictionary<string, string> Metadata => LeWorldModel.Family.Metadata(model.Config);
+
+    /// <inheritdoc/>
+    public IReadOnlyDictionary<string, string> Identity => new Dictionary<string, string>
+    {
+        [RecipeKey] = JsonSerializer.Serialize(options, TrainJson.Default.TrainOptions), [DataKey] = data,
+    };
 
     /// <inheritdoc/>
     public StepNumbers At(int step) => new(

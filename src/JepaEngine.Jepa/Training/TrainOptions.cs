@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace JepaEngine.Jepa.Training;
 
 /// <summary>How a <see cref="LeWorldModelRecipe"/> trains. The defaults are LeWorldModel's published recipe.</summary>
@@ -76,3 +78,8 @@ public sealed record TrainOptions
         }
     }
 }
+
+/// <summary>How a recipe is written as JSON.</summary>
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
+[JsonSerializable(typeof(TrainOptions))]
+internal sealed partial class TrainJson : JsonSerializerContext;

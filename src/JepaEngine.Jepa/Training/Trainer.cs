@@ -30,7 +30,7 @@ public sealed class Trainer : IDisposable
     private readonly TensorScope memory;
     private readonly List<(Tensor Live, Tensor Kept)> statistics = [];
     private double secondsPerStep;
-    private int skippedInARow, prepared = -1;
+    private int prepared = -1;
 
     /// <summary>A trainer of the recipe's model.</summary>
     public Trainer(ITrainingRecipe recipe)
@@ -47,11 +47,17 @@ public sealed class Trainer : IDisposable
                 statistics.Add((parameter.Value, memory.Empty(parameter.Shape, parameter.Value.DType)));
     }
 
-    /// <summary>Steps done, skipped ones included.</summary>
-    public int Step { get; private set; }
+    /// <summary>How far it has come.</summary>
+    public TrainingProgress Progress { get; private set; }
 
-    /// <summary>Steps that were skipped because loss or gradient were not finite.</summary>
-    public int Skipped { get; private set; }
+    /// <summary>Steps done, skipped ones included.</summary>
+    public int Step => Progress.Step;
+
+    /// <summary>Whether all parameters are finite, so that they are worth saving. Waits for the device.</summary>
+    public bool IsFinite => optimizer.IsFinite();
+
+    /// <summary>False from the beginning of a step to its end: an exception that left it so broke a step off.</summary>
+    public bool IsBetweenSteps { get; private set; } = true;
 
     /// <summary>Trains to the last step, three non-finite losses in a row, or cancellation.</summary>
     public TrainOutcome Run(Action<TrainStep> report, CancellationToken cancellation = default)
@@ -61,16 +67,17 @@ public sealed class Trainer : IDisposable
             if (cancellation.IsCancellationRequested)
                 return TrainOutcome.Interrupted;
             report(Advance());
-            if (skippedInARow == MaxSkippedInARow)
+            if (Progress.SkippedInARow == MaxSkippedInARow)
                 return TrainOutcome.Diverged;
         }
-        return TrainOutcome.Completed;
+        return IsFinite ? TrainOutcome.Completed : TrainOutcome.Diverged;
     }
 
     /// <summary>One step.</summary>
     public TrainStep Advance()
     {
         long begin = Stopwatch.GetTimestamp();
+        IsBetweenSteps = false;
         recipe.Model.Train();
         foreach ((Tensor live, Tensor kept) in statistics)
             kept.CopyFrom(live);
@@ -88,12 +95,12 @@ public sealed class Trainer : IDisposable
         Gather(loss.Total, 1);
         for (int i = 0; i < loss.Terms.Count; i++)
             Gather(loss.Terms[i].Value, 2 + i);
-        Step++;
+        int done = Step + 1;
         // A GPU still computes; the host draws meanwhile.
-        if (Step < recipe.Steps)
+        if (done < recipe.Steps)
         {
-            recipe.Prepare(key.Child((ulong)Step));
-            prepared = Step;
+            recipe.Prepare(key.Child((ulong)done));
+            prepared = done;
         }
         double[] read = gathered.ToArray<double>();
         double norm = double.IsFinite(read[1]) ? Math.Sqrt(read[0]) : double.NaN;
@@ -108,9 +115,9 @@ public sealed class Trainer : IDisposable
             // The forward pass has moved BatchNorm's running statistics already: take that back too.
             foreach ((Tensor live, Tensor kept) in statistics)
                 live.CopyFrom(kept);
-            Skipped++;
         }
-        skippedInARow = applied ? 0 : skippedInARow + 1;
+        Progress = Progress.After(read[1], applied);
+        IsBetweenSteps = true;
         bool measures = applied && (Step == 1 || Step % recipe.MeasureEvery == 0);
         IReadOnlyList<Figure> measured = measures && loss.Measure is not null ? loss.Measure() : [];
         double seconds = Stopwatch.GetElapsedTime(begin).TotalSeconds;
@@ -122,15 +129,18 @@ public sealed class Trainer : IDisposable
         void Gather(Tensor scalar, int at) => tape.Device.Backend.Copy(scalar.Operand, Slot(gathered, at));
     }
 
-    /// <summary>Writes the run, whole or not at all: model, average, optimiser and step.</summary>
+    /// <summary>Writes the run, whole or not at all: model, average, optimiser, progress and what decides it.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="notes">What else its metadata say.</param>
     /// <exception cref="IOException">The file cannot be written; an earlier one is intact.</exception>
-    public void Save(string path) =>
-        TrainingCheckpoint.Save(path, recipe.Model, optimizer, recipe.Average?.Target, Step, recipe.Metadata);
+    public void Save(string path, IReadOnlyDictionary<string, string>? notes = null) => TrainingCheckpoint.Save(
+        path, recipe.Model, optimizer, recipe.Average?.Target, Progress, notes is null ? Identity : Joined(Identity, notes));
 
     /// <summary>Goes on where <see cref="Save"/> stopped, to the same bits.</summary>
-    /// <exception cref="BadFileException">The file holds no training of this recipe's model.</exception>
+    /// <exception cref="BadFileException">The file holds no training of this recipe's model, or of another
+    /// run: other data, numbers or seed.</exception>
     public void Resume(string path) =>
-        Step = checked((int)TrainingCheckpoint.Load(path, recipe.Model, optimizer, recipe.Average?.Target));
+        Progress = TrainingCheckpoint.Load(path, recipe.Model, optimizer, recipe.Average?.Target, Identity);
 
     /// <summary>Gives the optimiser's memory back; the model stays.</summary>
     public void Dispose()
@@ -138,6 +148,11 @@ public sealed class Trainer : IDisposable
         optimizer.Dispose();
         memory.Dispose();
     }
+
+    private IReadOnlyDictionary<string, string> Identity => Joined(recipe.Metadata, recipe.Identity);
+
+    private static Dictionary<string, string> Joined(
+        IReadOnlyDictionary<string, string> first, IReadOnlyDictionary<string, string> second) => new(first.Concat(second));
 
     private static Operand Slot(Tensor gathered, int at) => gathered.Operand with { Layout = new Layout([], at) };
 }

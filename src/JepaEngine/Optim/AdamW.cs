@@ -207,6 +207,13 @@ public sealed class AdamW : IDisposable
     /// <summary>The global norm of the gradient of the last step, before clipping. Waits for the device.</summary>
     public double GradientNorm => Math.Sqrt(squaredNorm.Item());
 
+    /// <summary>Whether all parameters are finite. Waits for the device.</summary>
+    public bool IsFinite()
+    {
+        memory.Device.Backend.SumOfSquares(master?.Operand ?? values, squaredNorm.Operand);
+        return double.IsFinite(squaredNorm.Item());
+    }
+
     /// <summary>Forgets the gradients without a step.</summary>
     public void ZeroGrad()
     {

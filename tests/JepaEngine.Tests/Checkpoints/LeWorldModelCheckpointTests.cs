@@ -40,10 +40,10 @@ public sealed class LeWorldModelCheckpointTests : IDisposable
         Assert.False(loaded.Training);
         Assert.Equal(Numbers(model), Numbers(loaded));
         Assert.Equal(JsonSerializer.Serialize(Tiny), JsonSerializer.Serialize(loaded.Config));
-        Assert.Contains("it holds no optimiser", Refused(() =>
+        Assert.Contains("it does not say how far a training has come", Refused(() =>
         {
             using var optimizer = new AdamW(loaded);
-            TrainingCheckpoint.Load(temporary.Path, loaded, optimizer, target: null);
+            TrainingCheckpoint.Load(temporary.Path, loaded, optimizer, target: null, Metadata(loaded));
         }));
     }
 
@@ -53,16 +53,28 @@ public sealed class LeWorldModelCheckpointTests : IDisposable
         using LeWorldModel model = Allocated();
         using var optimizer = new AdamW(model);
         Train(model, optimizer, 0, 3);
-        TrainingCheckpoint.Save(
-            temporary.Path, model, optimizer, target: null, step: 4, LeWorldModel.Family.Metadata(model.Config));
+        var progress = new TrainingProgress { Step = 4, Skipped = 1, Loss = 0.1 };
+        TrainingCheckpoint.Save(temporary.Path, model, optimizer, target: null, progress, Metadata(model));
         Train(model, optimizer, 3, 6);
 
         using LeWorldModel loaded = LeWorldModelCheckpoint.Load(temporary.Path, Device.ReferenceF32);
         using var resumed = new AdamW(loaded);
-        Assert.Equal(4, TrainingCheckpoint.Load(temporary.Path, loaded, resumed, target: null));
+        Assert.Equal(progress, TrainingCheckpoint.Load(temporary.Path, loaded, resumed, target: null, Metadata(loaded)));
         Assert.Equal(3, resumed.Steps);
         Train(loaded, resumed, 3, 6);
         Assert.Equal(Numbers(model), Numbers(loaded));
+    }
+
+    [Fact]
+    public void Training_of_another_run_is_refused_by_what_differs()
+    {
+        using LeWorldModel model = Allocated();
+        using var optimizer = new AdamW(model);
+        var metadata = new Dictionary<string, string> { ["recipe"] = """{"seed":0,"steps":60}""" };
+        TrainingCheckpoint.Save(temporary.Path, model, optimizer, target: null, default, metadata);
+        metadata["recipe"] = """{"seed":0,"steps":70}""";
+        Assert.Contains("it is of another run: recipe.steps is 60 there, 70 here", Refused(() =>
+            TrainingCheckpoint.Load(temporary.Path, model, optimizer, target: null, metadata)));
     }
 
     [Fact]
@@ -202,6 +214,8 @@ public sealed class LeWorldModelCheckpointTests : IDisposable
     }
 
     private static float[] Numbers(LeWorldModel model) => [.. model.Parameters().SelectMany(p => p.Parameter.Value.ToArray<float>())];
+
+    private static Dictionary<string, string> Metadata(LeWorldModel model) => LeWorldModel.Family.Metadata(model.Config);
 
     private static string Refused(Action action)
     {

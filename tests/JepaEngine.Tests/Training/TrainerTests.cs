@@ -57,7 +57,7 @@ public sealed class TrainerTests : IDisposable
         Assert.Equal(TrainOutcome.Diverged, run.Trainer.Run(steps.Add, TestContext.Current.CancellationToken));
         Assert.Equal(3, steps.Count);
         Assert.All(steps, step => Assert.True(step.Skipped));
-        Assert.Equal(3, run.Trainer.Skipped);
+        Assert.Equal(3, run.Trainer.Progress.Skipped);
         // Parameters and running statistics are what they were.
         Assert.Equal(before, Numbers(run.Model));
     }
