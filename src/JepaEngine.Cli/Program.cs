@@ -5,6 +5,7 @@ var root = new RootCommand("JepaEngine: trains, runs and plans with JEPA world m
 {
     DemoCommand.Create(),
     TrainCommand.Create(),
+    RunsCommand.Create(),
     EvalCommand.Create(),
     PlanCommand.Create(),
     InspectCommand.Create(),
