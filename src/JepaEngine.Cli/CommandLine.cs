@@ -35,7 +35,8 @@ internal static class CommandLine
         try
         {
             using var interrupted = new CancellationTokenSource();
-            using PosixSignalRegistration interrupt = OnSignal(PosixSignal.SIGINT, interrupted), terminate = OnSignal(PosixSignal.SIGTERM, interrupted);
+            using PosixSignalRegistration interrupt = OnSignal(PosixSignal.SIGINT, interrupted),
+                terminate = OnSignal(PosixSignal.SIGTERM, interrupted), hangUp = OnSignal(PosixSignal.SIGHUP, interrupted);
             // Our own handling: System.CommandLine's ends the process two seconds after a signal, saved or not.
             var configuration = new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null };
             int code = await parsed.InvokeAsync(configuration, interrupted.Token);
