@@ -1,37 +1,73 @@
+using Microsoft.Win32.SafeHandles;
+
 namespace JepaEngine.IO;
 
 /// <summary>
 /// A file that is written whole or not at all: into a temporary file beside it, which takes the name at <see cref="Commit"/>. Disposed before
 /// that (an exception, a full disk), the temporary file is removed and an earlier file of the name stays as it was.
+/// <para>A file that is replaced keeps its mode and, where this user may, its owner; a link stays and what it leads to is replaced. What is no
+/// file (a device, a pipe, a descriptor such as /dev/stdout) is written to as it is.</para>
 /// </summary>
 public sealed class AtomicFile : IDisposable
 {
-    private readonly string path, temporary;
+    private readonly string path;
+    private readonly OutputPlace place;
     private readonly FileStream stream;
     private bool committed;
 
     /// <summary>Starts a file, and its folder where there is none.</summary>
     /// <exception cref="IOException">It cannot be written.</exception>
+    /// <exception cref="UnauthorizedAccessException">It may not be written.</exception>
     public AtomicFile(string path)
     {
-        this.path = Path.GetFullPath(path);
-        string folder = Path.GetDirectoryName(this.path)!;
-        Directory.CreateDirectory(folder);
-        temporary = Path.Combine(folder, $".{Path.GetFileName(path)}.{Guid.NewGuid():N}.tmp");
-        stream = new FileStream(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None, 1 << 16);
+        this.path = path;
+        place = OutputPlace.Of(path);
+        if (place.IsThrough)
+        {
+            stream = place.Descriptor is { } descriptor
+                ? new FileStream(new SafeFileHandle(descriptor, ownsHandle: false), FileAccess.Write)
+                : new FileStream(place.Path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete);
+            return;
+        }
+        MakeFolder(place.Folder);
+        stream = Temporary(place.Folder, path, place.Old);
     }
 
     /// <summary>What to write to.</summary>
     public Stream Stream => stream;
 
-    /// <summary>Flushes to the disk and takes the name.</summary>
+    /// <summary>Finds out, before long work, whether a file could be written; leaves nothing behind.</summary>
     /// <exception cref="IOException">It cannot be written.</exception>
+    /// <exception cref="UnauthorizedAccessException">It may not be written.</exception>
+    public static void Check(string path)
+    {
+        OutputPlace place = OutputPlace.Of(path);
+        if (place.IsThrough)
+            return;
+        string folder = place.Folder;
+        while (!Path.Exists(folder))
+            folder = Path.GetDirectoryName(folder)!;
+        FileStream trial = Temporary(folder, path, place.Old);
+        using (trial)
+            File.Delete(trial.Name);
+    }
+
+    /// <summary>Waits until the disk has the bytes, takes the name, and waits until the disk has that too.</summary>
+    /// <exception cref="IOException">The disk did not take it. An earlier file is intact, but where the message names the folder: there the new
+    /// one stands, and a power cut may bring the earlier one back.</exception>
     public void Commit()
     {
-        stream.Flush(flushToDisk: true);
-        stream.Dispose();
-        File.Move(temporary, path, overwrite: true);
+        NativeFile.Sync(stream, path);
+        if (place.IsThrough)
+        {
+            committed = true;
+            return;
+        }
+        // The lock is held until then, so that nobody takes the temporary file for a dead process's.
+        File.Move(stream.Name, place.Path, overwrite: true);
         committed = true;
+        stream.Dispose();
+        NativeFile.SyncFolder(place.Folder);
     }
 
     /// <summary>Gives the file up unless it was committed.</summary>
@@ -44,13 +80,14 @@ public sealed class AtomicFile : IDisposable
         finally
         {
             // On a full disk it is the last flush that fails.
-            if (!committed)
-                File.Delete(temporary);
+            if (!committed && !place.IsThrough)
+                File.Delete(stream.Name);
         }
     }
 
     /// <summary>Writes a file in one go.</summary>
     /// <exception cref="IOException">It cannot be written; an earlier one is intact.</exception>
+    /// <exception cref="UnauthorizedAccessException">It may not be written.</exception>
     public static void Write(string path, Action<Stream> write)
     {
         using var file = new AtomicFile(path);
@@ -64,4 +101,35 @@ public sealed class AtomicFile : IDisposable
         using var writer = new StreamWriter(stream, leaveOpen: true);
         writer.Write(text);
     });
+
+    /// <summary>Makes a folder, and those it lies in, so that the disk has them.</summary>
+    private static void MakeFolder(string folder)
+    {
+        if (Directory.Exists(folder))
+            return;
+        string? parent = Path.GetDirectoryName(folder);
+        if (parent is not null)
+            MakeFolder(parent);
+        Directory.CreateDirectory(folder);
+        if (parent is not null)
+            NativeFile.SyncFolder(parent);
+    }
+
+    /// <summary>A temporary file that is whose the old one is; never open to more than may see that one.</summary>
+    private static FileStream Temporary(string folder, string path, FileFacts? old)
+    {
+        if (!Directory.Exists(folder))
+            throw new IOException($"{path}: {folder} is no folder");
+        try
+        {
+            FileStream stream = TemporaryFiles.Create(folder, old is null ? null : UnixFileMode.UserRead | UnixFileMode.UserWrite);
+            if (old is { } kept)
+                NativeFile.Give(stream.SafeFileHandle, kept);
+            return stream;
+        }
+        catch (UnauthorizedAccessException error)
+        {
+            throw new UnauthorizedAccessException($"{path}: the folder {folder} may not be written; choose another, or change its mode", error);
+        }
+    }
 }

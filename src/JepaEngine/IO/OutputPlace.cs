@@ -1,0 +1,52 @@
+using System.Globalization;
+
+namespace JepaEngine.IO;
+
+/// <summary>Where an output really goes: the end of its links, and what stands there.</summary>
+/// <param name="Path">The file, without links.</param>
+/// <param name="Old">What stands there; null where nothing does.</param>
+/// <param name="Descriptor">The descriptor of this process that it names, as /dev/stdout and /proc/self/fd/1 do; else null.</param>
+internal sealed record OutputPlace(string Path, FileFacts? Old, int? Descriptor)
+{
+    /// <summary>As many links in a row as Linux follows.</summary>
+    private const int MaxLinks = 40;
+
+    /// <summary>Whether it is a device, a pipe or a descriptor, which is written to and not replaced.</summary>
+    public bool IsThrough => Descriptor is not null || Old?.Kind == PathKind.Other;
+
+    /// <summary>The folder it lies in.</summary>
+    public string Folder => System.IO.Path.GetDirectoryName(Path)!;
+
+    /// <summary>Follows a path.</summary>
+    /// <exception cref="IOException">It is a folder, its links lead in a circle or nowhere, or its name is too long.</exception>
+    public static OutputPlace Of(string path)
+    {
+        string now = System.IO.Path.GetFullPath(path);
+        for (int links = 0; links < MaxLinks; links++)
+        {
+            string name = System.IO.Path.GetFileName(now);
+            if (name.Length == 0)
+                throw new IOException($"{path} names a folder; name a file in it");
+            if (NativeFile.RealPath(System.IO.Path.GetDirectoryName(now)!) is not { } folder)
+            {
+                return links == 0
+                    ? new OutputPlace(now, null, null)
+                    : throw new IOException($"{path} links to {now}, whose folder is not there; make the folder or remove the link");
+            }
+            now = System.IO.Path.Combine(folder, name);
+            if (IsOfThisProcess(folder) && int.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out int descriptor))
+                return new OutputPlace(now, null, descriptor);
+            FileFacts? facts = NativeFile.Facts(now);
+            if (facts?.Kind == PathKind.Folder)
+                throw new IOException($"{path} is a folder; name a file in it");
+            if (facts?.Kind != PathKind.Link)
+                return new OutputPlace(now, facts, null);
+            now = System.IO.Path.Combine(folder, new FileInfo(now).LinkTarget!);
+        }
+        throw new IOException($"{path}: its links lead in a circle");
+    }
+
+    /// <summary>/proc/PID/fd, or the same of a thread.</summary>
+    private static bool IsOfThisProcess(string folder) =>
+        folder.StartsWith($"/proc/{Environment.ProcessId}/", StringComparison.Ordinal) && folder.EndsWith("/fd", StringComparison.Ordinal);
+}
