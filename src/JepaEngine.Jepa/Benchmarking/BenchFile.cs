@@ -1,5 +1,3 @@
-using System.Text.Json;
-
 namespace JepaEngine.Jepa.Benchmarking;
 
 /// <summary>A results file: one record a line.</summary>
@@ -53,11 +51,9 @@ public sealed record BenchFile(IReadOnlyList<BenchRecord> Records, int Skipped)
     {
         try
         {
-            BenchRecord? record = JsonSerializer.Deserialize(line, BenchJson.Lines.BenchRecord);
-            return record is { Samples: { Length: > 0 } samples, Rounds: var rounds } && samples.All(sample => double.IsFinite(sample) && sample >= 0)
-                && rounds >= 0 && (rounds == 0 || samples.Length % rounds == 0) ? record : null;
+            return JsonRecord.Parse(line, "results", BenchJson.Lines.BenchRecord);
         }
-        catch (JsonException)
+        catch (BadFileException)
         {
             return null;
         }

@@ -10,7 +10,7 @@ namespace JepaEngine.Jepa.Benchmarking;
 public sealed record BenchReference(string Engine, double P50);
 
 /// <summary>A measurement with every sample: one line of a results file. All tables are views of such lines; the peers' scripts write the same fields.</summary>
-public sealed record BenchRecord
+public sealed record BenchRecord : IValidated
 {
     /// <summary>What was done, as <c>LayerNorm 2048x1024</c>.</summary>
     public required string Case { get; init; }
@@ -123,6 +123,19 @@ public sealed record BenchRecord
     /// <summary>The label of a row with these.</summary>
     internal static string LabelOf(string name, string pass, string device, int threads, string dtype) => $"{name} {pass} {WhereOf(device, threads)} {dtype}";
 
+    /// <inheritdoc/>
+    public void Validate()
+    {
+        var allowed = new Allowed("record");
+        allowed.If(Samples.Length > 0 && Samples.All(sample => sample >= 0 && double.IsFinite(sample)),
+            $"samples has {Samples.Length} numbers; it is 1 or more, each finite and not negative");
+        allowed.Range(Rounds, 0, Samples.Length);
+        allowed.If(Rounds == 0 || Samples.Length % Rounds == 0, $"{Samples.Length} samples do not divide into {Rounds} rounds");
+        allowed.Range(Threads, 0, 1 << 20);
+        foreach (double figure in (ReadOnlySpan<double>)[Flops, Bytes, PeakGflops, PeakGigabytes, .. References.Select(other => other.P50)])
+            allowed.If(figure >= 0 && double.IsFinite(figure), $"{figure} is no count, peak or time; each is finite and not negative");
+    }
+
     /// <summary>The line.</summary>
     public string ToJson() => JsonSerializer.Serialize(this, BenchJson.Lines.BenchRecord);
 
@@ -140,6 +153,8 @@ internal sealed partial class BenchJson : JsonSerializerContext
     public static BenchJson Lines { get; } = new(new JsonSerializerOptions
     {
         PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
+        RespectNullableAnnotations = true,
+        RespectRequiredConstructorParameters = true,
         DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
     });

@@ -6,7 +6,7 @@ namespace JepaEngine.Jepa.Benchmarking;
 /// <summary>
 /// How an operation agreed with its reference on a device: a line of a proof, which <c>jepa parity --out</c> writes.
 /// </summary>
-public sealed record ProofRecord
+public sealed record ProofRecord : IValidated
 {
     /// <summary>A name of the operation table, or of a large case, as <c>Attention heads of 64</c>.</summary>
     public required string Case { get; init; }
@@ -48,6 +48,16 @@ public sealed record ProofRecord
     [JsonIgnore]
     public bool Passed => Fault is null && Tensors > 0 && Disagree == 0;
 
+    /// <inheritdoc/>
+    public void Validate()
+    {
+        var allowed = new Allowed("proof");
+        allowed.Range(Tensors, 0, int.MaxValue);
+        allowed.Range(Disagree, 0, Tensors);
+        allowed.Range(Share ?? 0, 0, double.MaxValue, nameof(Share));
+        allowed.Range(Seconds, 0, double.MaxValue);
+    }
+
     /// <summary>The line.</summary>
     public string ToJson() => JsonSerializer.Serialize(this, BenchJson.Lines.ProofRecord);
 
@@ -74,12 +84,11 @@ public sealed record ProofRecord
     {
         try
         {
-            return JsonSerializer.Deserialize(line, BenchJson.Lines.ProofRecord)
-                ?? throw new JsonException("it is null");
+            return JsonRecord.Parse(line, path, BenchJson.Lines.ProofRecord);
         }
-        catch (JsonException fault)
+        catch (BadFileException fault)
         {
-            throw new BadFileException(path, $"line {number} is no line of a proof: {fault.Message}");
+            throw new BadFileException(path, $"line {number} is no line of a proof: {fault.InnerException!.Message}", fault);
         }
     }
 }

@@ -4,7 +4,7 @@ using JepaEngine.Jepa.Pictures;
 namespace JepaEngine.Jepa.Models;
 
 /// <summary>What loading, sessions and plans of memory need to know of any family's configuration.</summary>
-public interface IModelConfig
+public interface IModelConfig : IValidated
 {
     /// <summary>Whose configuration it is.</summary>
     JepaFamily Family { get; }
@@ -48,8 +48,4 @@ public interface IModelConfig
     /// <summary>The same with a classifier on top.</summary>
     /// <exception cref="ArgumentException">The family takes none.</exception>
     IModelConfig WithProbe(ProbeConfig probe) => throw new ArgumentException($"{Family.Name} takes no classifier");
-
-    /// <summary>Refuses sizes that no model has, naming the first that is wrong.</summary>
-    /// <exception cref="ArgumentException">One is wrong.</exception>
-    void Validate();
 }

@@ -76,35 +76,36 @@ public sealed record JepaConfig : IModelConfig
     /// <inheritdoc/>
     IModelConfig IModelConfig.WithProbe(ProbeConfig probe) => this with { Probe = probe };
 
-    /// <summary>Refuses sizes that no model has, naming the first that is wrong.</summary>
-    /// <exception cref="ArgumentException">One is wrong.</exception>
+    /// <inheritdoc/>
     public void Validate()
     {
-        Check("encoder", Encoder);
-        if (Predictor is not null)
-            Check("predictor", Predictor);
-        foreach ((string name, int size) in (ReadOnlySpan<(string, int)>)[("imageSize", ImageSize), ("patch", Patch), ("frames", Frames),
-            ("tubelet", Tubelet), ("maskTokens", MaskTokens), ("actionWidth", ActionWidth)])
+        const int Most = 1 << 16;
+        var allowed = new Allowed("model");
+        foreach ((string part, VitSize? size) in (ReadOnlySpan<(string, VitSize?)>)[("encoder", Encoder), ("predictor", Predictor)])
         {
-            Require(size is > 0 and <= 65536, $"{name} is {size}; it is 1 to 65536");
+            size?.Validate(part);
+            // Rotary positions turn pairs.
+            allowed.If(size is null || size.HeadWidth % 2 == 0,
+                $"{part}: heads of {size!.HeadWidth} are odd; {size.Heads} heads is the wrong number for width {size.Width}");
         }
-        Require(ImageSize % Patch == 0, $"imageSize {ImageSize} is no multiple of patch {Patch}");
-        Require(Frames == 1 || Frames % Tubelet == 0, $"frames {Frames} is no multiple of tubelet {Tubelet}");
-        Require(Tokens <= 1 << 24, $"{Tokens} tokens are more than any model has; imageSize or frames is wrong");
-        Require(Epsilon is > 0 and < 1, $"epsilon is {Epsilon}; it is in (0, 1)");
-        Require(TargetWidth is >= 0 and <= 1 << 17, $"targetWidth is {TargetWidth}");
-        Require(PixelMean is { Length: 3 } && PixelStd is { Length: 3 } && PixelStd.All(s => s > 0), $"pixelMean and pixelStd have 3 numbers, pixelStd above 0");
+        allowed.Range(ImageSize, 1, 1 << 14);
+        allowed.Range(Patch, 1, ImageSize);
+        allowed.If(ImageSize % Patch == 0, $"imageSize {ImageSize} is no multiple of patch {Patch}");
+        allowed.Range(Frames, 1, Most);
+        allowed.Range(Tubelet, 1, Most);
+        allowed.If(Frames == 1 || Frames % Tubelet == 0, $"frames {Frames} is no multiple of tubelet {Tubelet}");
+        long tokens = (long)Grid * Grid * Math.Max(1, Frames / Tubelet);
+        allowed.If(tokens <= 1 << 24, $"{tokens} tokens are more than any model has; imageSize or frames is wrong");
+        allowed.Range(MaskTokens, 1, Most);
+        allowed.Range(ActionWidth, 1, Most);
+        allowed.Range(TargetWidth, 0, 2 * Most);
+        allowed.Above(Epsilon, 0, 1);
+        allowed.Named(Framing);
+        allowed.Channels(PixelMean);
+        allowed.Channels(PixelStd);
+        allowed.Divisors(PixelStd);
         Family.Validate(this);
         Probe?.Validate();
-
-        static void Check(string name, VitSize size)
-        {
-            Require(size.Width is > 0 and <= 65536, $"{name}.width is {size.Width}; it is 1 to 65536");
-            Require(size.Depth is > 0 and <= 1024, $"{name}.depth is {size.Depth}; it is 1 to 1024");
-            Require(size.Mlp is > 0 and <= 1 << 20, $"{name}.mlp is {size.Mlp}; it is 1 to {1 << 20}");
-            Require(size.Heads > 0 && size.Width % size.Heads == 0, $"{name}.width {size.Width} does not divide into {size.Heads} heads");
-            Require(size.HeadWidth % 2 == 0, $"{name}: heads of {size.HeadWidth} are odd; {size.Heads} heads is the wrong number for width {size.Width}");
-        }
     }
 
     internal static void Require(

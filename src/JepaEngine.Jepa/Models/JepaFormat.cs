@@ -34,15 +34,6 @@ internal static class JepaFormat
         string version = file.Metadata.GetValueOrDefault(Version, FirstVersion);
         if (version != FirstVersion)
             throw new BadFileException(path, $"its format is of version {version}, this engine reads {FirstVersion}; a newer engine wrote it");
-        try
-        {
-            JepaConfig config = JsonSerializer.Deserialize(json, ConfigJson.Default.JepaConfig) ?? throw new JsonException("it is null");
-            config.Validate();
-            return config;
-        }
-        catch (Exception error) when (error is JsonException or ArgumentException or NotSupportedException)
-        {
-            throw new BadFileException(path, "its configuration cannot be read: " + error.Message.ReplaceLineEndings(" "), error);
-        }
+        return JsonRecord.Parse(json, path, ConfigJson.Default.JepaConfig);
     }
 }

@@ -133,25 +133,40 @@ public sealed record LeWorldModelConfig : IModelConfig
 
     Framing IModelConfig.Framing => Framing.Stretch;
 
-    /// <summary>Refuses sizes that no model has, naming the first that is wrong.</summary>
-    /// <exception cref="ArgumentException">One is wrong.</exception>
+    /// <inheritdoc/>
     public void Validate()
     {
-        foreach ((string name, int size) in (ReadOnlySpan<(string, int)>)[
-            ("imageSize", ImageSize), ("patch", Patch), ("encoderWidth", EncoderWidth), ("encoderDepth", EncoderDepth), ("encoderHeads", EncoderHeads),
-            ("encoderMlp", EncoderMlp), ("embeddingWidth", EmbeddingWidth), ("projectorHidden", ProjectorHidden), ("actionWidth", ActionWidth),
-            ("actionSmoothed", ActionSmoothed), ("actionHidden", ActionHidden), ("history", History), ("predictorDepth", PredictorDepth),
-            ("predictorHeads", PredictorHeads), ("predictorHeadWidth", PredictorHeadWidth), ("predictorMlp", PredictorMlp)])
-        {
-            JepaConfig.Require(size > 0, $"{name} is {size}; it is 1 or more");
-        }
-        JepaConfig.Require(ImageSize % Patch == 0, $"imageSize {ImageSize} is no multiple of patch {Patch}");
-        JepaConfig.Require(EncoderWidth % EncoderHeads == 0, $"encoderWidth {EncoderWidth} is no multiple of encoderHeads {EncoderHeads}");
-        JepaConfig.Require(EncoderInit != EncoderInit.FanIn || EncoderWidth % 4 == 0, $"encoderWidth {EncoderWidth} is no multiple of 4, which encoderInit FanIn needs");
-        JepaConfig.Require(Dropout is >= 0 and < 1, $"dropout is {Dropout}; it is in [0, 1)");
-        JepaConfig.Require(EncoderEpsilon > 0, $"encoderEpsilon is {EncoderEpsilon}; it is above 0");
-        JepaConfig.Require(PixelMean is { Length: 3 } && PixelStd is { Length: 3 }, $"pixelMean and pixelStd have one number for each of 3 channels");
-        JepaConfig.Require(ActionScale is { Mean: { } mean, Std: { } std } && mean.Length == std.Length && (mean.Length == 0 || ActionWidth % mean.Length == 0),
+        const int Width = 1 << 16, Depth = 1 << 10, Hidden = 1 << 20;
+        var allowed = new Allowed("model");
+        allowed.Range(ImageSize, 1, 1 << 14);
+        allowed.Range(Patch, 1, ImageSize);
+        allowed.If(ImageSize % Patch == 0, $"imageSize {ImageSize} is no multiple of patch {Patch}");
+        allowed.Range(EncoderWidth, 1, Width);
+        allowed.Range(EncoderDepth, 1, Depth);
+        allowed.Range(EncoderHeads, 1, EncoderWidth);
+        allowed.If(EncoderWidth % EncoderHeads == 0, $"encoderWidth {EncoderWidth} is no multiple of encoderHeads {EncoderHeads}");
+        allowed.Range(EncoderMlp, 1, Hidden);
+        allowed.Above(EncoderEpsilon, 0, 1);
+        allowed.Named(EncoderInit);
+        allowed.If(EncoderInit != EncoderInit.FanIn || EncoderWidth % 4 == 0, $"encoderWidth {EncoderWidth} is no multiple of 4, which encoderInit FanIn needs");
+        allowed.Range(EmbeddingWidth, 1, Width);
+        allowed.Range(ProjectorHidden, 1, Hidden);
+        allowed.Range(ActionWidth, 1, Width);
+        allowed.Range(ActionSmoothed, 1, Width);
+        allowed.Range(ActionHidden, 1, Hidden);
+        allowed.Range(History, 1, Width);
+        allowed.Range(PredictorDepth, 1, Depth);
+        allowed.Range(PredictorHeads, 1, Width);
+        allowed.Range(PredictorHeadWidth, 1, Hidden / PredictorHeads);
+        allowed.Range(PredictorMlp, 1, Hidden);
+        allowed.Range(PredictorPositionStd, 0, 1e30);
+        allowed.If(Dropout is >= 0 and < 1, $"dropout is {Dropout}; it is in [0, 1)");
+        allowed.Channels(PixelMean);
+        allowed.Channels(PixelStd);
+        allowed.Divisors(PixelStd);
+        allowed.If(ActionScale.Mean.Length == ActionScale.Std.Length && (ActionScale.Mean.Length == 0 || ActionWidth % ActionScale.Mean.Length == 0),
             $"actionScale has other numbers than actionWidth {ActionWidth} is made of");
+        allowed.If(ActionScale.Mean.All(float.IsFinite), $"actionScale.mean holds NaN or infinity");
+        allowed.Divisors(ActionScale.Std);
     }
 }

@@ -24,13 +24,12 @@ public sealed record ProbeConfig
 
     internal void Validate()
     {
-        JepaConfig.Require(Size.Width is > 0 and <= 65536 && Size.Heads > 0 && Size.Width % Size.Heads == 0,
-            $"probe.width {Size.Width} does not divide into {Size.Heads} heads");
-        JepaConfig.Require(Size.Mlp is > 0 and <= 1 << 20 && Size.Depth is >= 0 and <= 64,
-            $"probe.mlp is {Size.Mlp} and probe.depth {Size.Depth}; 1 or more, and 0 to 64");
-        JepaConfig.Require(Epsilon is > 0 and < 1, $"probe.epsilon is {Epsilon}; it is in (0, 1)");
-        JepaConfig.Require(Classes is { Length: 1 or 3 } && Classes.All(c => c is > 0 and <= 1 << 20), $"probe.classes has 1 or 3 counts, each 1 or more");
-        JepaConfig.Require(Labels.Length == 0 || (Classes.Length == 1 && Labels.Length == Classes[0]),
-            $"probe.labels has {Labels.Length} names for {string.Join(", ", Classes)} classes");
+        Size.Validate("probe.size", leastDepth: 0);
+        var allowed = new Allowed("model.probe");
+        allowed.Above(Epsilon, 0, 1);
+        allowed.If(Classes.Length is 1 or 3 && Classes.All(count => count is > 0 and <= 1 << 20),
+            $"classes has {Classes.Length} counts; it is 1 or 3 counts, each 1 to {1 << 20}");
+        allowed.If(Labels.Length == 0 || (Classes.Length == 1 && Labels.Length == Classes[0]),
+            $"labels has {Labels.Length} names for {string.Join(", ", Classes)} classes");
     }
 }

@@ -166,7 +166,7 @@ internal sealed class VJepa21Family : MetaFamily
     public override void Validate(IModelConfig config)
     {
         (int[] levels, int depth) = (((JepaConfig)config).Levels, config.Encoder.Depth);
-        JepaConfig.Require(levels.Length > 0 && levels.SequenceEqual(levels.Order()) && levels[0] >= 0 && levels[^1] == depth - 1,
+        JepaConfig.Require(levels.Length > 0 && levels.SequenceEqual(levels.Distinct().Order()) && levels[0] >= 0 && levels[^1] == depth - 1,
             $"levels {string.Join(", ", levels)} do not rise to the last of {depth} blocks");
     }
 

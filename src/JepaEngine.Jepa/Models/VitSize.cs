@@ -31,6 +31,18 @@ public sealed record VitSize(int Width, int Depth, int Heads, int Mlp)
     /// <summary>Numbers in the blocks: LayerNorms, projections and MLPs, with biases.</summary>
     public long Parameters => Depth * (4L * Width * Width + 2L * Width * Mlp + 9L * Width + Mlp);
 
+    /// <summary>Refuses sizes that no model has, naming the first that is wrong.</summary>
+    /// <exception cref="ArgumentException">One is wrong.</exception>
+    internal void Validate(string part, int leastDepth = 1)
+    {
+        var allowed = new Allowed($"model.{part}");
+        allowed.Range(Width, 1, 1 << 16);
+        allowed.Range(Depth, leastDepth, 1 << 10);
+        allowed.Range(Heads, 1, Width);
+        new Allowed("model").If(Width % Heads == 0, $"{part}.width {Width} does not divide into {Heads} heads");
+        allowed.Range(Mlp, 1, 1 << 20);
+    }
+
     /// <summary>As <c>1024 wide, 24 blocks, 16 heads of 64, MLP 4096</c>.</summary>
     public override string ToString() =>
         $"{Width} wide, {Depth} {(Depth == 1 ? "block" : "blocks")}, {Heads} heads of {HeadWidth}, MLP {Mlp}";

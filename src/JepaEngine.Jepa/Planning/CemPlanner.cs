@@ -10,7 +10,7 @@ public interface IPlanCost
 }
 
 /// <summary>The cross-entropy method's settings. The defaults are LeWorldModel's published ones.</summary>
-public sealed record CemOptions
+public sealed record CemOptions : IValidated
 {
     /// <summary>N: sequences an iteration.</summary>
     public int Candidates { get; init; } = 300;
@@ -51,6 +51,24 @@ public sealed record CemOptions
         Candidates = 256, Elites = 6, Iterations = 4, Horizon = 14, ActionSize = 2, MinStd = 0.05f, Bound = 1,
         FirstSegments = 3, TakeBest = true,
     };
+
+    /// <inheritdoc/>
+    public void Validate()
+    {
+        var allowed = new Allowed("planner.cem");
+        allowed.Range(Candidates, 2, 1 << 20);
+        // An unbiased deviation needs two.
+        allowed.Range(Elites, 2, Candidates);
+        allowed.Range(Iterations, 1, 1 << 16);
+        allowed.Range(Horizon, 1, 1 << 16);
+        allowed.Range(ActionSize, 1, 1 << 16);
+        allowed.If((long)Candidates * Horizon * ActionSize <= 1 << 28,
+            $"{Candidates} candidates of {Horizon} x {ActionSize} numbers are more than {1 << 28} numbers");
+        allowed.Above(InitialStd, 0, 1e30f);
+        allowed.Range(MinStd, 0, 1e30f);
+        allowed.Above(Bound, 0, float.PositiveInfinity);
+        allowed.Range(FirstSegments, 0, 1024);
+    }
 }
 
 /// <summary>
@@ -67,8 +85,7 @@ public sealed class CemPlanner
     /// <exception cref="ArgumentException">Settings that cannot be.</exception>
     public CemPlanner(CemOptions options)
     {
-        if (options.Elites < 2 || options.Elites > options.Candidates || options.Iterations < 1 || options.Horizon < 1 || options.ActionSize < 1)
-            throw new ArgumentException($"CEM needs 2 ≤ elites ≤ candidates and at least one iteration, step and action number: {options}", nameof(options));
+        options.Validate();
         this.options = options;
         length = options.Horizon * options.ActionSize;
     }

@@ -45,11 +45,13 @@ public static class ClosedLoop
     /// <param name="options">Which episodes.</param>
     /// <param name="progress">Told of each episode as it ends, one at a time.</param>
     /// <param name="cancellation">Ends the evaluation between plans.</param>
+    /// <exception cref="ArgumentException">The planner's settings cannot be.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     public static EpisodeResult[] Play(IWorldModel world, LatentPlannerOptions planner,
         Func<IEnvironment> createEnvironment, ClosedLoopOptions options, Action<EpisodeResult>? progress = null,
         CancellationToken cancellation = default)
     {
+        planner.Validate();
         using IWorldModel? copy = world.Device.IsHost ? world.Copy(world.Device.With(threads: 1)) : null;
         IWorldModel played = copy ?? world;
         var results = new EpisodeResult[options.Episodes];

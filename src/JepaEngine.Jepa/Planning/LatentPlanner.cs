@@ -1,7 +1,7 @@
 namespace JepaEngine.Jepa.Planning;
 
 /// <summary>What a <see cref="LatentPlanner"/> does.</summary>
-public sealed record LatentPlannerOptions
+public sealed record LatentPlannerOptions : IValidated
 {
     /// <summary>The search.</summary>
     public CemOptions Cem { get; init; } = new();
@@ -20,6 +20,23 @@ public sealed record LatentPlannerOptions
 
     /// <summary>The settings of <c>jepa demo</c>.</summary>
     public static LatentPlannerOptions Demo => new() { Cem = CemOptions.Demo, Cost = PathCost.Nearest, ActionRepeat = 5, ExecuteBlocks = 2 };
+
+    /// <inheritdoc/>
+    public void Validate()
+    {
+        Cem.Validate();
+        var allowed = new Allowed("planner");
+        allowed.Named(Cost);
+        allowed.Range(ActionRepeat, 1, 1 << 16);
+        allowed.Range(ExecuteBlocks, 1, Cem.Horizon);
+    }
+
+    /// <summary>Refuses a planner whose actions do not fill a model's blocks.</summary>
+    /// <param name="actionWidth">Numbers in an action block of the model.</param>
+    /// <exception cref="ArgumentException">They do not.</exception>
+    public void Require(int actionWidth) => new Allowed("planner").If((long)Cem.ActionSize * ActionRepeat == actionWidth,
+        $"{Cem.ActionSize} numbers repeated {ActionRepeat} times do not fill the model's action block of {actionWidth}; "
+        + $"change cem.actionSize or actionRepeat");
 }
 
 /// <summary>
@@ -40,12 +57,7 @@ public sealed class LatentPlanner : IDisposable
     /// <exception cref="ArgumentException">The planned actions do not fill the model's action blocks.</exception>
     public LatentPlanner(IWorldModel world, LatentPlannerOptions options)
     {
-        if (options.Cem.ActionSize * options.ActionRepeat != world.ActionWidth)
-        {
-            throw new ArgumentException($"{options.Cem.ActionSize} numbers repeated {options.ActionRepeat} times do "
-                + $"not fill the model's action block of {world.ActionWidth}; change cem.actionSize or actionRepeat",
-                nameof(options));
-        }
+        options.Require(world.ActionWidth);
         this.world = world;
         Options = options;
         cem = new CemPlanner(options.Cem);

@@ -15,7 +15,11 @@ internal readonly struct Axis
     {
         // An axis of no extent gets some.
         if (!(high > low))
-            (low, high) = logarithmic ? (low / 2, low * 2) : (low - .5, low + .5);
+        {
+            // Beyond 2^50 a half is less than the ticks' arithmetic can tell apart.
+            double half = Math.Max(.5, Math.Abs(low) * 1e-6);
+            (low, high) = logarithmic ? (low / 2, low * 2) : (low - half, low + half);
+        }
         (this.low, this.high, this.from, this.to, this.logarithmic) = (low, high, from, to, logarithmic);
     }
 

@@ -4,7 +4,7 @@ using System.Text.Json.Serialization;
 namespace JepaEngine.Jepa.Reporting;
 
 /// <summary>Everything that a demo's report shows, as plain numbers: kept as JSON, from which the report can be made again.</summary>
-public sealed record DemoReportData
+public sealed record DemoReportData : IValidated
 {
     /// <summary>When the run ended, UTC, as text.</summary>
     public required string Created { get; init; }
@@ -67,19 +67,19 @@ public sealed record DemoReportData
     {
         try
         {
-            var data = JsonSerializer.Deserialize(File.ReadAllText(path), DemoReportJson.Default.DemoReportData)
-                ?? throw new JsonException("it is null");
-            return data.Fault() is { } fault ? throw new JsonException(fault) : data;
-        }
-        catch (JsonException error)
-        {
-            string reason = error.Message.ReplaceLineEndings(" ");
-            throw new BadFileException(path, $"it is no demo record ({reason}); give the JSON file that the demo wrote", error);
+            return JsonRecord.Parse(File.ReadAllText(path), path, DemoReportJson.Default.DemoReportData);
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
             throw new BadFileException(path, $"it cannot be read ({error.Message}); check the path and its permissions", error);
         }
+    }
+
+    /// <inheritdoc/>
+    public void Validate()
+    {
+        if (Fault() is { } fault)
+            throw new ArgumentException($"{fault}; give the JSON file that the demo wrote");
     }
 
     private string? Fault()
@@ -102,6 +102,8 @@ public sealed record DemoReportData
             return "there are no results";
         if (Policies.SelectMany(policy => policy.Groups).Any(group => group.Successes < 0 || group.Successes > group.Episodes))
             return "there are more successes than episodes";
+        if (Policies.Any(policy => policy.Groups.Sum(group => (long)group.Episodes) > int.MaxValue))
+            return $"there are more than {int.MaxValue} episodes";
         return null;
     }
 }
@@ -183,6 +185,7 @@ public sealed record Check(string Name, double Value, double? Low, double? High,
 }
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, RespectNullableAnnotations = true,
+    RespectRequiredConstructorParameters = true,
     NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals)]
 [JsonSerializable(typeof(DemoReportData))]
 internal sealed partial class DemoReportJson : JsonSerializerContext;

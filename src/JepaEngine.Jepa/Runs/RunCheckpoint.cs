@@ -58,7 +58,14 @@ public sealed record RunCheckpoint
             Planner = StrictJson.Read(metadata.GetValueOrDefault(PlannerKey) ?? "{}", path, new LatentPlannerOptions(),
                 RunJson.Default.LatentPlannerOptions),
         };
-        config.Validate(path);
+        try
+        {
+            config.Validate();
+        }
+        catch (ArgumentException error)
+        {
+            throw new BadFileException(path, error.Message, error);
+        }
         byte[] all = Encoding.UTF8.GetBytes($"{RunConfig.Json(model)}\n{recipe}\n{data}");
         return new RunCheckpoint
         {

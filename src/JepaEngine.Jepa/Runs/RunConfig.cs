@@ -9,7 +9,7 @@ using JepaEngine.Jepa.Training;
 namespace JepaEngine.Jepa.Runs;
 
 /// <summary>Everything that decides a run: the model's sizes, the recipe and the planner. As JSON it is a file <c>jepa train --config</c> takes.</summary>
-public sealed record RunConfig
+public sealed record RunConfig : IValidated
 {
     /// <summary>The model's sizes.</summary>
     public LeWorldModelConfig Model { get; init; } = new();
@@ -51,26 +51,15 @@ public sealed record RunConfig
 
     /// <summary>Reads a file; what it does not name is as published.</summary>
     /// <exception cref="BadFileException">It is missing, has a key or a value that does not belong, or describes what cannot be.</exception>
-    public static RunConfig Read(string path)
-    {
-        RunConfig config = StrictJson.ReadFile(path, Published, RunJson.Default.RunConfig);
-        config.Validate(path);
-        return config;
-    }
+    public static RunConfig Read(string path) => StrictJson.ReadFile(path, Published, RunJson.Default.RunConfig);
 
-    /// <summary>Refuses a configuration that a file describes and that cannot be.</summary>
-    /// <exception cref="BadFileException">Something is wrong.</exception>
-    internal void Validate(string path)
+    /// <inheritdoc/>
+    public void Validate()
     {
-        try
-        {
-            Model.Validate();
-            Train.Validate(Model.History);
-        }
-        catch (ArgumentException error)
-        {
-            throw new BadFileException(path, error.Message, error);
-        }
+        Model.Validate();
+        Train.Validate(Model.History);
+        Planner.Validate();
+        Planner.Require(Model.ActionWidth);
     }
 
     /// <summary>Writes a file, whole or not at all.</summary>
@@ -79,6 +68,7 @@ public sealed record RunConfig
 
 /// <summary>How runs are written as JSON.</summary>
 [JsonSourceGenerationOptions(WriteIndented = true, PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, UseStringEnumConverter = true,
+    RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true,
     NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals)]
 [JsonSerializable(typeof(RunConfig))]
 internal sealed partial class RunJson : JsonSerializerContext;

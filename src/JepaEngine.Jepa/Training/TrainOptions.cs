@@ -3,7 +3,7 @@ using System.Text.Json.Serialization;
 namespace JepaEngine.Jepa.Training;
 
 /// <summary>How a <see cref="LeWorldModelRecipe"/> trains. The defaults are LeWorldModel's published recipe.</summary>
-public sealed record TrainOptions
+public sealed record TrainOptions : IValidated
 {
     /// <summary>Decides start values, batches, projections and dropout.</summary>
     public ulong Seed { get; init; }
@@ -56,26 +56,36 @@ public sealed record TrainOptions
         ScaleActions = false,
     };
 
-    /// <summary>Refuses a recipe that cannot be, naming the first thing that is wrong.</summary>
+    /// <summary>The largest rate, decay, weight or norm: beyond it a float is soon infinite.</summary>
+    private const double Most = 1e30;
+
+    /// <inheritdoc/>
+    public void Validate()
+    {
+        var allowed = new Allowed("train");
+        allowed.Range(Steps, 1, 1_000_000_000);
+        // SIGReg looks at a distribution.
+        allowed.Range(Batch, 2, 1 << 20);
+        // The last one is predicted.
+        allowed.Range(Frames, 2, 1 << 16);
+        allowed.Range(FrameSkip, 1, 1 << 16);
+        allowed.Range(LearningRate, 0, Most);
+        allowed.Range(Warmup, 0, 1);
+        allowed.Range(WeightDecay, 0, Most);
+        allowed.Above(ClipNorm, 0, Most);
+        allowed.Range(SigRegWeight, 0, Most);
+        allowed.Range(Slices, 1, 1 << 20);
+        allowed.Range(MeasureEvery, 1, 1_000_000_000);
+    }
+
+    /// <summary>As <see cref="Validate()"/>, for a model.</summary>
     /// <param name="history">The predictor's history.</param>
     /// <exception cref="ArgumentException">Something is wrong.</exception>
     public void Validate(int history)
     {
-        Require(Steps > 0, $"steps is {Steps}; it is 1 or more");
-        Require(Batch > 1, $"batch is {Batch}; it is 2 or more, since SIGReg looks at a distribution");
-        Require(Frames > 1, $"frames is {Frames}; it is 2 or more, the last being predicted");
-        Require((Frames - 1) % Math.Min(history, Frames - 1) == 0, $"frames {Frames} give {Frames - 1} contexts, which do not divide into windows of {history}");
-        Require(FrameSkip > 0, $"frameSkip is {FrameSkip}; it is 1 or more");
-        Require(MeasureEvery > 0, $"measureEvery is {MeasureEvery}; it is 1 or more");
-        Require(Slices > 0, $"slices is {Slices}; it is 1 or more");
-        Require(LearningRate >= 0 && WeightDecay >= 0 && ClipNorm > 0, "learningRate and weightDecay are not negative, clipNorm is above 0");
-        Require(Warmup is >= 0 and <= 1, $"warmup is {Warmup}; it is a share of the steps, in [0, 1]");
-
-        static void Require(bool condition, string fault)
-        {
-            if (!condition)
-                throw new ArgumentException($"train: {fault}");
-        }
+        Validate();
+        new Allowed("train").If((Frames - 1) % Math.Min(history, Frames - 1) == 0,
+            $"frames {Frames} give {Frames - 1} contexts, which do not divide into windows of {history}");
     }
 }
 

@@ -58,8 +58,17 @@ public sealed record TrainStep(int Step, int Steps, double Loss, IReadOnlyList<F
     /// <exception cref="JsonException">It is no such line.</exception>
     public static TrainStep Parse(string line)
     {
-        JsonObject json = JsonNode.Parse(line) as JsonObject ?? throw Fault();
-        string[] names = [.. json.Select(entry => entry.Key)];
+        JsonObject json;
+        string[] names;
+        try
+        {
+            json = JsonNode.Parse(line) as JsonObject ?? throw Fault();
+            names = [.. json.Select(entry => entry.Key)];
+        }
+        catch (ArgumentException error)
+        {
+            throw new JsonException("a key stands twice", error);
+        }
         bool skipped = json["skipped"]?.GetValueKind() == JsonValueKind.True;
         return new TrainStep((int)Number("step"), (int)Number("steps"), Number("loss"), Between("loss", "gradientNorm"),
             Number("gradientNorm"), Number("learningRate"), Between("learningRate", "samplesPerSecond"),

@@ -12,26 +12,29 @@ public static class StrictJson
     /// <param name="path">The file that holds it, for messages.</param>
     /// <param name="defaults">Values of the keys that are not there, inner objects included.</param>
     /// <param name="type">How the record is stored.</param>
-    /// <exception cref="BadFileException">It is no JSON object, names a key that does not exist, or holds a value that does not fit.</exception>
-    public static T Read<T>(string json, string path, T defaults, JsonTypeInfo<T> type)
+    /// <exception cref="BadFileException">It is no JSON object, names a key that does not exist, or holds a value that cannot be.</exception>
+    public static T Read<T>(string json, string path, T defaults, JsonTypeInfo<T> type) where T : class, IValidated
     {
         try
         {
+            JsonRecord.RefuseNullElements(json);
             JsonNode all = JsonSerializer.SerializeToNode(defaults, type)!;
             if (JsonNode.Parse(json) is not JsonObject given)
                 throw new BadFileException(path, "it is no JSON object");
             Overwrite(all.AsObject(), given, "", path);
-            return all.Deserialize(type)!;
+            T record = all.Deserialize(type)!;
+            record.Validate();
+            return record;
         }
-        catch (Exception error) when (error is JsonException or InvalidOperationException or FormatException or ArgumentException)
+        catch (Exception error) when (JsonRecord.IsFault(error))
         {
-            throw new BadFileException(path, "its configuration cannot be read: " + error.Message.ReplaceLineEndings(" "), error);
+            throw new BadFileException(path, "its configuration cannot be read: " + error.Message, error);
         }
     }
 
     /// <summary>As <see cref="Read"/> from a file.</summary>
     /// <exception cref="BadFileException">As there, or the file is missing.</exception>
-    public static T ReadFile<T>(string path, T defaults, JsonTypeInfo<T> type)
+    public static T ReadFile<T>(string path, T defaults, JsonTypeInfo<T> type) where T : class, IValidated
     {
         try
         {

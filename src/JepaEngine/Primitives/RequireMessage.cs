@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Runtime.CompilerServices;
 
 namespace JepaEngine.Primitives;
@@ -13,7 +14,7 @@ public ref struct RequireMessage
     {
         isEnabled = !condition;
         if (isEnabled)
-            inner = new DefaultInterpolatedStringHandler(literalLength, formattedCount);
+            inner = new DefaultInterpolatedStringHandler(literalLength, formattedCount, CultureInfo.InvariantCulture);
     }
 
     /// <summary>Adds what stands between holes.</summary>

@@ -105,8 +105,8 @@ public sealed class LeWorldModelCheckpointTests : IDisposable
     [InlineData("unknown key 'imageSise'; nearest is 'imageSize'", "{\"imageSise\": 28}")]
     [InlineData("its configuration cannot be read", "{\"imageSize\": \"large\"}")]
     [InlineData("its configuration cannot be read", "{\"imageSize\": 28")]
-    [InlineData("encoderWidth is -1; it is 1 or more", "{\"encoderWidth\": -1}")]
-    [InlineData("patch is 0; it is 1 or more", "{\"patch\": 0}")]
+    [InlineData("encoderWidth is -1; it is 1 to 65536", "{\"encoderWidth\": -1}")]
+    [InlineData("patch is 0; it is 1 to 224", "{\"patch\": 0}")]
     public void A_bad_configuration_is_refused(string message, string? config)
     {
         using var scope = new TensorScope(Device.ReferenceF32);
