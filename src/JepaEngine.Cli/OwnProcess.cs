@@ -1,3 +1,6 @@
+using System.ComponentModel;
+using JepaEngine.Cuda.Loading;
+
 namespace JepaEngine.Cli;
 
 /// <summary>What became of a process of this command.</summary>
@@ -67,16 +70,22 @@ internal static class OwnProcess
     }) { IsBackground = true }.Start();
 
     /// <summary>Starts a build of this command, its streams in the caller's hands.</summary>
+    /// <exception cref="Win32Exception">It cannot be started, or dotnet, which starts a library, is not on the search
+    /// path.</exception>
     public static Process Start(string program, IEnumerable<string> arguments)
     {
         bool isLibrary = program.EndsWith(".dll", StringComparison.OrdinalIgnoreCase);
         IEnumerable<string> all = isLibrary ? [program, .. arguments] : arguments;
-        return Process.Start(new ProcessStartInfo(isLibrary ? "dotnet" : program, all)
+        return Process.Start(new ProcessStartInfo(isLibrary ? Dotnet() : Path.GetFullPath(program), all)
         {
             UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true,
             RedirectStandardError = true,
         })!;
     }
+
+    private static string Dotnet() => Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet"
+        ? Environment.ProcessPath!
+        : ProgramPath.Find("dotnet") ?? throw new Win32Exception("dotnet is not on the search path; install .NET 10");
 
     /// <summary>The lines of an error stream, without the command's name.</summary>
     public static string[] Complaints(string errors) =>

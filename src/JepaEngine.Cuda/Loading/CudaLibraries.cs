@@ -9,6 +9,8 @@ internal static class CudaLibraries
     /// <summary>Name the library, or its folder, where it is not found by itself.</summary>
     public const string DriverVariable = "JEPA_CUDA", NvrtcVariable = "JEPA_NVRTC", CublasVariable = "JEPA_CUBLASLT", CudnnVariable = "JEPA_CUDNN";
 
+    private const string LoaderVariable = "LD_LIBRARY_PATH";
+
     private static readonly string[] Toolkits = OperatingSystem.IsWindows()
         ? [@"%CUDA_PATH%\bin\x64", @"%CUDA_PATH%\bin"]
         : ["%CUDA_HOME%/lib64", "/usr/local/cuda*/lib64", "/usr/local/nvidia/lib64", "/usr/lib/wsl/lib"];
@@ -42,15 +44,26 @@ internal static class CudaLibraries
     internal static IEnumerable<LibraryAttempt> Candidates(string? path, string variable, string[] names, string[] folders)
     {
         if ((path ?? Environment.GetEnvironmentVariable(variable)) is { Length: > 0 } named)
+        {
+            // In full: a name alone is the loader's to find.
+            named = Path.GetFullPath(named);
             return Directory.Exists(named) ? Within(named, names) : [new(named, File.Exists(named) ? null : $"no such file ({(path is null ? variable : "as given")})")];
-        return [.. names.Select(name => new LibraryAttempt(name, null)), .. folders.SelectMany(pattern => Folders(pattern, names))];
+        }
+        return [.. names.Select(name => new LibraryAttempt(name, Nearby(name))), .. folders.SelectMany(pattern => Folders(pattern, names))];
     }
+
+    // An empty or relative part of the loader's path is the current folder, whose files may be anyone's.
+    private static string? Nearby(string name) => Environment.GetEnvironmentVariable(LoaderVariable) is { Length: > 0 } all
+        && all.Split(':', ';').Where(folder => !Path.IsPathFullyQualified(folder))
+            .Select(folder => Path.Combine(folder, name)).FirstOrDefault(File.Exists) is { } near
+        ? $"not taken from {Path.GetFullPath(near)}, where an empty or relative part of {LoaderVariable} leads: name its folders in full"
+        : null;
 
     private static IEnumerable<LibraryAttempt> Folders(string pattern, string[] names)
     {
         string expanded = Environment.ExpandEnvironmentVariables(pattern);
-        if (expanded.Contains('%', StringComparison.Ordinal))
-            return []; // of a variable that is not set
+        if (expanded.Contains('%', StringComparison.Ordinal) || !Path.IsPathFullyQualified(expanded))
+            return []; // of a variable that is not set, or leads from the current folder
         string[] folders = [.. Expand(expanded)];
         return folders.Length == 0 ? [new(expanded, "no such folder")] : folders.SelectMany(folder => Within(folder, names));
     }

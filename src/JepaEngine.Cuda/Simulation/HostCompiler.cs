@@ -3,6 +3,7 @@ using System.Diagnostics;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics.X86;
 using JepaEngine.Cuda.Driver;
+using JepaEngine.Cuda.Loading;
 
 namespace JepaEngine.Cuda.Simulation;
 
@@ -33,18 +34,25 @@ internal sealed class HostCompiler
                 $"the CUDA simulator runs on Linux on x86-64, not on {RuntimeInformation.RuntimeIdentifier}: use such a machine, or a container of it");
         string[] candidates = Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } named ? [named] : ["g++", "c++"];
         foreach (string candidate in candidates)
-            if (TryRun(candidate, ["--version"], out string output))
-                return new(candidate, output.Split('\n', 2)[0]);
+            if (ProgramPath.Find(candidate) is { } path && TryRun(path, "", ["--version"], out string output))
+                return new(path, output.Split('\n', 2)[0]);
         throw new CudaException($"the CUDA simulator needs GCC 12 or newer to compile kernels, and {string.Join(" and ", candidates)} cannot be run: "
             + $"install it (Debian, Ubuntu: apt install g++; Fedora: dnf install gcc-c++), or name it in {Variable}");
     }
 
-    /// <summary>Runs the compiler; false where it reports errors, which are then the output.</summary>
-    public bool Run(IEnumerable<string> arguments, out string output) => TryRun(command, arguments, out output);
+    /// <summary>
+    /// Runs the compiler in a folder, where it looks first for what it includes; false where it reports errors, which
+    /// are then the output.
+    /// </summary>
+    public bool Run(BuildFolder folder, IEnumerable<string> arguments, out string output) =>
+        TryRun(command, folder.Path, arguments, out output);
 
-    private static bool TryRun(string command, IEnumerable<string> arguments, out string output)
+    private static bool TryRun(string command, string folder, IEnumerable<string> arguments, out string output)
     {
-        var start = new ProcessStartInfo(command, arguments) { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo(command, arguments)
+        {
+            WorkingDirectory = folder, UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true,
+        };
         try
         {
             using Process process = Process.Start(start)!;

@@ -76,7 +76,7 @@ internal static class Simulator
         Directory.CreateDirectory(Path.GetDirectoryName(library)!);
         string unfinished = $"{library}.{Guid.NewGuid():N}";
         IEnumerable<string> units = sources.Where(source => source.Name.EndsWith(".cpp", StringComparison.Ordinal)).Select(source => folder.File(source.Name));
-        if (!compiler.Run([.. Options, "-o", unfinished, .. units, "-lm", "-ldl"], out string log))
+        if (!compiler.Run(folder, [.. Options, "-o", unfinished, .. units, "-lm", "-ldl"], out string log))
             throw new CudaException($"the CUDA simulator does not compile with {compiler.Version}:\n{log.Replace(folder.Path + "/", "").Trim()}");
         File.Move(unfinished, library, overwrite: true);
     }

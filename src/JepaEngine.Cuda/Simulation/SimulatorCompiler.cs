@@ -42,7 +42,7 @@ internal sealed class SimulatorCompiler : IKernelCompiler
             folder.Write(name, text);
         string image = folder.File("kernels.so");
         string[] inputs = ["-I", folder.Path, "-x", "c++", folder.File(source.Path), "-x", "none", "-lm", "-lc"];
-        if (!compiler.Run([.. Options, .. source.Defines, "-o", image, .. inputs], out string log))
+        if (!compiler.Run(folder, [.. Options, .. source.Defines, "-o", image, .. inputs], out string log))
             throw new CudaException(
                 $"kernels/{source.Path} ({source}, {files.Description}) does not compile for the simulator:\n{log.Replace(folder.Path + "/", "").Trim()}",
                 kernel: source.ToString());

@@ -1,6 +1,7 @@
 using System.ComponentModel;
 using System.Diagnostics;
 using System.Text;
+using JepaEngine.Cuda.Loading;
 
 namespace JepaEngine.Jepa.Pictures;
 
@@ -18,12 +19,13 @@ internal sealed class PipedProcess : IDisposable
     private int errorCount;
     private volatile bool tooSlow;
 
-    /// <summary>Starts a program.</summary>
+    /// <summary>Starts a program: a path, or a name on the search path.</summary>
     /// <exception cref="Win32Exception">There is no such program.</exception>
     public PipedProcess(string program, IEnumerable<string> arguments, TimeSpan limit)
     {
         this.limit = limit;
-        var start = new ProcessStartInfo(program, arguments)
+        const int noSuchFile = 2;
+        var start = new ProcessStartInfo(ProgramPath.Find(program) ?? throw new Win32Exception(noSuchFile), arguments)
         {
             UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true,
         };
