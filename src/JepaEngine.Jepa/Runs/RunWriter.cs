@@ -98,7 +98,7 @@ internal sealed class RunWriter : IDisposable
             File.Delete(stale);
         if (!skipped)
         {
-            File.Move(folder.First, folder.Model, overwrite: true);
+            AtomicFile.Replace(folder.First, folder.Model);
             (saved, savedAt) = (trainer.Step, Stopwatch.GetTimestamp());
         }
         begun = true;

@@ -102,6 +102,14 @@ public sealed class AtomicFile : IDisposable
         writer.Write(text);
     });
 
+    /// <summary>Puts a finished file in the place of another, and waits until the disk has that.</summary>
+    /// <exception cref="IOException">It cannot be done; both stay, but as at <see cref="Commit"/>.</exception>
+    public static void Replace(string finished, string path)
+    {
+        File.Move(finished, path, overwrite: true);
+        NativeFile.SyncFolder(Path.GetDirectoryName(Path.GetFullPath(path))!);
+    }
+
     /// <summary>Makes a folder, and those it lies in, so that the disk has them.</summary>
     private static void MakeFolder(string folder)
     {
