@@ -67,8 +67,34 @@ public sealed class ModelFile : IDisposable
     /// <exception cref="BadFileException">It is missing, damaged or no known checkpoint.</exception>
     public static ModelFile Open(string path, LoadOptions? options = null)
     {
+        const int attempts = 10;
         options ??= new LoadOptions();
-        string weights = Weights(path);
+        for (int attempt = 1; ; attempt++)
+        {
+            (string weights, DateTime written) = Newest();
+            try
+            {
+                ModelFile opened = OpenWeights(weights, options);
+                if (attempt == attempts || Newest() == (weights, written))
+                    return opened;
+                // Somebody replaced the model while its files were opened one after another.
+                opened.Dispose();
+            }
+            catch (BadFileException) when (attempt < attempts && Newest() != (weights, written))
+            {
+                // As above, and a file was gone.
+            }
+        }
+
+        (string Weights, DateTime Written) Newest()
+        {
+            string weights = Weights(path);
+            return (weights, System.IO.File.GetLastWriteTimeUtc(weights));
+        }
+    }
+
+    private static ModelFile OpenWeights(string weights, LoadOptions options)
+    {
         TensorFile file = TensorFile.Open(weights, options.Mapped);
         TensorFile? classifier = null;
         try
@@ -205,10 +231,8 @@ public sealed class ModelFile : IDisposable
         if (families.Length > 1)
             throw new BadFileException(file.Path,
                 $"it may be {string.Join(" or ", families.Select(f => f.Name))}; say which (--family)");
-        string config = HuggingFaceConfig.Beside(file);
-        if (System.IO.File.Exists(config))
+        if (HuggingFaceConfig.Of(file) is { } json)
         {
-            HuggingFaceConfig json = HuggingFaceConfig.Open(config);
             IEnumerable<string> known = JepaFamilies.All.Select(family => family.HuggingFaceType).OfType<string>().OrderDescending();
             throw json.Refused($"model_type is '{json.Type}'; {string.Join(" and ", known)} are read");
         }

@@ -15,10 +15,12 @@ public static class ModelWriter
     /// <param name="model">The model.</param>
     /// <param name="layout">How to name its tensors.</param>
     /// <param name="dtype">F32, BF16 or F16.</param>
+    /// <param name="shardSize">The most bytes of tensors in one file of a Hugging Face folder.</param>
     /// <returns>The parameters the layout has no place for: Hugging Face's I-JEPA has no predictor, Meta's files of models no classifier.</returns>
     /// <exception cref="ArgumentException">The layout has no place for the family.</exception>
     /// <exception cref="IOException">It cannot be written; an earlier one is intact.</exception>
-    public static IReadOnlyList<string> Write(string path, JepaModel model, ModelLayout layout, DType dtype)
+    public static IReadOnlyList<string> Write(string path, JepaModel model, ModelLayout layout, DType dtype,
+        long shardSize = Safetensors.ShardSize)
     {
         JepaFamily family = model.Config.Family;
         KeyMap keys = family.Keys(model.Config, layout);
@@ -29,8 +31,9 @@ public static class ModelWriter
             case ModelLayout.HuggingFace:
                 JsonObject json = family.HuggingFaceJson(model.Config);
                 json["dtype"] = dtype switch { DType.BF16 => "bfloat16", DType.F16 => "float16", _ => "float32" };
-                Safetensors.WriteFolder(path, tensors, dtype);
-                AtomicFile.WriteText(Path.Combine(path, "config.json"), json.ToJsonString(Indented) + "\n");
+                string config = Path.Combine(path, "config.json"), text = json.ToJsonString(Indented) + "\n";
+                Safetensors.WriteFolder(path, tensors, dtype, shardSize, FolderConfig.Notes(config, text));
+                AtomicFile.WriteText(config, text);
                 break;
             case ModelLayout.JepaEngine:
                 Dictionary<string, string> metadata = family.Metadata(model.Config);

@@ -15,6 +15,7 @@ public sealed class EpisodeFileWriter : IDisposable
 
     /// <summary>Starts a file.</summary>
     /// <exception cref="ArgumentException">The format cannot be.</exception>
+    /// <exception cref="IOException">The file cannot be written, or is a pipe.</exception>
     public EpisodeFileWriter(string path, EpisodeFormat format)
     {
         ArgumentNullException.ThrowIfNull(format);
@@ -25,6 +26,11 @@ public sealed class EpisodeFileWriter : IDisposable
         Format = format;
         file = new AtomicFile(path);
         stream = file.Stream;
+        if (!stream.CanSeek)
+        {
+            file.Dispose();
+            throw new IOException($"{path} is a pipe; episodes, whose header is written last, need a file");
+        }
         stream.Write(new byte[EpisodeHeader.Bytes]);
     }
 

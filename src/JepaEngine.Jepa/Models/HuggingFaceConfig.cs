@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Unicode;
 
 namespace JepaEngine.Jepa.Models;
 
@@ -25,20 +26,35 @@ internal sealed class HuggingFaceConfig
     public static string Beside(TensorFile weights) =>
         Path.Combine(Path.GetDirectoryName(Path.GetFullPath(weights.Path)) ?? "", "config.json");
 
+    /// <summary>The configuration that goes with weights; null where there is none.</summary>
+    /// <exception cref="BadFileException">It is damaged.</exception>
+    public static HuggingFaceConfig? Of(TensorFile weights)
+    {
+        string path = Beside(weights);
+        byte[]? pending = FolderConfig.Pending(weights, path);
+        return pending is null && !File.Exists(path) ? null : new HuggingFaceConfig(path, Parse(path, pending));
+    }
+
     /// <summary>Opens a config.json.</summary>
     /// <exception cref="BadFileException">It is damaged.</exception>
     public static HuggingFaceConfig Open(string path) => new(path, Parse(path));
 
     /// <summary>Reads a JSON object.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="text">What is to be read in place of the file's bytes.</param>
     /// <exception cref="BadFileException">It is missing or no JSON object.</exception>
-    internal static JsonElement Parse(string path)
+    internal static JsonElement Parse(string path, byte[]? text = null)
     {
         const long limit = 16 << 20;
         try
         {
-            if (new FileInfo(path).Length > limit)
+            if (text is null && new FileInfo(path).Length > limit)
                 throw new BadFileException(path, $"a configuration of more than {limit >> 20} MiB is none");
-            JsonElement json = JsonElement.Parse(File.ReadAllBytes(path), new JsonDocumentOptions { MaxDepth = 32 });
+            text ??= File.ReadAllBytes(path);
+            // What is no UTF-8 is found at the first text that is read, by an exception of another kind.
+            if (!Utf8.IsValid(text))
+                throw new BadFileException(path, "it is no UTF-8; save it as such");
+            JsonElement json = JsonElement.Parse(text, new JsonDocumentOptions { MaxDepth = 32 });
             if (json.ValueKind == JsonValueKind.Object)
                 return json;
             throw new BadFileException(path, "it is no JSON object");

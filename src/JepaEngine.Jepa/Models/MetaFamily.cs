@@ -28,8 +28,7 @@ public abstract class MetaFamily(string name, string id, Sight sight = Sight.Cli
         var original = new OriginalFile(file, options);
         return original.Found
             ? options.Family is null ? IsOriginal(original) : options.Family == this
-            : HuggingFaceType is not null && File.Exists(HuggingFaceConfig.Beside(file))
-                && HuggingFaceConfig.Open(HuggingFaceConfig.Beside(file)).Type == HuggingFaceType;
+            : HuggingFaceType is not null && HuggingFaceConfig.Of(file)?.Type == HuggingFaceType;
     }
 
     /// <inheritdoc/>
@@ -39,7 +38,7 @@ public abstract class MetaFamily(string name, string id, Sight sight = Sight.Cli
             return base.Read(file, options);
         var original = new OriginalFile(file, options);
         if (!original.Found)
-            return Read(HuggingFaceConfig.Open(HuggingFaceConfig.Beside(file)), file);
+            return Read(HuggingFaceConfig.Of(file)!, file);
         JepaConfig config = Read(original);
         return new ModelContents(ModelLayout.Original, config, original.Keys(config))
         {

@@ -13,8 +13,7 @@ public sealed class AtomicFile : IDisposable
     private readonly string path;
     private readonly OutputPlace place;
     private readonly FileStream stream;
-    private bool committed;
-
+    
     /// <summary>Starts a file, and its folder where there is none.</summary>
     /// <exception cref="IOException">It cannot be written.</exception>
     /// <exception cref="UnauthorizedAccessException">It may not be written.</exception>
@@ -35,6 +34,9 @@ public sealed class AtomicFile : IDisposable
 
     /// <summary>What to write to.</summary>
     public Stream Stream => stream;
+
+    /// <summary>Whether it has its name.</summary>
+    internal bool IsCommitted { get; private set; }
 
     /// <summary>Finds out, before long work, whether a file could be written; leaves nothing behind.</summary>
     /// <exception cref="IOException">It cannot be written.</exception>
@@ -60,12 +62,12 @@ public sealed class AtomicFile : IDisposable
         NativeFile.Sync(stream, path);
         if (place.IsThrough)
         {
-            committed = true;
+            IsCommitted = true;
             return;
         }
         // The lock is held until then, so that nobody takes the temporary file for a dead process's.
         File.Move(stream.Name, place.Path, overwrite: true);
-        committed = true;
+        IsCommitted = true;
         stream.Dispose();
         NativeFile.SyncFolder(place.Folder);
     }
@@ -80,7 +82,7 @@ public sealed class AtomicFile : IDisposable
         finally
         {
             // On a full disk it is the last flush that fails.
-            if (!committed && !place.IsThrough)
+            if (!IsCommitted && !place.IsThrough)
                 File.Delete(stream.Name);
         }
     }

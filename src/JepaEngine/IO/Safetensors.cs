@@ -24,43 +24,20 @@ public static class Safetensors
 
     /// <summary>
     /// Writes a model's tensors as transformers does: to model.safetensors or, where that would be too large, to model-00001-of-0000N.safetensors and so
-    /// on with model.safetensors.index.json. The files take their names only once all are written, the index last.
+    /// on with model.safetensors.index.json. A model that lay there is replaced in one step: killed at any moment, the folder holds it or the new one.
     /// </summary>
-    /// <param name="folder">Where to; made where there is none.</param>
+    /// <param name="folder">Where to; made where there is none. Shards of earlier models are removed from it.</param>
     /// <param name="tensors">Names and tensors.</param>
     /// <param name="floats">The type floats are written in; by default each in its own, but F64 in F32.</param>
     /// <param name="shardSize">The most bytes of tensors in one file; a larger tensor has a file of its own.</param>
+    /// <param name="metadata">Notes in each file's header besides transformers' own.</param>
     /// <exception cref="ArgumentException">As there.</exception>
     /// <exception cref="IOException">A file cannot be written; earlier ones are intact.</exception>
-    public static void WriteFolder(string folder, IReadOnlyList<(string Name, Tensor Tensor)> tensors, DType? floats = null, long shardSize = ShardSize)
+    public static void WriteFolder(string folder, IReadOnlyList<(string Name, Tensor Tensor)> tensors, DType? floats = null, long shardSize = ShardSize,
+        IReadOnlyDictionary<string, string>? metadata = null)
     {
-        var metadata = new Dictionary<string, string> { ["format"] = "pt" };
-        List<List<(string Name, Tensor Tensor)>> shards = Cut(tensors, floats, shardSize);
-        List<AtomicFile> files = [];
-        try
-        {
-            var map = new Dictionary<string, string>();
-            for (int i = 0; i < shards.Count; i++)
-            {
-                string name = shards.Count == 1 ? "model.safetensors" : $"model-{i + 1:D5}-of-{shards.Count:D5}.safetensors";
-                files.Add(new AtomicFile(Path.Combine(folder, name)));
-                Write(files[^1].Stream, shards[i], metadata, floats);
-                foreach ((string tensor, _) in shards[i])
-                    map.Add(tensor, name);
-            }
-            if (shards.Count > 1)
-            {
-                files.Add(new AtomicFile(Path.Combine(folder, "model.safetensors.index.json")));
-                WriteIndex(files[^1].Stream, map, tensors.Sum(t => Bytes(t.Tensor, floats)));
-            }
-            foreach (AtomicFile file in files)
-                file.Commit();
-        }
-        finally
-        {
-            foreach (AtomicFile file in files)
-                file.Dispose();
-        }
+        var notes = new Dictionary<string, string>(metadata ?? new Dictionary<string, string>()) { ["format"] = "pt" };
+        SafetensorsFolder.Write(folder, Cut(tensors, floats, shardSize), notes, floats);
     }
 
     private static void Write(Stream stream, IReadOnlyList<(string Name, Tensor Tensor)> tensors, IReadOnlyDictionary<string, string>? metadata, DType? floats)
@@ -114,20 +91,6 @@ public static class Safetensors
         return buffer;
     }
 
-    private static void WriteIndex(Stream stream, Dictionary<string, string> map, long size)
-    {
-        using var json = new Utf8JsonWriter(stream, new JsonWriterOptions { Indented = true });
-        json.WriteStartObject();
-        json.WriteStartObject("metadata");
-        json.WriteNumber("total_size", size);
-        json.WriteEndObject();
-        json.WriteStartObject("weight_map");
-        foreach ((string tensor, string file) in map)
-            json.WriteString(tensor, file);
-        json.WriteEndObject();
-        json.WriteEndObject();
-    }
-
     private static List<List<(string Name, Tensor Tensor)>> Cut(IReadOnlyList<(string Name, Tensor Tensor)> tensors, DType? floats, long most)
     {
         List<List<(string, Tensor)>> shards = [[]];
@@ -146,7 +109,7 @@ public static class Safetensors
         return shards;
     }
 
-    private static long Bytes(Tensor tensor, DType? floats) => tensor.Shape.Count * Stored(tensor, floats).Size();
+    internal static long Bytes(Tensor tensor, DType? floats) => tensor.Shape.Count * Stored(tensor, floats).Size();
 
     private static DType Stored(Tensor tensor, DType? floats)
     {
