@@ -68,7 +68,7 @@ public sealed record BenchRecord : IValidated
     public long? Moved { get; init; }
 
     /// <summary>The same work by others, where it was at hand.</summary>
-    public BenchReference[] References { get; init; } = [];
+    public BenchReference[] References { get => field ?? []; init; }
 
     /// <summary>What it was measured on.</summary>
     public BenchMachine? Machine { get; init; }
@@ -132,8 +132,8 @@ public sealed record BenchRecord : IValidated
         allowed.Range(Rounds, 0, Samples.Length);
         allowed.If(Rounds == 0 || Samples.Length % Rounds == 0, $"{Samples.Length} samples do not divide into {Rounds} rounds");
         allowed.Range(Threads, 0, 1 << 20);
-        foreach (double figure in (ReadOnlySpan<double>)[Flops, Bytes, PeakGflops, PeakGigabytes, .. References.Select(other => other.P50)])
-            allowed.If(figure >= 0 && double.IsFinite(figure), $"{figure} is no count, peak or time; each is finite and not negative");
+        foreach (double figure in (ReadOnlySpan<double>)[Flops, Bytes, PeakGflops, PeakGigabytes, Gflops, Gigabytes, OfPeak ?? 0, .. References.Select(other => other.P50)])
+            allowed.If(figure >= 0 && double.IsFinite(figure), $"{figure} is no count, rate or time; each is finite and not negative");
     }
 
     /// <summary>The line.</summary>

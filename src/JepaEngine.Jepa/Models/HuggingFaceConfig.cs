@@ -133,7 +133,7 @@ internal sealed class HuggingFaceConfig
         if (!root.TryGetProperty("id2label", out JsonElement map) || map.ValueKind != JsonValueKind.Object)
             return [];
         string[] labels = [.. Enumerable.Range(0, classes).Select(i => map.TryGetProperty($"{i}", out JsonElement label)
-            && label.ValueKind == JsonValueKind.String ? label.GetString()! : $"class {i}")];
+            ? TextOf(label) ?? $"class {i}" : $"class {i}")];
         return labels;
     }
 
@@ -159,5 +159,18 @@ internal sealed class HuggingFaceConfig
     /// <exception cref="BadFileException">It is none.</exception>
     public string Text(string key, string missing) => !root.TryGetProperty(key, out JsonElement value)
         ? missing
-        : value.ValueKind == JsonValueKind.String ? value.GetString()! : throw new BadFileException(path, $"{key} is {value.GetRawText()}; it is a text");
+        : TextOf(value) ?? throw new BadFileException(path, $"{key} is {value.GetRawText()}; it is a text");
+
+    /// <summary>A value's text; null where it is none, or half a surrogate pair is in it.</summary>
+    private static string? TextOf(JsonElement value)
+    {
+        try
+        {
+            return value.ValueKind == JsonValueKind.String ? value.GetString() : null;
+        }
+        catch (InvalidOperationException)
+        {
+            return null;
+        }
+    }
 }

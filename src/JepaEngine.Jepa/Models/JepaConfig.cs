@@ -38,7 +38,7 @@ public sealed record JepaConfig : IModelConfig
     public int MaskTokens { get; init; } = 1;
 
     /// <summary>V-JEPA 2.1: the blocks (from 0) whose normalised outputs make the hierarchical features; the last one is the encoder's last.</summary>
-    public int[] Levels { get; init; } = [];
+    public int[] Levels { get => field ?? []; init; }
 
     /// <summary>V-JEPA 2.1: whether the predictor reads all levels through an MLP (g, G) or the last one through a Linear (the distilled B, L).</summary>
     public bool PredictsFromLevels { get; init; }

@@ -17,7 +17,7 @@ public sealed record ProbeConfig
     public required int[] Classes { get; init; }
 
     /// <summary>Names of the classes, if they are known: of the only head.</summary>
-    public string[] Labels { get; init; } = [];
+    public string[] Labels { get => field ?? []; init; }
 
     /// <summary>The name of a head: "logits" where there is one.</summary>
     public string HeadName(int head) => Classes.Length == 1 ? "logits" : Ek100[head];

@@ -58,17 +58,20 @@ public sealed record TrainStep(int Step, int Steps, double Loss, IReadOnlyList<F
     /// <exception cref="JsonException">It is no such line.</exception>
     public static TrainStep Parse(string line)
     {
-        JsonObject json;
-        string[] names;
         try
         {
-            json = JsonNode.Parse(line) as JsonObject ?? throw Fault();
-            names = [.. json.Select(entry => entry.Key)];
+            return Of(JsonNode.Parse(line) as JsonObject ?? throw new JsonException($"'{line}' is no training step"));
         }
-        catch (ArgumentException error)
+        // A key that stands twice, half a surrogate pair.
+        catch (Exception error) when (error is ArgumentException or InvalidOperationException)
         {
-            throw new JsonException("a key stands twice", error);
+            throw new JsonException($"'{line}' is no training step", error);
         }
+    }
+
+    private static TrainStep Of(JsonObject json)
+    {
+        string[] names = [.. json.Select(entry => entry.Key)];
         bool skipped = json["skipped"]?.GetValueKind() == JsonValueKind.True;
         return new TrainStep((int)Number("step"), (int)Number("steps"), Number("loss"), Between("loss", "gradientNorm"),
             Number("gradientNorm"), Number("learningRate"), Between("learningRate", "samplesPerSecond"),
@@ -79,7 +82,7 @@ public sealed record TrainStep(int Step, int Steps, double Loss, IReadOnlyList<F
             JsonValueKind.Number => (double)json[name]!,
             JsonValueKind.String
                 when double.TryParse((string?)json[name], CultureInfo.InvariantCulture, out double value) => value,
-            _ => throw Fault(),
+            _ => throw new JsonException($"{name} is no number"),
         };
 
         Figure[] Between(string from, string to) =>
@@ -87,8 +90,6 @@ public sealed record TrainStep(int Step, int Steps, double Loss, IReadOnlyList<F
             .. names.SkipWhile(name => name != from).Skip(1).TakeWhile(name => name != to)
                 .Select(name => new Figure(name, Number(name))),
         ];
-
-        JsonException Fault() => new($"'{line}' is no training step");
     }
 
     /// <summary>The step as one line for people.</summary>

@@ -16,7 +16,7 @@ public static class JsonRecord
     {
         try
         {
-            RefuseNullElements(json);
+            RefuseOddValues(json);
             T record = JsonSerializer.Deserialize(json, type) ?? throw new JsonException("it is null");
             record.Validate();
             return record;
@@ -31,8 +31,9 @@ public static class JsonRecord
     internal static bool IsFault(Exception error) => error is JsonException or ArgumentException or FormatException
         or InvalidOperationException or NotSupportedException or OverflowException;
 
-    // The serializer refuses null for a property that cannot be null, but not for an element of an array.
-    internal static void RefuseNullElements(string json)
+    // The serializer refuses null for a property that cannot be null, but not for an element of an array, and takes
+    // 1e999 as infinity.
+    internal static void RefuseOddValues(string json)
     {
         var reader = new Utf8JsonReader(Encoding.UTF8.GetBytes(json));
         var before = JsonTokenType.None;
@@ -40,6 +41,8 @@ public static class JsonRecord
         {
             if (reader.TokenType == JsonTokenType.Null && before != JsonTokenType.PropertyName)
                 throw new JsonException($"an element is null at byte {reader.TokenStartIndex}");
+            if (reader.TokenType == JsonTokenType.Number && !double.IsFinite(reader.GetDouble()))
+                throw new JsonException($"a number is beyond 1.8e308 at byte {reader.TokenStartIndex}");
             before = reader.TokenType;
         }
     }

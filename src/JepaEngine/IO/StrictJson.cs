@@ -17,7 +17,7 @@ public static class StrictJson
     {
         try
         {
-            JsonRecord.RefuseNullElements(json);
+            JsonRecord.RefuseOddValues(json);
             JsonNode all = JsonSerializer.SerializeToNode(defaults, type)!;
             if (JsonNode.Parse(json) is not JsonObject given)
                 throw new BadFileException(path, "it is no JSON object");
