@@ -45,8 +45,12 @@ public sealed class RunFolder(string path)
     /// <summary>Empty; whoever trains into the folder holds it.</summary>
     internal string LockFile => Path.Combine(Root, ".lock");
 
-    /// <summary>Where the first checkpoint of a run waits to take the place of the run before.</summary>
+    /// <summary>Where the first checkpoint of a run waits to take the place of the run before, and its log behind
+    /// it.</summary>
     internal string First => Path.Combine(Root, ".first.safetensors");
+
+    /// <summary>As <see cref="First"/>.</summary>
+    internal string FirstLog => Path.Combine(Root, ".first.jsonl");
 
     /// <summary>What the latest checkpoint says of the run.</summary>
     /// <exception cref="BadFileException">There is none, or it is damaged or of an earlier version.</exception>
@@ -116,7 +120,7 @@ public sealed class RunFolder(string path)
             try
             {
                 var held = new FileStream(LockFile, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
-                File.Delete(First);
+                Recover();
                 return held;
             }
             catch (IOException error) when (IsHeld(error))
@@ -144,6 +148,17 @@ public sealed class RunFolder(string path)
         {
             return true;
         }
+    }
+
+    /// <summary>Ends what a killed process began: where its checkpoint took the run's place its log does too, else
+    /// nothing of it stays.</summary>
+    private void Recover()
+    {
+        if (File.Exists(First) || File.Exists(Log))
+            File.Delete(FirstLog);
+        else if (File.Exists(FirstLog))
+            File.Move(FirstLog, Log);
+        File.Delete(First);
     }
 
     /// <summary>Cuts a log behind a step; each step stays once.</summary>

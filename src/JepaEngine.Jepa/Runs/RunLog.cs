@@ -24,6 +24,14 @@ internal sealed class RunLog(string path) : IDisposable
         Flush();
     }
 
+    /// <summary>Writes the lines that wait into another file, which will take the log's place.</summary>
+    /// <exception cref="IOException">It cannot be written.</exception>
+    public void Move(string first)
+    {
+        File.WriteAllText(first, waiting.ToString());
+        waiting.Clear();
+    }
+
     /// <summary>Adds a step.</summary>
     public void Add(TrainStep step)
     {

@@ -91,6 +91,7 @@ internal sealed class RunWriter : IDisposable
             if (!trainer.IsFinite)
                 return;
             trainer.Save(folder.First, notes);
+            log.Move(folder.FirstLog);
         }
         // What is of the run before goes before its model does: a file that is missing can be made again, one of
         // another run would be taken for this one's.
@@ -99,12 +100,13 @@ internal sealed class RunWriter : IDisposable
         if (!skipped)
         {
             AtomicFile.Replace(folder.First, folder.Model);
+            File.Move(folder.FirstLog, folder.Log);
             (saved, savedAt) = (trainer.Step, Stopwatch.GetTimestamp());
         }
         begun = true;
         kept.Clear();
         config.Write(folder.Config);
-        log.Open(0);
+        log.Open(trainer.Step);
     }
 
     private bool TrySave()
