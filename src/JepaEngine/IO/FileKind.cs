@@ -17,14 +17,33 @@ internal static class FileKind
     {
         Span<byte> start = stackalloc byte[Look];
         start = start[..file.Some(0, start)];
+        return IsIndex(start) ? new ShardedFile(file) : Open(file, start);
+    }
+
+    /// <summary>A file that holds its tensors itself.</summary>
+    /// <exception cref="BadFileException">As there, or it is an index of others; the file is closed.</exception>
+    public static TensorFile OpenWhole(FileBytes file)
+    {
+        try
+        {
+            Span<byte> start = stackalloc byte[Look];
+            return Open(file, start[..file.Some(0, start)]);
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
+    }
+
+    private static TensorFile Open(FileBytes file, ReadOnlySpan<byte> start)
+    {
         if (start.StartsWith("PK"u8))
             return OpenZip(file);
         if (start.StartsWith(NpyArray.Magic))
             return new NpyFile(file);
         if (IsSafetensors(start))
             return new SafetensorsFile(file);
-        if (start.TrimStart(" \t\r\n"u8).StartsWith("{"u8))
-            return new ShardedFile(file);
         throw new BadFileException(file.Path, Fault(start));
     }
 
@@ -42,6 +61,9 @@ internal static class FileKind
     private static bool IsSafetensors(ReadOnlySpan<byte> start) =>
         start.Length > 8 && BinaryPrimitives.ReadUInt64LittleEndian(start) < 1ul << 48 && start[8..].TrimStart(" \t\r\n"u8).StartsWith("{"u8);
 
+    private static bool IsIndex(ReadOnlySpan<byte> start) =>
+        !IsSafetensors(start) && (start.StartsWith(JsonTokens.Mark) ? start[JsonTokens.Mark.Length..] : start).TrimStart(" \t\r\n"u8).StartsWith("{"u8);
+
     private static string Fault(ReadOnlySpan<byte> start)
     {
         const string convert = "in Python: torch.save(torch.load(path, weights_only=True), new_path)";
@@ -51,6 +73,10 @@ internal static class FileKind
             return "it is a tar archive; unpack it, or, where it is PyTorch's from before 0.1.10, " + convert;
         if (start.StartsWith("version https://git-lfs"u8))
             return "it is Git LFS's note of a file, not the file; run git lfs pull";
+        if (IsIndex(start))
+            return "it is an index of other files, not a file of weights";
+        if (start.StartsWith((ReadOnlySpan<byte>)[0xFF, 0xFE]) || start.StartsWith((ReadOnlySpan<byte>)[0xFE, 0xFF]))
+            return "it is a text in UTF-16; save it in UTF-8";
         if (start.StartsWith("<"u8))
             return "it is a web page, not a file of weights; the download needs another address, or permission";
         return "it is no file of weights that is known: safetensors or its index, PyTorch's zip, npz, npy; was the copy cut short?";

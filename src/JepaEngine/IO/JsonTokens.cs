@@ -4,14 +4,18 @@ namespace JepaEngine.IO;
 
 /// <summary>
 /// Reads a JSON text of a file token by token through a small buffer: a header of 100 MB that is refused at its first fault costs neither its memory nor
-/// its time.
+/// its time. A byte-order mark is passed over; Python's NaN, Infinity and -Infinity are texts.
 /// </summary>
 internal sealed class JsonTokens(FileBytes file, long start, long length, int maxDepth)
 {
     private byte[] buffer = new byte[1 << 16];
+    private bool begun;
     private int used, filled;
     private long fetched;
     private JsonReaderState state = new(new JsonReaderOptions { MaxDepth = maxDepth });
+
+    /// <summary>What some editors put before UTF-8.</summary>
+    public static ReadOnlySpan<byte> Mark => [0xEF, 0xBB, 0xBF];
 
     /// <summary>The kind of the token read last.</summary>
     public JsonTokenType Kind { get; private set; }
@@ -52,6 +56,8 @@ internal sealed class JsonTokens(FileBytes file, long start, long length, int ma
             }
             catch (Exception error) when (error is JsonException or InvalidOperationException)
             {
+                if (QuoteLiteral())
+                    continue;
                 throw new BadFileException(file.Path,
                     $"the JSON that should end at byte {start + length} is wrong about byte {Position}: {error.Message}", error);
             }
@@ -81,6 +87,29 @@ internal sealed class JsonTokens(FileBytes file, long start, long length, int ma
     /// <summary>What to say where the text is JSON, but not the one that should be there.</summary>
     public BadFileException Wrong(string wanted) => new(file.Path, $"{wanted} is missing before byte {Position}; the file is damaged");
 
+    /// <summary>Makes a text of what Python writes for a number that is not finite, where one stands; it has to fit where that stood.</summary>
+    private bool QuoteLiteral()
+    {
+        int rest = filled - used - buffer.AsSpan(used, filled - used).TrimStart(" \t\r\n:,"u8).Length;
+        ReadOnlySpan<byte> unread = buffer.AsSpan(used + rest, filled - used - rest);
+        foreach (string literal in (string[])["NaN", "Infinity", "-Infinity"])
+        {
+            // It may go on in what is not fetched yet.
+            byte[] letters = System.Text.Encoding.ASCII.GetBytes(literal);
+            if (unread.Length < letters.Length && letters.AsSpan().StartsWith(unread) && fetched < length)
+            {
+                Fetch();
+                return QuoteLiteral();
+            }
+            if (!unread.StartsWith(letters))
+                continue;
+            letters[0] = letters[^1] = (byte)'"';
+            letters.CopyTo(buffer, used + rest);
+            return true;
+        }
+        return false;
+    }
+
     private void Fetch()
     {
         buffer.AsSpan(used, filled - used).CopyTo(buffer);
@@ -93,5 +122,8 @@ internal sealed class JsonTokens(FileBytes file, long start, long length, int ma
         file.Read(start + fetched, buffer.AsSpan(filled, count));
         filled += count;
         fetched += count;
+        if (!begun && buffer.AsSpan(0, filled).StartsWith(Mark))
+            used = Mark.Length;
+        begun = true;
     }
 }

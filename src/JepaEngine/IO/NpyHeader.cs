@@ -5,6 +5,9 @@ namespace JepaEngine.IO;
 /// <summary>The dictionary of an npy header, as in <c>{'descr': '&lt;f4', 'fortran_order': False, 'shape': (3, 4), }</c>.</summary>
 internal sealed class NpyHeader
 {
+    /// <summary>The type of what has several fields; its header is not read on.</summary>
+    public const string Records = "[";
+
     private readonly string path, name, text;
     private int position;
 
@@ -19,8 +22,13 @@ internal sealed class NpyHeader
         {
             string key = Quoted();
             Expect(':');
+            if (key == "descr" && Next('['))
+            {
+                (Type, Shape) = (Records, []);
+                return;
+            }
             if (key == "descr" && type is null)
-                type = Next('[') ? throw new BadFileException(path, $"'{name}' holds records of several fields; save each as an array of its own") : Quoted();
+                type = Quoted();
             else if (key == "fortran_order" && fortran is null)
                 fortran = Word("True") || (Word("False") ? false : throw Damaged());
             else if (key == "shape" && shape is null)

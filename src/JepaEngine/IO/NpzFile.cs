@@ -7,8 +7,14 @@ internal sealed class NpzFile : TensorFile
 
     public NpzFile(FileBytes file, ZipDirectory zip) : base(file)
     {
-        foreach ((string name, ByteSource source) in zip.Entries)
-            Add(NpyArray.Read(Path, name[..^Ending.Length], source));
+        foreach ((string entry, ByteSource source) in zip.Entries)
+        {
+            string name = entry[..^Ending.Length];
+            if (NpyArray.Read(Path, name, source, out string reason) is { } read)
+                Add(read);
+            else
+                Skip(name, reason);
+        }
         CheckExpansion();
     }
 
@@ -18,7 +24,8 @@ internal sealed class NpzFile : TensorFile
 /// <summary>Reads numpy's npy: one array.</summary>
 internal sealed class NpyFile : TensorFile
 {
-    public NpyFile(FileBytes file) : base(file) => Add(NpyArray.Read(Path, OnlyTensor, new StoredBytes(file, 0, file.Length)));
+    public NpyFile(FileBytes file) : base(file) =>
+        Add(NpyArray.Read(Path, OnlyTensor, new StoredBytes(file, 0, file.Length), out string reason) ?? throw new BadFileException(Path, $"'{OnlyTensor}' {reason}"));
 
     public override string Format => "npy";
 }

@@ -10,15 +10,18 @@ internal sealed class PickleFile : TensorFile
 {
     private const int MaxPickle = 32 << 20;
 
+    /// <summary>Memory that every file may take for its description, and how many times its size; 50 000 tensors take 75 MB.</summary>
+    private const long Always = 40 << 20, Times = 6;
+
     /// <summary>Checkpoints nest 4 or 5 deep; a list that holds itself is deeper than any limit.</summary>
     private const int MaxDepth = 32;
 
-    /// <summary>Values with repetition, and letters of all names: a list may stand in another many times, and that one again.</summary>
-    private const int MaxValues = 10 * MaxTensors, MaxLetters = 160 * MaxTensors;
+    /// <summary>Bytes of a value and of a tensor beside the name.</summary>
+    private const int Value = 96, Tensor = 400;
 
     private readonly ZipDirectory zip;
     private readonly string folder;
-    private int values, letters;
+    private readonly Budget budget;
 
     /// <summary>Reads the description.</summary>
     /// <exception cref="BadFileException">It is damaged, or holds anything but data.</exception>
@@ -26,11 +29,12 @@ internal sealed class PickleFile : TensorFile
     {
         this.zip = zip;
         folder = pickle[..^"data.pkl".Length];
+        budget = new Budget(Path, Always + Times * Math.Min(file.Length, MaxPickle));
         if (zip.Entries.ContainsKey(folder + "constants.pkl") || zip.Entries.Keys.Any(name => name.StartsWith(folder + "code/", StringComparison.Ordinal)))
             throw new BadFileException(Path, "it is a TorchScript program; in Python: torch.save(torch.jit.load(path).state_dict(), new_path)");
         if (zip.Entries.TryGetValue(folder + "byteorder", out ByteSource? order) && !Bytes(order, 16).AsSpan().SequenceEqual("little"u8))
             throw new BadFileException(Path, "it was written on a big-endian machine; load and save it again on a little-endian one");
-        Visit("", new Unpickler(Path, Bytes(zip.Entries[pickle], MaxPickle), Pickled.Storage).Read(), 0);
+        Visit("", new Unpickler(Path, Bytes(zip.Entries[pickle], MaxPickle), budget).Read(), 0);
         CheckExpansion();
     }
 
@@ -40,6 +44,7 @@ internal sealed class PickleFile : TensorFile
     {
         if (entry.Length > most)
             throw new BadFileException(Path, $"what describes it has {entry.Length} bytes; at most {most} are read");
+        budget.Charge(entry.Length);
         byte[] bytes = new byte[entry.Length];
         entry.Read(0, bytes);
         return bytes;
@@ -49,12 +54,14 @@ internal sealed class PickleFile : TensorFile
     {
         if (depth > MaxDepth)
             throw new BadFileException(Path, $"'{name}' lies more than {MaxDepth} deep; nothing that is saved for others does");
-        if (values++ == MaxValues || (letters += name.Length) > MaxLetters || name.Length > MaxName)
-            throw new BadFileException(Path, $"it has more than {MaxValues} values, or names too long, at '{name[..Math.Min(name.Length, 80)]}'");
+        if (name.Length > MaxName)
+            throw new BadFileException(Path, $"it has names too long, at '{name[..Math.Min(name.Length, 80)]}'");
+        budget.Charge(Value + 4 * name.Length);
         switch (value)
         {
             case PickledTensor tensor:
-                Add(Entry(name.Length == 0 ? OnlyTensor : name, tensor));
+                budget.Charge(Tensor);
+                Add(name.Length == 0 ? OnlyTensor : name, tensor);
                 break;
             case PickledDict dict:
                 foreach ((object? key, object? item) in dict.Items)
@@ -71,7 +78,11 @@ internal sealed class PickleFile : TensorFile
         }
     }
 
-    private static string Join(string name, string key) => name.Length == 0 ? key : $"{name}.{key}";
+    private string Join(string name, string key)
+    {
+        budget.Charge(2 * (name.Length + key.Length));
+        return name.Length == 0 ? key : $"{name}.{key}";
+    }
 
     private static string? Text(object? value) => value switch
     {
@@ -82,19 +93,29 @@ internal sealed class PickleFile : TensorFile
         _ => null,
     };
 
-    private TensorEntry Entry(string name, PickledTensor tensor)
+    private void Add(string name, PickledTensor tensor)
     {
         PickledStorage storage = tensor.Storage;
+        if (storage.Type.DType is not { } dtype)
+        {
+            Skip(name, $"holds {storage.Type.Name}");
+            return;
+        }
+        if (tensor.Shape.Count > Primitives.Shape.MaxRank)
+        {
+            Skip(name, $"has {tensor.Shape.Count} dimensions");
+            return;
+        }
         Shape shape = Dimensions.Check(Path, $"'{name}'", tensor.Shape);
         if (!zip.Entries.TryGetValue($"{folder}data/{storage.Key}", out ByteSource? bytes))
             throw new BadFileException(Path, $"'{name}' lies in storage {storage.Key}, which the file does not have; was the copy cut short?");
-        if (storage.Count > bytes.Length / storage.ElementSize)
+        if (storage.Count > bytes.Length / storage.Type.Size)
             throw new BadFileException(Path, $"'{name}' lies in a storage of {storage.Count} elements, but the file has {bytes.Length} bytes of it");
         if (tensor.Strides.Count != shape.Rank || tensor.Offset < 0 || tensor.Strides.Any(stride => stride < 0))
             throw new BadFileException(Path, $"'{name}' {shape} has strides or an offset that cannot be; the file is damaged");
-        var place = new Place(bytes, 0, new Layout(shape, [.. tensor.Strides], tensor.Offset), storage.ElementSize);
+        var place = new Place(bytes, 0, new Layout(shape, [.. tensor.Strides], tensor.Offset), storage.Type.Size);
         if (place.Span > storage.Count - tensor.Offset)
             throw new BadFileException(Path, $"'{name}' {shape} leaves its storage of {storage.Count} elements; the file is damaged");
-        return new TensorEntry(name, storage.DType, shape, place);
+        Add(new TensorEntry(name, dtype, shape, place));
     }
 }

@@ -12,6 +12,11 @@ public sealed class SafetensorsFile : TensorFile
     /// <summary>The header, a tensor's description, its list of numbers.</summary>
     private const int MaxDepth = 3;
 
+    /// <summary>Dimensions that a header may claim; tensors of more than the engine's 6 are skipped.</summary>
+    private const int MostDimensions = 64;
+
+    private readonly List<(long Start, long End, string Name)> runs = [];
+
     /// <summary>Opens and checks a file.</summary>
     /// <param name="path">The file.</param>
     /// <param name="mapped">Whether <see cref="TensorFile.Load"/> may map it.</param>
@@ -50,7 +55,7 @@ public sealed class SafetensorsFile : TensorFile
             if (header.Text == "__metadata__")
                 ReadMetadata(header);
             else
-                Add(ReadEntry(header, header.Text, data));
+                ReadEntry(header, header.Text, data);
         // A second value after the header's end is a JSON error.
         header.Next();
         CheckCover(data.Length);
@@ -58,7 +63,11 @@ public sealed class SafetensorsFile : TensorFile
 
     private void ReadMetadata(JsonTokens header)
     {
-        header.Expect(JsonTokenType.StartObject, "the { of __metadata__");
+        // Some writers have null where there is none.
+        if (!header.Next() || header.Kind is not (JsonTokenType.StartObject or JsonTokenType.Null))
+            throw header.Wrong("the { of __metadata__");
+        if (header.Kind == JsonTokenType.Null)
+            return;
         while (header.Next() && header.Kind == JsonTokenType.PropertyName)
         {
             string key = header.Text;
@@ -67,7 +76,7 @@ public sealed class SafetensorsFile : TensorFile
         }
     }
 
-    private TensorEntry ReadEntry(JsonTokens header, string name, ByteSource data)
+    private void ReadEntry(JsonTokens header, string name, ByteSource data)
     {
         // A name may be a megabyte; Add refuses it, and no message repeats it.
         string who = name.Length > MaxName ? "a tensor" : $"'{name}'";
@@ -83,7 +92,7 @@ public sealed class SafetensorsFile : TensorFile
                     dtype = header.Text;
                     break;
                 case "shape" when shape is null:
-                    shape = ReadNumbers(header, $"the shape of {who}", Shape.MaxRank);
+                    shape = ReadNumbers(header, $"the shape of {who}", MostDimensions);
                     break;
                 case "data_offsets" when offsets is null:
                     offsets = ReadNumbers(header, $"the data_offsets of {who}", 2);
@@ -94,12 +103,15 @@ public sealed class SafetensorsFile : TensorFile
         }
         if (dtype is null || shape is null || offsets is not { Count: 2 })
             throw header.Wrong($"the dtype, shape or data_offsets of {who}");
-        return Check(name, who, dtype, shape, offsets[0], offsets[1], data);
+        Add(name, who, dtype, shape, offsets[0], offsets[1], data);
     }
 
-    private TensorEntry Check(string name, string who, string dtype, List<long> lengths, long start, long end, ByteSource data)
+    private void Add(string name, string who, string dtype, List<long> lengths, long start, long end, ByteSource data)
     {
-        (DType type, int size) = dtype switch
+        if (start < 0 || end < start)
+            throw new BadFileException(Path, $"{who} claims {start}..{end}; the file is damaged");
+        runs.Add((start, end, name));
+        (DType Type, int Size)? known = dtype switch
         {
             "F64" => (DType.F64, 8),
             "F32" => (DType.F32, 4),
@@ -110,13 +122,26 @@ public sealed class SafetensorsFile : TensorFile
             "I16" => (DType.I32, 2),
             "I8" => (DType.I32, 1),
             "U8" or "BOOL" => (DType.U8, 1),
-            _ => throw new BadFileException(Path, $"{who} holds {dtype}; known are F64, F32, F16, BF16, I64, I32, I16, I8, U8 and BOOL"),
+            _ => null,
         };
+        if (known is not (var type, var size))
+        {
+            // As U16, F8_E4M3 or C64; another name than types have is damage.
+            if (dtype.Length is 0 or > 20 || !char.IsAsciiLetterUpper(dtype[0]) || !dtype.All(letter => char.IsAsciiLetterOrDigit(letter) || letter == '_'))
+                throw new BadFileException(Path, $"{who} holds {dtype[..Math.Min(dtype.Length, 40)]}; known are F64, F32, F16, BF16, I64, I32, I16, I8, U8 and BOOL");
+            Skip(name, $"holds {dtype}");
+            return;
+        }
+        if (lengths.Count > Shape.MaxRank)
+        {
+            Skip(name, $"has {lengths.Count} dimensions");
+            return;
+        }
         Shape shape = Dimensions.Check(Path, who, lengths);
         long bytes = shape.Count * size;
-        if (start < 0 || end < start || bytes != end - start)
+        if (bytes != end - start)
             throw new BadFileException(Path, $"{who} {shape} needs {bytes} bytes, but claims {start}..{end}; the file is damaged");
-        return new TensorEntry(name, type, shape, new Place(data, start, new Layout(shape), size));
+        Add(new TensorEntry(name, type, shape, new Place(data, start, new Layout(shape), size)));
     }
 
     private static List<long> ReadNumbers(JsonTokens header, string what, int most)
@@ -137,14 +162,11 @@ public sealed class SafetensorsFile : TensorFile
     {
         long end = 0;
         string before = "";
-        foreach (TensorEntry entry in Entries.Values.OrderBy(e => e.Place.Start).ThenBy(e => e.Shape.Count))
+        foreach ((long start, long last, string name) in runs.Order())
         {
-            if (entry.Place.Start < end)
-                throw new BadFileException(Path, $"'{entry.Name}' starts at byte {entry.Place.Start}, inside '{before}'; the file is damaged");
-            if (entry.Place.Start > end)
-                throw new BadFileException(Path, $"'{entry.Name}' starts at byte {entry.Place.Start} instead of {end}; the file is damaged");
-            end += entry.Shape.Count * entry.Place.ElementSize;
-            before = entry.Name;
+            if (start != end)
+                throw new BadFileException(Path, $"'{name}' starts at byte {start}{(start < end ? $", inside '{before}'" : $" instead of {end}")}; the file is damaged");
+            (end, before) = (last, name);
         }
         if (end != dataLength)
             throw new BadFileException(Path, $"its tensors need {end} bytes, it has {dataLength}; the copy was cut short or something was appended");

@@ -3,8 +3,8 @@ using System.Text.Json;
 namespace JepaEngine.IO;
 
 /// <summary>
-/// Reads safetensors files that belong together through their index, as transformers writes it: {"metadata": {...}, "weight_map": {tensor: file}}, the
-/// files beside the index.
+/// Reads files that belong together through their index, as transformers writes it (model.safetensors.index.json,
+/// pytorch_model.bin.index.json): {"metadata": {...}, "weight_map": {tensor: file}}, the files beside the index.
 /// </summary>
 internal sealed class ShardedFile : TensorFile
 {
@@ -13,7 +13,7 @@ internal sealed class ShardedFile : TensorFile
 
     private const int MaxIndex = 32 << 20, MaxDepth = 16;
 
-    private readonly Dictionary<string, SafetensorsFile> shards = [];
+    private readonly Dictionary<string, TensorFile> shards = [];
 
     public ShardedFile(FileBytes file) : base(file)
     {
@@ -32,11 +32,11 @@ internal sealed class ShardedFile : TensorFile
         }
     }
 
-    public override string Format => $"safetensors in {shards.Count} shards";
+    public override string Format => $"{shards.Values.First().Format} in {shards.Count} shards";
 
     protected override void Dispose(bool disposing)
     {
-        foreach (SafetensorsFile shard in shards.Values)
+        foreach (TensorFile shard in shards.Values)
             shard.Dispose();
         base.Dispose(disposing);
     }
@@ -56,7 +56,7 @@ internal sealed class ShardedFile : TensorFile
                 map = map is null ? ReadMap(json) : throw new BadFileException(Path, "'weight_map' stands there twice");
         }
         json.Next();
-        return map ?? throw new BadFileException(Path, "it is JSON without a 'weight_map', so no index of safetensors files");
+        return map is { Count: > 0 } ? map : throw new BadFileException(Path, "it is JSON without a 'weight_map', so no index of a model's files");
     }
 
     private Dictionary<string, string> ReadMap(JsonTokens json)
@@ -90,22 +90,31 @@ internal sealed class ShardedFile : TensorFile
         if (all.Length > MaxShards)
             throw new BadFileException(Path, $"it names {all.Length} shards; at most {MaxShards} are read");
         foreach (string name in all)
-            shards.Add(name, new SafetensorsFile(System.IO.Path.Combine(folder, name), mapped));
+            shards.Add(name, FileKind.OpenWhole(new FileBytes(System.IO.Path.Combine(folder, name), mapped)));
     }
 
     private void AddTensors(Dictionary<string, string> map)
     {
-        string[] missing = [.. map.Where(item => !shards[item.Value].Entries.ContainsKey(item.Key)).Select(item => $"{item.Key} in {item.Value}")];
+        string[] missing = [.. map.Where(item => !Has(shards[item.Value], item.Key)).Select(item => $"{item.Key} in {item.Value}")];
         if (missing.Length > 0)
             throw new BadFileException(Path,
                 $"{missing.Length} tensors are not where it says: {string.Join(", ", missing.Take(20))}; its shards belong to another model");
-        string[] extra = [.. shards.SelectMany(shard => shard.Value.Entries.Keys.Where(name => map.GetValueOrDefault(name) != shard.Key))];
+        string[] extra =
+        [
+            .. shards.SelectMany(shard => shard.Value.Entries.Keys.Concat(shard.Value.Skipped.Keys).Where(name => map.GetValueOrDefault(name) != shard.Key)),
+        ];
         if (extra.Length > 0)
             throw new BadFileException(Path,
                 $"its shards hold {extra.Length} tensors that it does not name: {string.Join(", ", extra.Take(20))}");
         foreach ((string name, string shard) in map)
-            Add(shards[shard].Entries[name]);
-        foreach ((string key, string value) in shards.Values.SelectMany(shard => shard.Metadata).Distinct())
-            AddMetadata(key, value);
+            if (shards[shard].Skipped.TryGetValue(name, out string? reason))
+                Skip(name, reason);
+            else
+                Add(shards[shard].Entries[name]);
+        // What the shards do not agree on says nothing about the whole.
+        foreach (var notes in shards.Values.SelectMany(shard => shard.Metadata).Distinct().GroupBy(note => note.Key).Where(notes => notes.Count() == 1))
+            AddMetadata(notes.Key, notes.Single().Value);
+
+        static bool Has(TensorFile shard, string name) => shard.Entries.ContainsKey(name) || shard.Skipped.ContainsKey(name);
     }
 }

@@ -19,11 +19,13 @@ public abstract class TensorFile : IDisposable
     internal const string OnlyTensor = "tensor";
 
     private readonly Dictionary<string, TensorEntry> entries = [];
-    private readonly Dictionary<string, string> metadata = [];
+    private readonly Dictionary<string, string> metadata = [], skipped = [];
 
     private readonly FileBytes file;
 
     private protected TensorFile(FileBytes file) => this.file = file;
+
+    private protected TensorFile(TensorFile other) => file = other.file;
 
     /// <summary>The file.</summary>
     public string Path => file.Path;
@@ -33,6 +35,11 @@ public abstract class TensorFile : IDisposable
 
     /// <summary>The tensors by name; one that is all of the file is called "tensor".</summary>
     public IReadOnlyDictionary<string, TensorEntry> Entries => entries;
+
+    /// <summary>
+    /// Tensors that the file has but that are not read, each with the reason, as "holds U16" or "has 7 dimensions".
+    /// </summary>
+    public IReadOnlyDictionary<string, string> Skipped => skipped;
 
     /// <summary>What the file holds besides tensors, as text: a header's notes, a checkpoint's epoch.</summary>
     public IReadOnlyDictionary<string, string> Metadata => metadata;
@@ -57,6 +64,17 @@ public abstract class TensorFile : IDisposable
             throw;
         }
     }
+
+    /// <summary>The same file with other names for its tensors, this one where none changes. Disposing either closes both.</summary>
+    /// <param name="naming">The name of a tensor that has this one.</param>
+    /// <exception cref="BadFileException">Two tensors would have one name.</exception>
+    public TensorFile Renamed(Func<string, string> naming) =>
+        entries.Keys.Concat(skipped.Keys).All(name => naming(name) == name) ? this : new RenamedFile(this, naming);
+
+    /// <summary>The refusal of a file that lacks a tensor: why the one of this name is not read, or the nearest name.</summary>
+    public BadFileException Lacks(string name) => new(Path, skipped.TryGetValue(name, out string? reason)
+        ? $"'{name}' {reason}, which is not read; save it as F32, with at most {Shape.MaxRank} dimensions"
+        : $"it has no tensor '{name}'; nearest is '{Nearest.Of(name, entries.Keys)}'");
 
     /// <summary>Copies a tensor into a scope, converted to what its device computes in (integers and pixels keep their dtype).</summary>
     /// <exception cref="BadFileException">There is no such tensor, or the file is shorter than it was.</exception>
@@ -130,12 +148,25 @@ public abstract class TensorFile : IDisposable
     /// <summary>Enters a tensor whose place has been checked.</summary>
     private protected void Add(TensorEntry entry)
     {
-        if (entry.Name.Length > MaxName)
-            throw new BadFileException(Path, $"the name '{entry.Name[..40]}...' has {entry.Name.Length} letters; at most {MaxName} are read");
-        if (entries.Count == MaxTensors)
+        CheckName(entry.Name);
+        entries.Add(entry.Name, entry);
+    }
+
+    /// <summary>Enters a tensor that is not read, with the reason.</summary>
+    private protected void Skip(string name, string reason)
+    {
+        CheckName(name);
+        skipped.Add(name, reason);
+    }
+
+    private void CheckName(string name)
+    {
+        if (name.Length > MaxName)
+            throw new BadFileException(Path, $"the name '{name[..40]}...' has {name.Length} letters; at most {MaxName} are read");
+        if (entries.Count + skipped.Count == MaxTensors)
             throw new BadFileException(Path, $"it has more than {MaxTensors} tensors, the most that are read");
-        if (!entries.TryAdd(entry.Name, entry))
-            throw new BadFileException(Path, $"'{entry.Name}' stands there twice");
+        if (entries.ContainsKey(name) || skipped.ContainsKey(name))
+            throw new BadFileException(Path, $"'{name}' stands there twice");
     }
 
     /// <summary>Enters a text.</summary>
@@ -154,15 +185,13 @@ public abstract class TensorFile : IDisposable
     private protected void CheckExpansion()
     {
         const long always = 16 << 20, times = 100;
-        double needed = entries.Values.Sum(e => Math.Max((double)e.Shape.Count * e.DType.Size(), e.Place.Source is InflatedBytes packed ? packed.Length : 0));
+        double needed = entries.Values.Sum(e => Math.Max((double)e.Shape.Count * e.DType.Size(), e.Place.Source is ZipEntryBytes { IsDeflated: true } packed ? packed.Length : 0));
         if (needed > Math.Max(always, (double)times * file.Length))
             throw new BadFileException(Path,
                 $"its tensors need {needed:F0} bytes once read, over {times} times the file; save it without compression and repetition");
     }
 
-    private TensorEntry Entry(string name) => entries.TryGetValue(name, out TensorEntry? entry)
-        ? entry
-        : throw new BadFileException(Path, $"it has no tensor '{name}'; nearest is '{Nearest.Of(name, entries.Keys)}'");
+    private TensorEntry Entry(string name) => entries.TryGetValue(name, out TensorEntry? entry) ? entry : throw Lacks(name);
 
     private static void Fill(TensorEntry entry, Tensor destination)
     {

@@ -12,6 +12,9 @@ internal sealed class ZipDirectory
     /// <summary>The most entries: each tensor is one, and a few describe them.</summary>
     private const int MaxEntries = TensorFile.MaxTensors + 100;
 
+    /// <summary>Bytes that deflate makes of one, at most.</summary>
+    private const int MostInflated = 1032;
+
     private const int EndSize = 22, Locator64Size = 20, End64Size = 56, CentralSize = 46, LocalSize = 30;
     private const uint EndMagic = 0x06054B50, Locator64Magic = 0x07064B50, End64Magic = 0x06064B50, CentralMagic = 0x02014B50, LocalMagic = 0x04034B50;
 
@@ -90,6 +93,7 @@ internal sealed class ZipDirectory
         ReadOnlySpan<byte> nameBytes = rest.Slice(CentralSize, nameLength);
         string name = Encoding.UTF8.GetString(nameBytes);
         Sizes64(rest.Slice(CentralSize + nameLength, extraLength), ref length, ref packed, ref local);
+        uint crc = U32(rest, 16);
         if (name.Length > TensorFile.MaxName || name.StartsWith('/') || name.Contains('\\') || name.Contains(':') || name.Split('/').Contains(".."))
             throw new BadFileException(file.Path,
                 $"its zip entry '{name[..Math.Min(name.Length, 80)]}' names no place inside it; the file was made to mislead");
@@ -97,18 +101,37 @@ internal sealed class ZipDirectory
             throw new BadFileException(file.Path, $"its zip entry '{name}' is encrypted; save it without a password");
         if (method is not (0 or 8) || (method == 0 && packed != length))
             throw new BadFileException(file.Path, $"its zip entry '{name}' is packed by method {method}; save it stored or deflated");
-        Span<byte> header = stackalloc byte[LocalSize];
-        if (local < 0 || packed < 0 || length < 0 || local > directoryStart - LocalSize)
+        if (length / MostInflated > packed)
+            throw new BadFileException(file.Path, $"its zip entry '{name}' cannot have {length} bytes in {packed}; the file was made to mislead");
+        if (local < 0 || packed < 0 || length < 0 || local > directoryStart - LocalSize - nameLength)
             throw Damaged($"'{name}' lies outside it");
+        byte[] header = new byte[LocalSize + nameLength];
         file.Read(local, header);
-        long data = local + LocalSize + U16(header, 26) + U16(header, 28);
-        if (U32(header, 0) != LocalMagic || U16(header, 26) != nameLength || packed > directoryStart - data)
+        long data = local + header.Length + U16(header, 28);
+        if (U32(header, 0) != LocalMagic || U16(header, 26) != nameLength || !header.AsSpan(LocalSize).SequenceEqual(nameBytes) || data > directoryStart || packed > directoryStart - data)
             throw Damaged($"'{name}' is not where the directory says");
+        byte[] extra = new byte[U16(header, 28)];
+        file.Read(local + header.Length, extra);
+        if (!Agrees(header, extra, method, crc, packed, length))
+            throw Damaged($"'{name}' has another size, packing or checksum where it lies than in the directory");
         runs.Add((local, data + packed, name));
-        ByteSource source = method == 0 ? new StoredBytes(file, data, length) : new InflatedBytes(file, data, packed, length);
+        var source = new ZipEntryBytes(file, name, data, packed, length, deflated: method != 0, crc);
         if (!name.EndsWith('/') && !entries.TryAdd(name, source))
             throw Damaged($"'{name}' stands there twice");
         rest = rest[all..];
+    }
+
+    /// <summary>
+    /// Whether an entry's own header says what the directory says. Where bit 3 is set, the sizes and the checksum were not
+    /// known yet when it was written.
+    /// </summary>
+    private bool Agrees(ReadOnlySpan<byte> header, ReadOnlySpan<byte> extra, int method, uint crc, long packed, long length)
+    {
+        (long ownPacked, long ownLength, long none) = (U32(header, 18), U32(header, 22), 0);
+        Sizes64(extra, ref ownLength, ref ownPacked, ref none);
+        bool isOpen = (U16(header, 6) & 8) != 0;
+        return U16(header, 8) == method && (U16(header, 6) & 1) == 0
+            && (isOpen || (U32(header, 14) == crc && ownPacked == packed && ownLength == length));
     }
 
     /// <summary>Where a size does not fit 32 bits, the extra field 1 has it, in this order.</summary>

@@ -147,7 +147,6 @@ public sealed class PickleFileTests : IDisposable
     [InlineData("B03 strides or an offset that cannot be", 6, 0, new long[] { 2, 3 }, new long[] { 1 })]
     [InlineData("A07 has a dimension of -1", 6, 0, new long[] { -1 }, new long[] { 1 })]
     [InlineData("A07 has a dimension of 4294967296", 6, 0, new long[] { 1L << 32 }, new long[] { 0 })]
-    [InlineData("A07 at most 6 dimensions", 6, 0, new long[] { 1, 1, 1, 1, 1, 1, 1 }, new long[] { 1, 1, 1, 1, 1, 1, 1 })]
     // One element that claims to be 2^30: no file of that size asks for 4 GB.
     [InlineData("B02 need 4294967296 bytes once read", 6, 0, new long[] { 1 << 30 }, new long[] { 0 })]
     public void A_view_outside_its_storage_is_refused(string message, long stored, long offset, long[] shape, long[] strides) =>
@@ -168,8 +167,8 @@ public sealed class PickleFileTests : IDisposable
                 laughs.Op("h").Op((byte)(i - 1));
             laughs.Op("eq").Op(i);
         }
-        Refused("more than 500000 values", laughs.Zip());
-        Refused("more than 2000000 operations", new PickleBytes().Op(new string('N', 5_000_000)).Zip());
+        Refused("takes more than 40 MB of memory", laughs.Zip());
+        Refused("of memory, too much for a file of its size", new PickleBytes().Op(new string('N', 5_000_000)).Zip());
         // 300 names of a megabyte from one.
         PickleBytes names = new PickleBytes().Op("}").Text(new string('n', 1_000_000)).Op("](").Op(new string('N', 300)).Op("es");
         Refused("names too long", names.Zip());

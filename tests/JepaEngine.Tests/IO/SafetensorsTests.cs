@@ -76,8 +76,9 @@ public sealed class SafetensorsTests : IDisposable
     [InlineData("A03 the dtype, shape or data_offsets of 'a' is missing", "{\"a\": {}}")]
     [InlineData("A03 the dtype of 'a' is missing", "{\"a\": {\"dtype\": 5, \"shape\": [2], \"data_offsets\": [0, 8]}}")]
     [InlineData("A03 data_offsets of 'a' is missing", "{\"a\": {\"dtype\": \"F32\", \"shape\": [2], \"data_offsets\": [0]}}")]
-    [InlineData("A03 the shape of 'a' as at most 6 whole numbers", "{\"a\": {\"dtype\": \"F32\", \"shape\": [2.5], \"data_offsets\": [0, 10]}}")]
-    [InlineData("A03 the shape of 'a' as at most 6 whole numbers", "{\"a\": {\"dtype\": \"F32\", \"shape\": [1,1,1,1,1,1,2], \"data_offsets\": [0, 8]}}")]
+    [InlineData("A03 the shape of 'a' as at most 64 whole numbers", "{\"a\": {\"dtype\": \"F32\", \"shape\": [2.5], \"data_offsets\": [0, 10]}}")]
+    [InlineData("A03 the shape of 'a' as at most 64 whole numbers", "{\"a\": {\"dtype\": \"F32\", \"shape\": [1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,"
+        + "1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,2], \"data_offsets\": [0, 8]}}")]
     [InlineData("A03 the text of the metadata 'config'", "{\"__metadata__\": {\"config\": 1}}")]
     [InlineData("A03 unknown or stands there twice: 'colour'", "{\"a\": {\"colour\": \"red\"}}")]
     [InlineData("A04 'a' stands there twice",
@@ -100,7 +101,6 @@ public sealed class SafetensorsTests : IDisposable
     // 2^128 elements: their bytes wrap to 0 in any integer of the machine.
     [InlineData("A07 more elements than any memory",
         "{\"a\": {\"dtype\": \"F32\", \"shape\": [1073741824,1073741824,1073741824,1073741824,256], \"data_offsets\": [0, 0]}}")]
-    [InlineData("A09 holds F8_E4M3; known are F64, F32", "{\"a\": {\"dtype\": \"F8_E4M3\", \"shape\": [8], \"data_offsets\": [0, 8]}}")]
     [InlineData("A09 holds 0; known are F64, F32", "{\"a\": {\"dtype\": \"0\", \"shape\": [2], \"data_offsets\": [0, 8]}}")]
     [InlineData("A10 is wrong about byte", "{\"a\": {\"shape\": [[[[[[8]]]]]]}}")]
     public void A_header_that_lies_is_caught(string message, string header) => Refused(message[4..], Bytes(header, Encoding.UTF8.GetByteCount(header)));

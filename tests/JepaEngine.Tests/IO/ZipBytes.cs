@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.IO.Hashing;
 using System.Text;
 
 namespace JepaEngine.Tests.IO;
@@ -16,12 +17,14 @@ internal sealed class ZipBytes
         string? localName = null)
     {
         Local = at ?? bytes.Count;
+        // What is deflated here is no sound stream.
+        uint crc = method == 0 ? Crc32.HashToUInt32(content) : 0;
         if (at is null)
-            bytes.AddRange([.. U32(0x04034B50), .. U16(20), .. U16(flags), .. U16(method), .. new byte[8], .. U32(content.Length),
+            bytes.AddRange([.. U32(0x04034B50), .. U16(20), .. U16(flags), .. U16(method), .. new byte[4], .. U32(crc), .. U32(content.Length),
                 .. U32(length ?? content.Length), .. U16(Utf8(localName ?? name).Length), .. U16(0), .. Utf8(localName ?? name), .. content]);
         byte[] extra = wide ? [.. U16(1), .. U16(24), .. I64(length ?? content.Length), .. I64(content.Length), .. I64(Local)] : [];
         long limit = wide ? uint.MaxValue : 0;
-        directory.AddRange([.. U32(0x02014B50), .. U16(20), .. U16(20), .. U16(flags), .. U16(method), .. new byte[8],
+        directory.AddRange([.. U32(0x02014B50), .. U16(20), .. U16(20), .. U16(flags), .. U16(method), .. new byte[4], .. U32(crc),
             .. U32(wide ? limit : content.Length), .. U32(wide ? limit : length ?? content.Length), .. U16(Utf8(name).Length),
             .. U16(extra.Length), .. new byte[10],
             .. U32(wide ? limit : Local), .. Utf8(name), .. extra]);

@@ -40,12 +40,15 @@ public sealed class ZipDirectoryTests : IDisposable
     [Fact]
     public void B02_Entries_that_overlap_or_lie_elsewhere_are_refused()
     {
+        // An entry inside the bytes of another.
+        byte[] inner = new ZipBytes().Add("b/data.pkl", Nothing).Ended();
+        Refused("lies inside", new ZipBytes().Add("a/data.pkl", inner).Add("b/data.pkl", Nothing, at: 30 + "a/data.pkl".Length));
         ZipBytes twice = new ZipBytes().Add("a/data.pkl", Nothing);
-        Refused("lies inside", twice.Add("b/data.pkl", Nothing, at: twice.Local));
+        Refused("is not where the directory says", twice.Add("b/data.pkl", Nothing, at: twice.Local));
         Refused("'a/data.pkl' stands there twice", new ZipBytes().Add("a/data.pkl", Nothing).Add("a/data.pkl", Nothing));
         Refused("lies outside it", new ZipBytes().Add("a/data.pkl", Nothing, at: 100_000));
-        Refused("is not where the directory says", new ZipBytes().Add("x", new byte[100]).Add("a/data.pkl", Nothing, at: 50));
-        Refused("is not where the directory says", new ZipBytes().Add("a/data.pkl", Nothing, localName: "b"));
+        Refused("is not where the directory says", new ZipBytes().Add("x", new byte[200]).Add("a/data.pkl", Nothing, at: 50));
+        Refused("is not where the directory says", new ZipBytes().Add("a/data.pkl", Nothing, localName: "b/data.pkl"));
     }
 
     [Fact]
@@ -63,7 +66,7 @@ public sealed class ZipDirectoryTests : IDisposable
         Refused("is encrypted", new ZipBytes().Add("a/data.pkl", Nothing, flags: 1));
         Refused("packed by method 93", new ZipBytes().Add("a/data.pkl", Nothing, method: 93));
         Refused("packed by method 0", new ZipBytes().Add("a/data.pkl", Nothing, length: 100));
-        Refused("what is deflated at byte", new ZipBytes().Add("a/data.pkl", [0xFF, 0xFF, 0xFF], method: 8, length: 10));
+        Refused("its entry 'a/data.pkl' is damaged", new ZipBytes().Add("a/data.pkl", [0xFF, 0xFF, 0xFF], method: 8, length: 10));
         Refused("is damaged", new ZipBytes().Add("a/data.pkl", [3, 0], method: 8, length: 10));
         Refused("neither PyTorch (data.pkl) nor numpy", new ZipBytes().Add("word/document.xml", [1]));
     }
@@ -81,7 +84,7 @@ public sealed class ZipDirectoryTests : IDisposable
         for (int i = 0; i < 10_000; i++)
             shared.Number(i).Tensor(250_000, i, [1], [1]);
         Refused("shared", shared.Op("u").Zip(250_000, CompressionLevel.SmallestSize), "its tensors need 10000000000 bytes once read");
-        Refused("what describes it has 1099511627776 bytes", new ZipBytes().Add("a/data.pkl", [3, 0], method: 8, length: 1L << 40, wide: true));
+        Refused("cannot have 1099511627776 bytes in 2", new ZipBytes().Add("a/data.pkl", [3, 0], method: 8, length: 1L << 40, wide: true));
     }
 
     private void Refused(string message, ZipBytes zip) => Refused(message, zip.Ended(), message);

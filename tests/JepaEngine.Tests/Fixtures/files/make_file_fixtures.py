@@ -97,5 +97,18 @@ np.save("complex.npy", arrays["f32"].astype("<c8"))
 np.save("records.npy", np.zeros(2, dtype=[("x", "<f4"), ("y", "<f4")]))
 
 save_file(dtypes | {"scalar": torch.tensor(7.5), "empty": torch.empty(0, 3)}, "dtypes.safetensors", metadata={"format": "pt"})
+
+odd = {"f32": torch.arange(6.)}
+odd |= {name: torch.arange(6.).to(kind) for name, kind in {"u16": torch.uint16, "u32": torch.uint32, "u64": torch.uint64, "e4m3": torch.float8_e4m3fn,
+        "e5m2": torch.float8_e5m2, "c64": torch.complex64, "c128": torch.complex128}.items()}
+odd["deep"] = torch.zeros(1, 2, 1, 2, 1, 2, 1)
+torch.save(odd, "odd.pt")
+save_file({name: tensor for name, tensor in odd.items() if name != "c128"}, "odd.safetensors")
+np.savez("odd.npz", f32=np.arange(6, dtype="<f4"), u16=np.arange(6, dtype="<u2"), c64=np.arange(6, dtype="<c8"), s=np.array(["a", "bc"]),
+         o=np.array([{}], dtype=object), big=np.arange(6, dtype=">f4"), deep=np.zeros((1,) * 7, np.float32),
+         rec=np.zeros(2, dtype=[("a", "<f4"), ("b", "<i4")]))
+torch.serialization.set_crc32_options(False)
+torch.save({"w": torch.arange(6.)}, "nocrc.pt")
+
 os.makedirs("sharded", exist_ok=True)
 save_torch_state_dict({f"blocks.{i}.weight": count(64, 2, start=i) for i in range(3)}, "sharded", max_shard_size=1200)
