@@ -147,19 +147,12 @@ public sealed class ModelFile : IDisposable
         foreach ((TensorFile file, TensorEntry entry) in Found())
         {
             long bytes = entry.Shape.Count * sizeof(float);
-            if (options.Mapped && entry.DType == DType.F32 && Stays(file, entry))
+            if (entry.DType == DType.F32 && file.Stays(entry.Name, Device.Cpu))
                 mapped += bytes;
             else
                 copied += bytes;
         }
         return (mapped, copied);
-
-        static bool Stays(TensorFile file, TensorEntry entry)
-        {
-            using var scope = new TensorScope(Device.Cpu, "weighed");
-            file.Load(entry.Name, scope);
-            return scope.BytesInUse == 0;
-        }
     }
 
     /// <summary>The model, in evaluation mode; its weights stay in the file where that is possible.</summary>

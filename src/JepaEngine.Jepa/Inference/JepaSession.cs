@@ -21,11 +21,16 @@ public readonly ref struct EncodedTokens(ReadOnlySpan<float> values, TokenGrid g
     public ReadOnlySpan<float> this[int token] => Values.Slice(token * Width, Width);
 }
 
-/// <summary>One thread's use of a model that many share: pictures in, features out. It keeps the buffer of the features.</summary>
+/// <summary>
+/// One thread's use of a model that many share: pictures in, features out. It keeps the buffer of the features. A call
+/// under which another thread disposes the model ends with its features or with an
+/// <see cref="ObjectDisposedException"/>; every later one throws that.
+/// </summary>
 /// <param name="model">The model, loaded, in evaluation mode; it outlives the session.</param>
 public sealed class JepaSession(JepaModel model) : IDisposable
 {
     private float[] tokens = [];
+    private bool isDisposed;
 
     /// <summary>The model.</summary>
     public JepaModel Model => model;
@@ -79,10 +84,9 @@ public sealed class JepaSession(JepaModel model) : IDisposable
         using TensorScope scope = Upload(frames, out Tensor pixels, out TokenGrid grid);
         Tensor encoded = Tokens(pixels);
         int count = checked((int)encoded.Shape.Count);
-        if (tokens.Length < count)
-            tokens = new float[count];
-        encoded.CopyTo(tokens.AsSpan(0, count));
-        return new EncodedTokens(tokens.AsSpan(0, count), grid);
+        float[] buffer = tokens.Length < count ? tokens = new float[count] : tokens;
+        encoded.CopyTo(buffer.AsSpan(0, count));
+        return new EncodedTokens(buffer.AsSpan(0, count), grid);
     }
 
     /// <summary>The likeliest classes of frames that have the model's size already, best first, for each head of the classifier.</summary>
@@ -99,8 +103,12 @@ public sealed class JepaSession(JepaModel model) : IDisposable
         return ClassScore.Top(model.Config.Probe!, probe.Forward(Tokens(pixels)), top);
     }
 
-    /// <summary>Forgets the buffer.</summary>
-    public void Dispose() => tokens = [];
+    /// <summary>Forgets the buffer; what is asked of the session from now on throws.</summary>
+    public void Dispose()
+    {
+        isDisposed = true;
+        tokens = [];
+    }
 
     private int Edge => Size ?? model.Config.ImageSize;
 
@@ -110,6 +118,7 @@ public sealed class JepaSession(JepaModel model) : IDisposable
     /// <summary>Frames as [1, T, C, H, W], whatever the model sees at a time.</summary>
     private TensorScope Upload(ReadOnlySpan<Picture> frames, out Tensor pixels, out TokenGrid grid)
     {
+        ObjectDisposedException.ThrowIf(isDisposed, this);
         (IModelConfig config, JepaFamily family) = (model.Config, model.Config.Family);
         bool single = family.Sight == Sight.Picture;
         if (frames.Length < 1 || (single && frames.Length != 1))

@@ -52,6 +52,7 @@ public sealed class LatentPlanner : IDisposable
     private readonly CemPlanner cem;
     private readonly Lock gate = new();
     private RecordedSearch? search;
+    private volatile bool isDisposed;
 
     /// <summary>A planner over a world model, which its caller disposes after the planner.</summary>
     /// <exception cref="ArgumentException">The planned actions do not fill the model's action blocks.</exception>
@@ -153,6 +154,7 @@ public sealed class LatentPlanner : IDisposable
     public void Plan(Tensor starts, Tensor goals, ReadOnlySpan<PhiloxKey> keys, Span<float> plans, Span<float> costs,
         CancellationToken cancellation = default)
     {
+        ObjectDisposedException.ThrowIf(isDisposed, this);
         if (world.Device.IsHost)
         {
             cem.Plan(new Pricing(this, starts, goals), keys, plans, costs, cancellation);
@@ -161,9 +163,11 @@ public sealed class LatentPlanner : IDisposable
         cem.Require(keys.Length, plans, costs);
         lock (gate)
         {
+            ObjectDisposedException.ThrowIf(isDisposed, this);
             if (search?.Problems != keys.Length)
             {
-                Dispose();
+                search?.Dispose();
+                search = null;
                 search = new RecordedSearch(this, cem, starts, goals);
             }
             search.Plan(starts, goals, keys, plans, costs, cancellation);
@@ -220,11 +224,18 @@ public sealed class LatentPlanner : IDisposable
         return costs;
     }
 
-    /// <summary>Gives back what a GPU keeps for the next plan.</summary>
+    /// <summary>Waits for a GPU's plan, and gives back what it keeps for the next, which throws.</summary>
+    /// <exception cref="InvalidOperationException">The plan itself disposes it.</exception>
     public void Dispose()
     {
-        search?.Dispose();
-        search = null;
+        if (gate.IsHeldByCurrentThread)
+            throw new InvalidOperationException("the planner is disposed by what it plans with; dispose it after the plan");
+        isDisposed = true;
+        lock (gate)
+        {
+            search?.Dispose();
+            search = null;
+        }
     }
 
     /// <summary>Prices candidates of the host for problems from latents [P, ..] to goals [P, ..].</summary>

@@ -18,7 +18,8 @@ public enum TrainOutcome
 
 /// <summary>
 /// Trains by a recipe: AdamW with a clipped global norm, steps that are not finite skipped, checkpoints from which a
-/// run goes on to the same bits. Steps count skipped ones too, and schedules and draws follow that count.
+/// run goes on to the same bits. Steps count skipped ones too, and schedules and draws follow that count. Steps that
+/// several threads ask for are done one after the other.
 /// </summary>
 public sealed class Trainer : IDisposable
 {
@@ -29,6 +30,8 @@ public sealed class Trainer : IDisposable
     private readonly PhiloxKey key;
     private readonly TensorScope memory;
     private readonly List<(Tensor Live, Tensor Kept)> statistics = [];
+    private readonly Lock gate = new();
+    private volatile bool isDisposed;
     private double secondsPerStep;
     private int prepared = -1;
 
@@ -54,7 +57,14 @@ public sealed class Trainer : IDisposable
     public int Step => Progress.Step;
 
     /// <summary>Whether all parameters are finite, so that they are worth saving. Waits for the device.</summary>
-    public bool IsFinite => optimizer.IsFinite();
+    public bool IsFinite
+    {
+        get
+        {
+            lock (gate)
+                return optimizer.IsFinite();
+        }
+    }
 
     /// <summary>False from the beginning of a step to its end: an exception that left it so broke a step off.</summary>
     public bool IsBetweenSteps { get; private set; } = true;
@@ -74,8 +84,16 @@ public sealed class Trainer : IDisposable
     }
 
     /// <summary>One step.</summary>
+    /// <exception cref="ObjectDisposedException">The trainer or its model is disposed.</exception>
     public TrainStep Advance()
     {
+        lock (gate)
+            return AdvanceAlone();
+    }
+
+    private TrainStep AdvanceAlone()
+    {
+        ObjectDisposedException.ThrowIf(isDisposed, this);
         long begin = Stopwatch.GetTimestamp();
         IsBetweenSteps = false;
         recipe.Model.Train();
@@ -133,20 +151,37 @@ public sealed class Trainer : IDisposable
     /// <param name="path">The file.</param>
     /// <param name="notes">What else its metadata say.</param>
     /// <exception cref="IOException">The file cannot be written; an earlier one is intact.</exception>
-    public void Save(string path, IReadOnlyDictionary<string, string>? notes = null) => TrainingCheckpoint.Save(
-        path, recipe.Model, optimizer, recipe.Average?.Target, Progress, notes is null ? Identity : Joined(Identity, notes));
+    public void Save(string path, IReadOnlyDictionary<string, string>? notes = null)
+    {
+        lock (gate)
+        {
+            TrainingCheckpoint.Save(path, recipe.Model, optimizer, recipe.Average?.Target, Progress,
+                notes is null ? Identity : Joined(Identity, notes));
+        }
+    }
 
     /// <summary>Goes on where <see cref="Save"/> stopped, to the same bits.</summary>
     /// <exception cref="BadFileException">The file holds no training of this recipe's model, or of another
     /// run: other data, numbers or seed.</exception>
-    public void Resume(string path) =>
-        Progress = TrainingCheckpoint.Load(path, recipe.Model, optimizer, recipe.Average?.Target, Identity);
+    public void Resume(string path)
+    {
+        lock (gate)
+            Progress = TrainingCheckpoint.Load(path, recipe.Model, optimizer, recipe.Average?.Target, Identity);
+    }
 
-    /// <summary>Gives the optimiser's memory back; the model stays.</summary>
+    /// <summary>Waits for the step of another thread, and gives the optimiser's memory back; the model stays.</summary>
+    /// <exception cref="InvalidOperationException">The step itself disposes it.</exception>
     public void Dispose()
     {
-        optimizer.Dispose();
-        memory.Dispose();
+        if (gate.IsHeldByCurrentThread)
+            throw new InvalidOperationException("the trainer is disposed by its own step; dispose it after the step");
+        // Before the wait: threads that want a step too would be let in first for ever.
+        isDisposed = true;
+        lock (gate)
+        {
+            optimizer.Dispose();
+            memory.Dispose();
+        }
     }
 
     private IReadOnlyDictionary<string, string> Identity => Joined(recipe.Metadata, recipe.Identity);

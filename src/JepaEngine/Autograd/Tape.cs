@@ -138,6 +138,7 @@ public sealed class Tape(Device device, string name = "tape") : TensorScope(devi
             return false;
         }
         input.Grad = grad = input.GradBuffer ?? this.Empty(input.Shape, input.DType);
+        grad.HoldIn(this);
         return true;
     }
 }

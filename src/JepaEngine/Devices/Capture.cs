@@ -71,6 +71,8 @@ public sealed class Capture : IDisposable
             work();
             return;
         }
+        foreach (MemoryScope kept in pool?.Kept ?? [])
+            ObjectDisposedException.ThrowIf(kept.IsDisposed, kept);
         backend.Upload<ulong>([Replays], new Operand(counter!, DType.I64, new Layout([])));
         if (graph is not null && !IsProfiled)
         {

@@ -147,8 +147,8 @@ public sealed class Device : IDisposable
 
     /// <summary>
     /// Ends the worker threads and gives cached memory and the CUDA context back, its own and its variants'. Dispose
-    /// what works on it before; a scope that is still open gives its memory back when it is disposed. Does nothing to a
-    /// shared device.
+    /// what works on it before; a scope that is still open gives its memory back when it is disposed, and the last of
+    /// them the context. Does nothing to a shared device.
     /// </summary>
     public void Dispose()
     {
@@ -162,9 +162,11 @@ public sealed class Device : IDisposable
                 (variant.backend?.Inner as IDisposable)?.Dispose();
                 variant.backend = null;
             }
-            first.allocator?.Close();
-            if (!first.isAdopted)
-                first.context?.Dispose();
+            Action close = first.isAdopted || first.context is not { } opened ? () => { } : opened.Dispose;
+            if (first.allocator is { } memory)
+                memory.Close(close);
+            else
+                close();
             (first.allocator, first.context) = (null, null);
         }
     }

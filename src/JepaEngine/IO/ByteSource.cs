@@ -13,8 +13,8 @@ internal abstract class ByteSource
     /// <summary>As <see cref="Read"/>, for what only says how long the rest is: nothing but these bytes is looked at.</summary>
     public virtual void Peek(long offset, Span<byte> destination) => Read(offset, destination);
 
-    /// <summary>The first byte in memory, while the loan lasts; null where the bytes do not lie in a mapped file.</summary>
-    public virtual FileBytes.Loan? Lend(out nint start)
+    /// <summary>The first byte in memory, until the lender is disposed; null where the bytes do not lie in a mapped file.</summary>
+    public virtual ILender? Lend(out nint start)
     {
         start = 0;
         return null;
@@ -31,10 +31,10 @@ internal sealed class StoredBytes(FileBytes file, long start, long length) : Byt
 
     public override void Read(long offset, Span<byte> destination) => file.Read(start + offset, destination);
 
-    public override FileBytes.Loan? Lend(out nint first)
+    public override ILender? Lend(out nint first)
     {
-        FileBytes.Loan? loan = file.Lend();
-        first = loan is null ? 0 : loan.Mapping.Start + (nint)start;
-        return loan;
+        FileBytes.Mapping? mapping = file.Lend();
+        first = mapping is null ? 0 : mapping.Start + (nint)start;
+        return mapping;
     }
 }

@@ -22,7 +22,7 @@ internal sealed class ShardedFile : TensorFile
             Dictionary<string, string> map = ReadIndex(file);
             foreach (string name in map.Values.Distinct().Order())
                 CheckName(name);
-            OpenShards(map.Values.Distinct().Order(), file.IsMapped);
+            OpenShards(map.Values.Distinct().Order(), file.MayMap);
             AddTensors(map);
         }
         catch

@@ -11,6 +11,7 @@ internal static class TensorBytes
     /// <summary>Writes all elements, converted to <paramref name="dtype"/>.</summary>
     public static void Write(Stream stream, Tensor tensor, DType dtype)
     {
+        using Tensor.Stay stay = tensor.InUse();
         Operand source = tensor.Operand;
         using var staging = new TensorScope(tensor.Device, "write");
         if (!source.Layout.IsContiguous)

@@ -47,8 +47,9 @@ public abstract class TensorFile : IDisposable
     /// <summary>Opens a file by what is in it; its name does not matter.</summary>
     /// <param name="path">The file; of several shards, the index.</param>
     /// <param name="mapped">
-    /// Whether <see cref="Load"/> may map it. A mapped file that is cut short by someone while it is used ends the process, as the system has no other
-    /// answer; without mapping it is a <see cref="BadFileException"/>.
+    /// Whether <see cref="Load"/> may map it; files under 16 MiB, and those of network file systems, are copied all the same. After somebody wrote to a
+    /// mapped file its next use throws a <see cref="BadFileException"/>; one that is cut short in the middle of a kernel ends the process, as the system
+    /// has no other answer. A new file in its place does no harm.
     /// </param>
     /// <exception cref="BadFileException">It is missing, damaged, or of no known format.</exception>
     public static TensorFile Open(string path, bool mapped = true)
@@ -99,24 +100,24 @@ public abstract class TensorFile : IDisposable
     }
 
     /// <summary>
-    /// As <see cref="Read"/>, but without a copy where the file holds the tensor as the device needs it: its memory is then the mapped file, until the
-    /// scope is disposed. What is written to it stays in memory, is seen by later loads from this object, and never reaches the file.
+    /// As <see cref="Read"/>, but without a copy where the file is mapped and holds the tensor as the device needs it: its memory is then the mapped
+    /// file, until the scope is disposed. What is written to it stays in memory, is seen by later loads from this object, and never reaches the file.
     /// </summary>
     /// <exception cref="BadFileException">There is no such tensor, or the file is shorter than it was.</exception>
     public Tensor Load(string name, TensorScope scope)
     {
         TensorEntry entry = Entry(name);
-        Place place = entry.Place;
-        int size = entry.DType.Size();
-        if (scope.Device.IsHost && size == place.ElementSize && place.Layout.IsContiguous && (!entry.DType.IsFloat() || entry.DType == scope.Device.Compute)
-            && place.Source.Lend(out nint start) is { } loan)
-        {
-            start += (nint)place.First;
-            if (start % size == 0)
-                return new Tensor(scope, scope.Borrow(start, entry.Shape.Count * size, loan), entry.DType, new Layout(entry.Shape));
-            loan.Dispose();
-        }
-        return Read(name, scope);
+        if (Lend(entry, scope.Device, out nint start) is not { } lender)
+            return Read(name, scope);
+        return new Tensor(scope, scope.Borrow(start, entry.Shape.Count * entry.DType.Size(), lender), entry.DType, new Layout(entry.Shape));
+    }
+
+    /// <summary>Whether <see cref="Load"/> for a device leaves a tensor in the mapped file.</summary>
+    /// <exception cref="BadFileException">There is no such tensor, or the file has changed since it was opened.</exception>
+    public bool Stays(string name, Device device)
+    {
+        using ILender? lender = Lend(Entry(name), device, out _);
+        return lender is not null;
     }
 
     /// <summary>The names of the float tensors that hold a NaN or an infinity; reads the whole file.</summary>
@@ -192,6 +193,20 @@ public abstract class TensorFile : IDisposable
     }
 
     private TensorEntry Entry(string name) => entries.TryGetValue(name, out TensorEntry? entry) ? entry : throw Lacks(name);
+
+    /// <summary>A tensor's first byte where the mapped file has it as the device needs it; null where it does not.</summary>
+    private static ILender? Lend(TensorEntry entry, Device device, out nint start)
+    {
+        (start, Place place, int size) = (0, entry.Place, entry.DType.Size());
+        if (!device.IsHost || size != place.ElementSize || !place.Layout.IsContiguous || (entry.DType.IsFloat() && entry.DType != device.Compute))
+            return null;
+        ILender? lender = place.Source.Lend(out start);
+        start += (nint)place.First;
+        if (lender is null || start % size == 0)
+            return lender;
+        lender.Dispose();
+        return null;
+    }
 
     private static void Fill(TensorEntry entry, Tensor destination)
     {

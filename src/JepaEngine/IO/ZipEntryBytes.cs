@@ -29,13 +29,13 @@ internal sealed class ZipEntryBytes(FileBytes file, string name, long start, lon
 
     public override void Peek(long offset, Span<byte> destination) => Read(offset, destination, check: false);
 
-    public override FileBytes.Loan? Lend(out nint first)
+    public override ILender? Lend(out nint first)
     {
-        FileBytes.Loan? loan = deflated ? null : file.Lend();
-        if (loan is not null && !isSound)
+        FileBytes.Mapping? mapping = deflated ? null : file.Lend();
+        if (mapping is not null && !isSound)
             Read(0, []);
-        first = loan is null ? 0 : loan.Mapping.Start + (nint)start;
-        return loan;
+        first = mapping is null ? 0 : mapping.Start + (nint)start;
+        return mapping;
     }
 
     private void Read(long offset, Span<byte> destination, bool check)

@@ -26,7 +26,7 @@ public sealed class Allocator
     private BlockPool? recording;
     private long inUse, peak, cached;
     private int blocks;
-    private bool isClosed;
+    private Action? closed;
 
     private readonly MemorySource source;
 
@@ -53,6 +53,7 @@ public sealed class Allocator
     /// <summary>Takes a block back.</summary>
     internal void Return(Storage storage)
     {
+        Action? last;
         lock (gate)
         {
             storage.Version++;
@@ -62,9 +63,11 @@ public sealed class Allocator
             cached += storage.Capacity;
             blocks--;
             (storage.Pool ?? shared).Put(storage);
-            if (isClosed)
+            if (closed is not null)
                 Drain();
+            last = blocks == 0 ? closed : null;
         }
+        last?.Invoke();
     }
 
     /// <summary>From now on blocks come from a pool of their own, which cached blocks enter as they are needed; those that return to it stay.</summary>
@@ -86,9 +89,18 @@ public sealed class Allocator
             recording = null;
     }
 
+    /// <summary>A recording that is being made keeps what it reads.</summary>
+    internal void Keep(MemoryScope scope)
+    {
+        if (Volatile.Read(ref recording) is { } pool && scope.Age <= pool.Age && scope.TryEnter())
+            pool.Kept.Add(scope);
+    }
+
     /// <summary>Everybody may have a recording's blocks again.</summary>
     internal void Release(BlockPool pool)
     {
+        foreach (MemoryScope scope in pool.Kept)
+            scope.Leave();
         lock (gate)
         {
             foreach (Storage storage in pool.Members)
@@ -130,13 +142,18 @@ public sealed class Allocator
     }
 
     /// <summary>Keeps no blocks from now on: the cached ones, and those that come back, go to the system.</summary>
-    internal void Close()
+    /// <param name="after">Called when the last block has come back; at once where none is out.</param>
+    internal void Close(Action after)
     {
+        bool empty;
         lock (gate)
         {
-            isClosed = true;
+            closed = after;
             Drain();
+            empty = blocks == 0;
         }
+        if (empty)
+            after();
     }
 
     /// <summary>What is rented and what is cached.</summary>

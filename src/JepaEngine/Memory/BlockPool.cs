@@ -8,6 +8,12 @@ internal sealed class BlockPool
     /// <summary>All blocks that belong to it, free or rented; kept for a recording only.</summary>
     public List<Storage> Members { get; } = [];
 
+    /// <summary>The scopes a recording reads, which keep their memory as long as it.</summary>
+    public List<MemoryScope> Kept { get; } = [];
+
+    /// <summary>Of the youngest scope when it began: what is younger belongs to the recording.</summary>
+    public long Age { get; } = MemoryScope.Youngest;
+
     public bool TryTake(long capacity, out Storage storage)
     {
         if (free.TryGetValue(capacity, out Stack<Storage>? stack) && stack.TryPop(out storage!))

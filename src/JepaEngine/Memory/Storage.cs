@@ -17,6 +17,9 @@ public sealed unsafe class Storage
     /// <summary>How often the block has been rented or returned; even while it is free.</summary>
     public int Version { get; internal set; }
 
+    /// <summary>The scope it was last rented or borrowed by; null for a block without a tensor.</summary>
+    internal MemoryScope? Owner { get; set; }
+
     /// <summary>Who has it while it is free: a recording that uses it, or null for all.</summary>
     internal BlockPool? Pool { get; set; }
 

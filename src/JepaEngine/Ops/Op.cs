@@ -29,7 +29,7 @@ internal static class Op
                 throw new ArgumentException($"{operation}: {first} and {input} are of different dtypes; convert one with To");
             scope = Younger(operation, scope, input);
         }
-        return Checked(operation, scope);
+        return Holding(Checked(operation, scope), inputs);
     }
 
     /// <summary>As <see cref="Scope"/>, with one more input whose dtype is the operation's own business: indices, pixels.</summary>
@@ -44,7 +44,8 @@ internal static class Op
                 throw Apart(operation, raw, input);
             scope = Younger(operation, scope, input);
         }
-        return Checked(operation, scope);
+        raw.HoldIn(Checked(operation, scope));
+        return Holding(scope, inputs);
     }
 
     /// <summary>The scope as a tape, if it is one and something flows back to an input.</summary>
@@ -96,6 +97,14 @@ internal static class Op
                 $"{operation}: {input} was made in '{input.Scope.Name}', whose memory has gone back; use it before its scope ends, or copy it out");
         // A scope that takes no results never wins, so a model may be younger than the scope it is used in.
         return input.Scope.AcceptsResults && (input.Scope.Age > scope.Age || !scope.AcceptsResults) ? input.Scope : scope;
+    }
+
+    /// <summary>Another thread may dispose a model meanwhile: no kernel is to find its memory gone.</summary>
+    private static TensorScope Holding(TensorScope scope, ReadOnlySpan<Tensor?> inputs)
+    {
+        foreach (Tensor? input in inputs)
+            input?.HoldIn(scope);
+        return scope;
     }
 
     private static TensorScope Checked(string operation, TensorScope scope) => scope.AcceptsResults

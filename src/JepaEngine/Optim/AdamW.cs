@@ -12,7 +12,8 @@ public readonly record struct StepResult(double GradientNorm, bool Applied);
 
 /// <summary>
 /// AdamW (Loshchilov and Hutter, arXiv 1711.05101) as PyTorch computes it, with clipping of the global gradient norm. The module's parameters lie in one
-/// slab; their gradients and moments get slabs of the same layout, so a step is one pass over flat memory.
+/// slab; their gradients and moments get slabs of the same layout, so a step is one pass over flat memory. The module's memory stays as long as the optimiser.
+/// One thread at a time may use it.
 /// </summary>
 public sealed class AdamW : IDisposable
 {
@@ -44,6 +45,7 @@ public sealed class AdamW : IDisposable
         steps = new AdamWStep[groups.Count + 1];
         memory = new TensorScope(module.Device, "AdamW state");
         (parameters, values) = Flat(module);
+        memory.Hold(values.Storage);
         gradients = memory.Zeros(values.Shape, values.DType).Operand;
         Moment1 = memory.Zeros(values.Shape, module.Device.Statistics);
         Moment2 = memory.Zeros(values.Shape, module.Device.Statistics);
@@ -80,6 +82,7 @@ public sealed class AdamW : IDisposable
         Operand part = Flat(source).Values, kept = Flat(target).Values;
         if (!ReferenceEquals(part.Storage, values.Storage))
             throw new ArgumentException($"{source.GetType().Name} is no part of {module.GetType().Name}", nameof(source));
+        memory.Hold(kept.Storage);
         averaged = new Averaged(part.Layout.Offset - values.Layout.Offset, kept, master is null ? null : Copy(kept));
         Cut(averaged.Value.First);
         Cut(averaged.Value.End);

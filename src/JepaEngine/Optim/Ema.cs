@@ -1,4 +1,5 @@
 using JepaEngine.Nn;
+using JepaEngine.Tensors;
 
 namespace JepaEngine.Optim;
 
@@ -12,8 +13,11 @@ public static class Ema
         if (target.Device.Compute != target.Device.Statistics)
             throw new ArgumentException($"Ema: an average in {target.Device.Compute} loses small moves; let AdamW keep it (new AdamW(module, target, source))", nameof(target));
         foreach ((Parameter average, Parameter value) in Pairs(target, source))
+        {
+            using Tensor.Stay here = average.Value.InUse(), there = value.Value.InUse();
             if (average.Trainable)
                 target.Device.Backend.Ema(average.Value.Operand, value.Value.Operand, decay);
+        }
     }
 
     /// <summary>Copies everything, buffers included: the start of a target encoder.</summary>
@@ -21,7 +25,10 @@ public static class Ema
     public static void Copy(Module target, Module source)
     {
         foreach ((Parameter average, Parameter value) in Pairs(target, source))
+        {
+            using Tensor.Stay here = average.Value.InUse(), there = value.Value.InUse();
             target.Device.Backend.Copy(value.Value.Operand, average.Value.Operand);
+        }
     }
 
     internal static IEnumerable<(Parameter Target, Parameter Source)> Pairs(Module target, Module source)

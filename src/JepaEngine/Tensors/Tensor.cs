@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using JepaEngine.Backends;
 using JepaEngine.Devices;
@@ -65,9 +66,24 @@ public sealed class Tensor
     /// <summary>The backend of its device.</summary>
     internal Backend Backend => Device.Backend;
 
+    /// <summary>Keeps its memory where it is while another scope lives.</summary>
+    internal void HoldIn(TensorScope scope) => scope.Hold(storage);
+
+    /// <summary>
+    /// Keeps its memory where it is until the result is disposed, while a kernel reads or writes it for no scope.
+    /// </summary>
+    /// <exception cref="ObjectDisposedException">The scope that owned its memory is disposed.</exception>
+    internal Stay InUse()
+    {
+        if (IsDisposed || !storage.Owner!.TryEnter())
+            ThrowDisposed();
+        return new Stay(storage.Owner!);
+    }
+
     /// <summary>Another layout over the same memory, made in <paramref name="scope"/>.</summary>
     internal Tensor View(TensorScope scope, in Layout view)
     {
+        HoldIn(scope);
         if (IsDisposed)
             ThrowDisposed();
         return new Tensor(scope, storage, DType, view);
@@ -94,6 +110,7 @@ public sealed class Tensor
     {
         if (destination.Length != Shape.Count)
             throw new ArgumentException($"{this} has {Shape.Count} elements, the destination {destination.Length}", nameof(destination));
+        using Stay stay = InUse();
         DType dtype = DTypes.Of<T>();
         if (dtype == DType && layout.IsContiguous)
         {
@@ -113,6 +130,7 @@ public sealed class Tensor
     {
         if (source.Length != Shape.Count)
             throw new ArgumentException($"{this} has {Shape.Count} elements, the source {source.Length}", nameof(source));
+        using Stay stay = InUse();
         DType dtype = DTypes.Of<T>();
         if (dtype == DType && layout.IsContiguous)
         {
@@ -133,6 +151,7 @@ public sealed class Tensor
         if (source.Shape != Shape || source.Device != Device)
             throw new ArgumentException(
                 $"CopyFrom: {source} does not fit {this}{Device.OfOneName(source.Device, Device)}", nameof(source));
+        using Stay here = InUse(), there = source.InUse();
         Backend.Copy(source.Operand, Operand);
     }
 
@@ -150,7 +169,15 @@ public sealed class Tensor
     /// <summary>As <c>F32 [2, 3] on cpu</c>.</summary>
     public override string ToString() => $"{DType} {Shape} on {Device}";
 
+    /// <summary>The time in which a scope's memory stays where it is.</summary>
+    internal readonly ref struct Stay(MemoryScope scope)
+    {
+        /// <summary>Ends it.</summary>
+        public void Dispose() => scope.Leave();
+    }
+
     [MethodImpl(MethodImplOptions.NoInlining)]
+    [DoesNotReturn]
     private void ThrowDisposed() => throw new ObjectDisposedException(
         nameof(Tensor), $"{this} was made in '{Scope.Name}', whose memory has gone back; use the tensor before its scope ends, or copy it out");
 }

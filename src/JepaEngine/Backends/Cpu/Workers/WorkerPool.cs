@@ -156,13 +156,12 @@ internal sealed unsafe class WorkerPool : IDisposable
         }
     }
 
-    /// <summary>Ends the threads.</summary>
+    /// <summary>Ends the threads; a caller of <see cref="Run"/> does the rest of its parts itself.</summary>
     public void Dispose()
     {
         stop = true;
         wake.Release(Math.Max(1, threads.Length));
         foreach (Thread thread in threads)
             thread.Join();
-        wake.Dispose();
     }
 }
