@@ -5,28 +5,47 @@ using System.Security.Cryptography;
 namespace JepaEngine.Jepa.Data;
 
 /// <summary>
-/// Recorded episodes, mapped into memory: states, actions and, where they were stored, frames. Opening checks everything that is
-/// read later against the file's length, so that no read leaves the file. Any number may be non-finite.
+/// Recorded episodes: states, actions and, where they were stored, frames. A small file is read into memory, a large one
+/// mapped. Opening checks everything that is read later against the file's length, so that no read leaves the file. Any
+/// number may be non-finite.
 /// </summary>
 public sealed unsafe class EpisodeFile : IDisposable
 {
     private const int Piece = 1 << 20;
 
-    private readonly MemoryMappedFile mapping;
+    /// <summary>Up to here a copy costs milliseconds, and nobody can pull it away.</summary>
+    private const long LargestCopy = 16 << 20;
+
+    private readonly FileStream file;
+    private readonly MemoryMappedFile? mapping;
     private readonly MemoryMappedViewAccessor? view;
+    private readonly DateTime written;
     private readonly long[] offsets;
     private readonly int[] steps;
     private readonly long length;
     private byte* start;
 
-    private EpisodeFile(string path, long length)
+    private EpisodeFile(string path)
     {
-        (Path, this.length) = (path, length);
-        mapping = MemoryMappedFile.CreateFromFile(path, FileMode.Open, null, 0, MemoryMappedFileAccess.Read);
+        Path = path;
+        file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, 0);
         try
         {
-            view = mapping.CreateViewAccessor(0, length, MemoryMappedFileAccess.Read);
-            view.SafeMemoryMappedViewHandle.AcquirePointer(ref start);
+            (length, written) = (file.Length, File.GetLastWriteTimeUtc(file.SafeFileHandle));
+            if (length == 0)
+                throw NoEpisodeFile(path);
+            if (length <= LargestCopy)
+            {
+                start = (byte*)NativeMemory.Alloc((nuint)length);
+                file.ReadExactly(new Span<byte>(start, (int)length));
+            }
+            else
+            {
+                mapping = MemoryMappedFile.CreateFromFile(
+                    file, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: true);
+                view = mapping.CreateViewAccessor(0, length, MemoryMappedFileAccess.Read);
+                view.SafeMemoryMappedViewHandle.AcquirePointer(ref start);
+            }
             var header = ReadHeader(path, start, length, out var table);
             Format = header.Format;
             steps = MemoryMarshal.Cast<byte, int>(table).ToArray();
@@ -52,6 +71,7 @@ public sealed unsafe class EpisodeFile : IDisposable
     /// all of it, 1 to 2 GB a second.</summary>
     public string Checksum()
     {
+        Require();
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         for (long at = 0; at < length; at += Piece)
             hash.AppendData(new ReadOnlySpan<byte>(start + at, (int)Math.Min(Piece, length - at)));
@@ -64,8 +84,7 @@ public sealed unsafe class EpisodeFile : IDisposable
     {
         try
         {
-            long length = new FileInfo(path).Length;
-            return length == 0 ? throw NoEpisodeFile(path) : new EpisodeFile(path, length);
+            return new EpisodeFile(path);
         }
         catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
         {
@@ -100,16 +119,35 @@ public sealed unsafe class EpisodeFile : IDisposable
         return new ReadOnlySpan<byte>(frames + step * Format.FrameBytes, (int)Format.FrameBytes);
     }
 
+    /// <summary>Compares a mapped file with itself as it was opened. Whoever reads many episodes asks first: a page that
+    /// is cut off under a reader ends the process.</summary>
+    /// <exception cref="BadFileException">It was written to.</exception>
+    /// <exception cref="ObjectDisposedException">It is closed.</exception>
+    public void Require()
+    {
+        ObjectDisposedException.ThrowIf(start == null, this);
+        long now = RandomAccess.GetLength(file.SafeFileHandle);
+        if (mapping is not null && (now != length || File.GetLastWriteTimeUtc(file.SafeFileHandle) != written))
+        {
+            throw new BadFileException(Path, $"it was written to while it was in use (it had {length} bytes, now {now}); "
+                + "put the old one back, and replace such files by new ones instead of writing to them");
+        }
+    }
+
     /// <summary>Closes the file; spans taken from it must not be used any more.</summary>
     public void Dispose()
     {
         if (start != null)
         {
+            if (view is null)
+                NativeMemory.Free(start);
+            else
+                view.SafeMemoryMappedViewHandle.ReleasePointer();
             start = null;
-            view!.SafeMemoryMappedViewHandle.ReleasePointer();
         }
         view?.Dispose();
-        mapping.Dispose();
+        mapping?.Dispose();
+        file.Dispose();
     }
 
     private byte* At(int episode)

@@ -156,6 +156,34 @@ public sealed class EpisodeFileTests : IDisposable
         Assert.Throws<BadFileException>(() => EpisodeFile.Open(folder));
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_file_that_is_cut_while_it_is_used_never_ends_the_process(bool large)
+    {
+        var format = new EpisodeFormat("x", 2, 1, 256, 256);
+        using (var writer = new EpisodeFileWriter(FilePath, format))
+        {
+            for (int i = 0; i < (large ? 100 : 1); i++)
+                writer.Add(Floats(4, i), Floats(1, i), Bytes(2 * 256 * 256 * 3, i));
+            writer.Complete();
+        }
+        using var file = EpisodeFile.Open(FilePath);
+        var sampler = new WindowSampler(file, environment: null, frames: 2, skip: 1);
+        byte[] before = new byte[2 * sampler.FrameBytes], after = new byte[before.Length];
+        sampler.Sample(new PhiloxKey(1), 1, before, []);
+        using (var cut = new FileStream(FilePath, FileMode.Open, FileAccess.Write, FileShare.ReadWrite))
+            cut.SetLength(1000);
+        if (large)
+        {
+            Assert.Contains("written to while it was in use",
+                Assert.Throws<BadFileException>(() => sampler.Sample(new PhiloxKey(1), 1, after, [])).Message);
+            return;
+        }
+        sampler.Sample(new PhiloxKey(1), 1, after, []);
+        Assert.Equal(before, after);
+    }
+
     [Fact]
     public void A_closed_file_says_so()
     {
