@@ -1,20 +1,27 @@
 using System.Buffers.Binary;
 using System.Security.Cryptography;
 using System.Text;
+using JepaEngine.Cuda.Loading;
 
 namespace JepaEngine.Cuda.Compile;
 
 /// <summary>
-/// A compiler whose images are kept in a folder, one file each: SHA-256 of what follows, the log's length, the log, the image. A file's name holds the SHA-256
-/// of all that decides its content: the sources with their includes, the options, the architecture, the compiler. What cannot be read or written is compiled anew
-/// and noticed once.
+/// A compiler whose images are kept in a folder, one <see cref="SealedFile"/> each: the log's length, the log, the
+/// image. A file's name holds the SHA-256 of all that decides its content: the sources with their includes, the
+/// options, the architecture, the compiler. What cannot be read or written, and a folder that others may write to, is
+/// bypassed and noticed once.
 /// </summary>
 internal sealed class KernelCache(IKernelCompiler compiler, string? folder, Action<string> notice) : IKernelCompiler
 {
     /// <summary>Names the folder, which is otherwise the user's own for local application data.</summary>
     public const string Variable = "JEPA_CACHE";
 
-    private const int HeaderBytes = SHA256.HashSizeInBytes + sizeof(int);
+    /// <summary>The files' form; those of another one have other names.</summary>
+    private const string Form = "log, image, hash";
+
+    private const string Bypassed = "every start compiles its kernels; name another folder in " + Variable;
+
+    private readonly Lazy<bool> isUsed = new(() => Use(folder, notice));
 
     private bool writeFailed;
 
@@ -41,25 +48,27 @@ internal sealed class KernelCache(IKernelCompiler compiler, string? folder, Acti
     {
         if (folder is null)
             return $"this user has no home: every start compiles its kernels; name a folder in {Variable}";
+        if (PrivateFolder.Fault(folder) is { } fault)
+            return $"{fault}: what lies there is not run, and {Bypassed}";
         try
         {
-            Directory.CreateDirectory(folder);
+            PrivateFolder.Create(folder);
             string probe = Path.Combine(folder, $"probe-{Guid.NewGuid():N}");
             File.WriteAllBytes(probe, []);
             File.Delete(probe);
             return null;
         }
-        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            return $"{folder} cannot be written ({fault.Message}): every start compiles its kernels; name another folder in {Variable}";
+            return $"{folder} cannot be written ({error.Message}): {Bypassed}";
         }
     }
 
     public CompiledKernel Compile(KernelSource source, KernelFiles files)
     {
-        if (folder is null)
+        if (!isUsed.Value)
             return compiler.Compile(source, files);
-        string path = Path.Combine(folder, $"{source.File}-{Key(source, files)}");
+        string path = FileOf(source, files);
         if (Read(path) is { } kept)
             return kept;
         CompiledKernel made = compiler.Compile(source, files);
@@ -68,16 +77,23 @@ internal sealed class KernelCache(IKernelCompiler compiler, string? folder, Acti
     }
 
     /// <summary>Whether an image is kept.</summary>
-    public bool Holds(KernelSource source, KernelFiles files) =>
-        folder is not null && File.Exists(FileOf(source, files));
+    public bool Holds(KernelSource source, KernelFiles files) => isUsed.Value && File.Exists(FileOf(source, files));
 
     /// <summary>The file an image is kept in.</summary>
     internal string FileOf(KernelSource source, KernelFiles files) => Path.Combine(folder!, $"{source.File}-{Key(source, files)}");
 
     private string Key(KernelSource source, KernelFiles files)
     {
-        string all = $"{compiler.Identity}\n{string.Join(' ', source.Defines)}\n{files.Hash(source.Path, compiler.IncludeFolders)}";
+        string all = $"{Form}\n{compiler.Identity}\n{string.Join(' ', source.Defines)}\n{files.Hash(source.Path, compiler.IncludeFolders)}";
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(all)));
+    }
+
+    private static bool Use(string? folder, Action<string> notice)
+    {
+        if (folder is null || PrivateFolder.Fault(folder) is null)
+            return folder is not null;
+        notice($"the kernel cache is not used: {Fault(folder)}");
+        return false;
     }
 
     private CompiledKernel? Read(string path)
@@ -86,11 +102,10 @@ internal sealed class KernelCache(IKernelCompiler compiler, string? folder, Acti
             return null;
         try
         {
-            byte[] bytes = File.ReadAllBytes(path);
-            if (bytes.Length >= HeaderBytes && SHA256.HashData(bytes.AsSpan(SHA256.HashSizeInBytes)).AsSpan().SequenceEqual(bytes.AsSpan(0, SHA256.HashSizeInBytes)))
+            if (SealedFile.Read(path) is { } bytes)
             {
-                int log = BinaryPrimitives.ReadInt32LittleEndian(bytes.AsSpan(SHA256.HashSizeInBytes));
-                return new(bytes[(HeaderBytes + log)..], Encoding.UTF8.GetString(bytes, HeaderBytes, log));
+                int log = BinaryPrimitives.ReadInt32LittleEndian(bytes);
+                return new(bytes[(sizeof(int) + log)..], Encoding.UTF8.GetString(bytes, sizeof(int), log));
             }
             notice($"the kernel cache holds a damaged file, {path}: it is compiled anew");
         }
@@ -103,26 +118,17 @@ internal sealed class KernelCache(IKernelCompiler compiler, string? folder, Acti
 
     private void Write(string path, CompiledKernel made)
     {
-        string unfinished = $"{path}.{Guid.NewGuid():N}";
         try
         {
-            Directory.CreateDirectory(folder!);
-            byte[] log = Encoding.UTF8.GetBytes(made.Log);
-            byte[] bytes = new byte[HeaderBytes + log.Length + made.Image.Length];
-            BinaryPrimitives.WriteInt32LittleEndian(bytes.AsSpan(SHA256.HashSizeInBytes), log.Length);
-            log.CopyTo(bytes, HeaderBytes);
-            made.Image.CopyTo(bytes, HeaderBytes + log.Length);
-            SHA256.HashData(bytes.AsSpan(SHA256.HashSizeInBytes), bytes);
-            File.WriteAllBytes(unfinished, bytes);
-            File.Move(unfinished, path, overwrite: true);
+            byte[] log = Encoding.UTF8.GetBytes(made.Log), length = new byte[sizeof(int)];
+            BinaryPrimitives.WriteInt32LittleEndian(length, log.Length);
+            SealedFile.Write(path, [.. length, .. log, .. made.Image]);
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
         {
             if (!writeFailed)
                 notice($"the kernel cache cannot be written: {fault.Message} Kernels are compiled at every start; name another folder in {Variable}");
             writeFailed = true;
-            if (File.Exists(unfinished))
-                File.Delete(unfinished);
         }
     }
 }

@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Text;
 using JepaEngine.Cuda.Compile;
 using JepaEngine.Cuda.Driver;
+using JepaEngine.Cuda.Loading;
 
 namespace JepaEngine.Cuda.Simulation;
 
@@ -29,6 +30,14 @@ internal static class Simulator
 
     private static readonly Lock Building = new();
 
+    // Where no folder of the user's can keep the library: of this process alone.
+    private static readonly Lazy<BuildFolder> Own = new(() =>
+    {
+        var folder = new BuildFolder();
+        AppDomain.CurrentDomain.ProcessExit += (_, _) => folder.Dispose();
+        return folder;
+    });
+
     /// <summary>The number of multiprocessors that <see cref="Variable"/> asks for; 4 where it is not set.</summary>
     /// <exception cref="CudaException">It is no such number.</exception>
     public static int Multiprocessors(string? text) => string.IsNullOrEmpty(text) ? FewMultiprocessors
@@ -39,20 +48,28 @@ internal static class Simulator
             + $"multiprocessors; set it to a number from 1 to {MostMultiprocessors}, "
             + $"or unset it for {FewMultiprocessors}");
 
-    /// <summary>The path of <c>libjepa_simulator.so</c>, which is built once for each state of its sources, its options and the compiler.</summary>
+    /// <summary>
+    /// The path of <c>libjepa_simulator.so</c>, which is built once for each state of its sources, its options and the
+    /// compiler, and anew where it is damaged; once a process where the kernel cache cannot be used.
+    /// </summary>
     /// <exception cref="CudaException">There is no C++ compiler (the message says what to install), or it reports errors.</exception>
-    /// <exception cref="IOException">The folder it is kept in cannot be written.</exception>
+    /// <exception cref="IOException">The temporary folder cannot be written.</exception>
     public static string Library()
     {
         HostCompiler compiler = HostCompiler.Find();
         KernelFiles files = KernelFiles.Default;
         (string Name, string Text)[] sources = [.. files.Names().Where(IsSource).Order(StringComparer.Ordinal).Select(name => (name, files.Read(name)))];
-        string folder = KernelCache.DefaultFolder() ?? Path.Combine(Path.GetTempPath(), "JepaEngine", "kernels");
-        string library = Path.Combine(folder, $"libjepa_simulator-{Hash(compiler, sources)}.so");
+        string name = $"libjepa_simulator-{Hash(compiler, sources)}.so";
         lock (Building)
-            if (!File.Exists(library))
+        {
+            string? folder = KernelCache.DefaultFolder();
+            if (folder is not null && PrivateFolder.Fault(folder) is null && SealedFile.Read(Path.Combine(folder, name)) is not null)
+                return Path.Combine(folder, name);
+            string library = Path.Combine(KernelCache.Fault(folder) is null ? folder! : Own.Value.Path, name);
+            if (!File.Exists(library) || SealedFile.Read(library) is null)
                 Build(compiler, sources, library);
-        return library;
+            return library;
+        }
     }
 
     /// <summary>Makes a shared library of a kernel file.</summary>
@@ -73,11 +90,10 @@ internal static class Simulator
         using var folder = new BuildFolder();
         foreach ((string name, string text) in sources)
             folder.Write(name, text);
-        Directory.CreateDirectory(Path.GetDirectoryName(library)!);
-        string unfinished = $"{library}.{Guid.NewGuid():N}";
+        string made = folder.File("libjepa_simulator.so");
         IEnumerable<string> units = sources.Where(source => source.Name.EndsWith(".cpp", StringComparison.Ordinal)).Select(source => folder.File(source.Name));
-        if (!compiler.Run(folder, [.. Options, "-o", unfinished, .. units, "-lm", "-ldl"], out string log))
+        if (!compiler.Run(folder, [.. Options, "-o", made, .. units, "-lm", "-ldl"], out string log))
             throw new CudaException($"the CUDA simulator does not compile with {compiler.Version}:\n{log.Replace(folder.Path + "/", "").Trim()}");
-        File.Move(unfinished, library, overwrite: true);
+        SealedFile.Write(library, File.ReadAllBytes(made));
     }
 }
