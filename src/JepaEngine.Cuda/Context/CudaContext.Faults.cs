@@ -21,14 +21,14 @@ public sealed unsafe partial class CudaContext
     {
         string what = $"{api} failed with {Driver.Describe(result)}{(kernel.Length == 0 ? "" : $" in {kernel}")}{detail}{Findings()}";
         if (BreaksContext(result) && Driver.CtxSynchronize() == result)
-            lost = $"{Info?.Name} is lost since {what}{Suspect(kernel)}; dispose of every CudaContext of the device and open it anew, or start the process again";
-        string mend = Mend(result);
-        return new(lost ?? (mend.Length == 0 ? what : $"{what}; {mend}"), result, api, kernel);
+            lost = $"{Info?.Name} is lost since {what}{Suspect(kernel)}; {CudaAdvice.Of(result)}; dispose of every CudaContext of the device and open it anew, or start the process again";
+        return new(lost ?? $"{what}; {Mend(result)}", result, api, kernel);
     }
 
     // An error after which the driver may refuse all further work in the context; whether it does, it is asked.
-    private static bool BreaksContext(CudaResult result) => result is CudaResult.UncorrectableMemory or CudaResult.IllegalAddress or CudaResult.LaunchTimeout
-        or CudaResult.Assert or (>= CudaResult.HardwareStack and <= CudaResult.LaunchFailed);
+    private static bool BreaksContext(CudaResult result) => result is CudaResult.UncorrectableMemory or CudaResult.NvlinkUncorrectable or CudaResult.Contained
+        or CudaResult.IllegalAddress or CudaResult.LaunchTimeout or CudaResult.Assert or (>= CudaResult.HardwareStack and <= CudaResult.LaunchFailed)
+        or CudaResult.TensorMemoryLeak or CudaResult.MpsClientTerminated;
 
     private string Suspect(string kernel) =>
         kernel.Length == 0 && youngest is { } last ? $" (the youngest kernel is {last}; CUDA_LAUNCH_BLOCKING=1 in the environment names the one that failed)" : "";
@@ -39,9 +39,7 @@ public sealed unsafe partial class CudaContext
         CudaResult.NoBinaryForDevice => $"the kernels were compiled for another device than {Info.Architecture}; delete the folder {KernelCache.DefaultFolder()}",
         CudaResult.InvalidImage => $"the driver ({CudaDriver.VersionText(Info.DriverVersion)}) does not take what the compiler made ({compiler.Identity}); use a driver at least as new as it",
         CudaResult.LaunchOutOfResources => $"the launch asks for more than a multiprocessor of {Info.Name} has: fewer threads, registers or bytes of shared memory ({Info.SharedBytesPerBlock} at most)",
-        CudaResult.CaptureUnsupported or CudaResult.CaptureInvalidated => "a capture records launches, copies and fills only: run the same work once before, so that all memory is there, and wait after it",
-        CudaResult.DriverMismatch => "the driver was updated while the system ran: restart it",
-        _ => "",
+        _ => CudaAdvice.Of(result),
     };
 
     private string Memory()

@@ -19,7 +19,7 @@ public sealed unsafe class CudaProbe
         Driver = new(CudaLibraries.Driver(driverPath));
         Nvrtc = new(CudaLibraries.Nvrtc(nvrtcPath));
         if (!Driver.IsComplete)
-            DriverFault = Driver.File.Path is null ? "no CUDA driver was found; install NVIDIA's driver" : $"{Driver.File.Path} has no {string.Join(", ", Driver.File.Missing)}; {Needed}";
+            DriverFault = Driver.File.Path is null ? Driver.File.Refusal ?? "no CUDA driver was found; install NVIDIA's driver" : $"{Driver.File.Path} has no {string.Join(", ", Driver.File.Missing)}; {Needed}";
         else
             DriverFault = Start();
     }
@@ -38,7 +38,7 @@ public sealed unsafe class CudaProbe
 
     /// <summary>Why there is no usable compiler, with the mend; null where there is one.</summary>
     public string? NvrtcFault => Nvrtc.IsComplete ? null
-        : Nvrtc.File.Path is null ? $"no NVRTC was found; install it from a CUDA toolkit or Python's nvidia-cuda-nvrtc package, or name it in {CudaLibraries.NvrtcVariable}"
+        : Nvrtc.File.Path is null ? Nvrtc.File.Refusal ?? $"no NVRTC was found; install it from a CUDA toolkit or Python's nvidia-cuda-nvrtc package, or name it in {CudaLibraries.NvrtcVariable}"
         : $"{Nvrtc.File.Path} has no {string.Join(", ", Nvrtc.File.Missing)}; NVRTC 12.0 or newer is needed";
 
     /// <summary>
@@ -93,7 +93,7 @@ public sealed unsafe class CudaProbe
         {
             CudaResult started = Driver.Init(0);
             if (started == CudaResult.NoDevice)
-                return "the driver finds no device; is one built in, and passed into this container?";
+                return $"the driver finds no device; {CudaAdvice.Of(started)}";
             Driver.Check(started, "cuInit");
             DriverVersion = Driver.Version;
             if (DriverVersion < CudaDriver.OldestVersion)

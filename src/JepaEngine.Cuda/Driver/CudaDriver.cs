@@ -162,16 +162,16 @@ internal sealed unsafe class CudaDriver
     public void Check(CudaResult result, string api)
     {
         if (result != CudaResult.Success)
-            throw new CudaException($"{api} failed with {Describe(result)}", result, api);
+            throw new CudaException($"{api} failed with {Describe(result)}; {CudaAdvice.Of(result)}", result, api);
     }
 
-    /// <summary>As <c>CUDA_ERROR_OUT_OF_MEMORY (out of memory)</c>, in the driver's words.</summary>
+    /// <summary>As <c>CUDA_ERROR_OUT_OF_MEMORY (out of memory)</c>, in the driver's words; the toolkit's stub has none.</summary>
     public string Describe(CudaResult result)
     {
         byte* name = null, text = null;
         return GetErrorName(result, &name) == CudaResult.Success && name != null
             ? GetErrorString(result, &text) == CudaResult.Success && text != null ? $"{Text(name)} ({Text(text)})" : Text(name)
-            : $"error {(int)result}";
+            : $"error {(int)result}{(Enum.IsDefined(result) ? $" ({result})" : "")}";
     }
 
     private static string Text(byte* text) => Marshal.PtrToStringUTF8((nint)text) ?? "";

@@ -47,9 +47,26 @@ internal static class CudaLibraries
         {
             // In full: a name alone is the loader's to find.
             named = Path.GetFullPath(named);
-            return Directory.Exists(named) ? Within(named, names) : [new(named, File.Exists(named) ? null : $"no such file ({(path is null ? variable : "as given")})")];
+            return Directory.Exists(named) ? Within(named, names) : [Named(named, path is null ? variable : "as given")];
         }
         return [.. names.Select(name => new LibraryAttempt(name, Nearby(name))), .. folders.SelectMany(pattern => Folders(pattern, names))];
+    }
+
+    private static LibraryAttempt Named(string path, string how)
+    {
+        try
+        {
+            File.GetAttributes(path);
+            return new(path, null);
+        }
+        catch (UnauthorizedAccessException)
+        {
+            return NativeFile.Refused(path, $"{path}: Permission denied");
+        }
+        catch (IOException)
+        {
+            return new(path, $"no such file ({how})");
+        }
     }
 
     // An empty or relative part of the loader's path is the current folder, whose files may be anyone's.

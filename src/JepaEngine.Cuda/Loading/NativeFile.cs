@@ -5,11 +5,29 @@ namespace JepaEngine.Cuda.Loading;
 /// <summary>A place a library was looked for in.</summary>
 /// <param name="Path">The file, or the name given to the system's loader.</param>
 /// <param name="Fault">What was wrong; null where it was loaded.</param>
-public sealed record LibraryAttempt(string Path, string? Fault);
+public sealed record LibraryAttempt(string Path, string? Fault)
+{
+    /// <summary>What to do about a library that is there but cannot be loaded; null where none is.</summary>
+    internal string? Mend { get; init; }
+}
 
 /// <summary>A native library: every place it was looked for in, and once found its functions. Never unloaded: its code may still run.</summary>
 internal sealed class NativeFile
 {
+    private const string Processor = "it is for another kind of processor; name one for this process's instead", Damaged = "it is no library, or damaged; install it again";
+
+    private static readonly (string Words, string? Mend)[] Mends =
+    [
+        ("Permission denied", "let this user read it and search its folders (chmod a+rX), or run as one who may"),
+        ("wrong ELF class", Processor),
+        ("Exec format", Processor),
+        ("incompatible architecture", Processor),
+        ("invalid ELF header", Damaged),
+        ("file too short", Damaged),
+        ("' not found", "it is for a newer system than this; install the one for this system, or update the system"),
+        ("failed to map segment", "its folder is mounted not to be run (noexec); copy it elsewhere and name that"),
+    ];
+
     private readonly List<LibraryAttempt> attempts = [];
     private readonly List<string> missing = [];
     private nint handle;
@@ -23,6 +41,11 @@ internal sealed class NativeFile
     public string? Path { get; private set; }
 
     public IReadOnlyList<LibraryAttempt> Attempts => attempts;
+
+    /// <summary>Why the first library that is there cannot be loaded, with the mend; null where none is there.</summary>
+    public string? Refusal => attempts.Find(attempt => attempt.Mend is not null) is { } there
+        ? $"{there.Path} is there and cannot be loaded ({there.Fault}): {there.Mend}"
+        : null;
 
     /// <summary>Functions that were asked for and are not there.</summary>
     public IReadOnlyList<string> Missing => missing;
@@ -71,12 +94,29 @@ internal sealed class NativeFile
         }
         catch (Exception fault) when (fault is DllNotFoundException or BadImageFormatException)
         {
-            attempts.Add(new(path, Reason(path, fault.Message)));
+            attempts.Add(Refused(path, fault.Message));
             return false;
         }
     }
 
-    // The runtime's message is a paragraph of advice; the loader's own words are the line that begins with the path.
-    private static string Reason(string path, string message) =>
-        message.Split('\n').FirstOrDefault(line => line.StartsWith(path + ":", StringComparison.Ordinal)) is { } line ? line[(path.Length + 1)..].Trim() : "not found";
+    /// <summary>
+    /// What the loader's words mean. The runtime's message is a paragraph of advice with the loader's own words in one
+    /// line, which begins with the path, or with the name of a library that the path's needs.
+    /// </summary>
+    internal static LibraryAttempt Refused(string path, string message)
+    {
+        const string missing = "cannot open shared object file: No such file";
+        string[] lines = message.Split('\n');
+        if (lines.FirstOrDefault(line => line.StartsWith(path + ":", StringComparison.Ordinal)) is { } line)
+            return new(path, line[(path.Length + 1)..].Trim()) { Mend = line.Contains(missing, StringComparison.Ordinal) ? null : MendOf(line) };
+        if (System.IO.Path.IsPathRooted(path) && lines.FirstOrDefault(line => line.Contains(missing, StringComparison.Ordinal)) is { } needed)
+        {
+            string library = needed[..needed.IndexOf(':')].Trim();
+            return new(path, $"it needs {library}, which is not there") { Mend = $"install {library}, or name its folder in LD_LIBRARY_PATH" };
+        }
+        return new(path, "not found");
+    }
+
+    private static string MendOf(string words) =>
+        Mends.FirstOrDefault(mend => words.Contains(mend.Words, StringComparison.Ordinal)).Mend ?? "install it again, or name another";
 }

@@ -80,6 +80,22 @@ public sealed class CudaFaultTests : IDisposable
         Assert.Equal([4f], next.Scale([2], 2));
     }
 
+    [Theory]
+    [InlineData(CudaResult.StubLibrary, "for linking only")]
+    [InlineData(CudaResult.DriverMismatch, "restart it")]
+    [InlineData(CudaResult.InsufficientDriver, "update NVIDIA's driver")]
+    [InlineData(CudaResult.NotPermitted, "ask who runs the machine")]
+    [InlineData((CudaResult)997, "jepa doctor --verbose")]
+    public void EachFaultHasItsNextStepBesideItsName(CudaResult result, string mend)
+    {
+        simulated.Fail("cuMemAllocAsync", 1, result);
+        string message = Assert.Throws<CudaException>(() => Context.Allocate(16)).Message;
+        Assert.Contains(mend, message, StringComparison.Ordinal);
+        simulated.Fail("cuStreamCreate", 1, result);
+        Assert.Contains(mend, Assert.Throws<CudaException>(() => CudaContext.OpenSimulator()).Message, StringComparison.Ordinal);
+        Works();
+    }
+
     [Fact]
     public void AFailureInsideACaptureLeavesNothingBehind()
     {
