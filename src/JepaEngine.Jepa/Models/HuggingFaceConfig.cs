@@ -45,21 +45,15 @@ internal sealed class HuggingFaceConfig
     /// <exception cref="BadFileException">It is missing or no JSON object.</exception>
     internal static JsonElement Parse(string path, byte[]? text = null)
     {
-        const long limit = 16 << 20;
         try
         {
-            if (text is null && new FileInfo(path).Length > limit)
-                throw new BadFileException(path, $"a configuration of more than {limit >> 20} MiB is none");
-            text ??= File.ReadAllBytes(path);
-            // What is no UTF-8 is found at the first text that is read, by an exception of another kind.
-            if (!Utf8.IsValid(text))
-                throw new BadFileException(path, "it is no UTF-8; save it as such");
-            JsonElement json = JsonElement.Parse(text, new JsonDocumentOptions { MaxDepth = 32 });
+            string plain = text is null ? JsonText.ReadFile(path) : JsonText.Plain(Encoding.UTF8.GetString(text));
+            JsonElement json = JsonElement.Parse(plain, new JsonDocumentOptions { MaxDepth = 32 });
             if (json.ValueKind == JsonValueKind.Object)
                 return json;
             throw new BadFileException(path, "it is no JSON object");
         }
-        catch (Exception error) when (error is JsonException or IOException or UnauthorizedAccessException)
+        catch (JsonException error)
         {
             throw new BadFileException(path, "it cannot be read: " + error.Message.ReplaceLineEndings(" "), error);
         }

@@ -16,6 +16,7 @@ public static class JsonRecord
     {
         try
         {
+            json = JsonText.Plain(json);
             RefuseOddValues(json);
             T record = JsonSerializer.Deserialize(json, type) ?? throw new JsonException("it is null");
             record.Validate();

@@ -17,6 +17,7 @@ public static class StrictJson
     {
         try
         {
+            json = JsonText.Plain(json);
             JsonRecord.RefuseOddValues(json);
             JsonNode all = JsonSerializer.SerializeToNode(defaults, type)!;
             if (JsonNode.Parse(json) is not JsonObject given)
@@ -34,17 +35,8 @@ public static class StrictJson
 
     /// <summary>As <see cref="Read"/> from a file.</summary>
     /// <exception cref="BadFileException">As there, or the file is missing.</exception>
-    public static T ReadFile<T>(string path, T defaults, JsonTypeInfo<T> type) where T : class, IValidated
-    {
-        try
-        {
-            return Read(File.ReadAllText(path), path, defaults, type);
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            throw new BadFileException(path, "it cannot be read: " + error.Message, error);
-        }
-    }
+    public static T ReadFile<T>(string path, T defaults, JsonTypeInfo<T> type) where T : class, IValidated =>
+        Read(JsonText.ReadFile(path), path, defaults, type);
 
     private static void Overwrite(JsonObject all, JsonObject given, string prefix, string path)
     {
