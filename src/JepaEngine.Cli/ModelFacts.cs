@@ -30,6 +30,7 @@ internal static class ModelFacts
         facts.Add("chosenEncoder", null, model.Encoder);
         facts.Add("keys", $"{model.Used.Count} used of {model.File.Entries.Count}{(model.Ignored.Count == 0 ? "" : $", {model.Ignored.Count} idle")}",
             new JsonObject { ["used"] = model.Used.Count, ["all"] = model.File.Entries.Count, ["idle"] = model.Ignored.Count });
+        AddFaults(facts, "not read", [.. model.File.Skipped.Select(skipped => $"{skipped.Key} {skipped.Value}")], "skipped");
         AddFaults(facts, "missing", check.Missing);
         AddFaults(facts, "misfit", check.Misfit);
         AddFaults(facts, "extra", check.Extra);

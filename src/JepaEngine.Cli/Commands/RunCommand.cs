@@ -75,7 +75,7 @@ internal static class RunCommand
     {
         using TensorFile file = TensorFile.Open(inputs);
         var scope = new TensorScope(device, "run");
-        return (scope, file.Entries.Keys.ToDictionary(name => name, name => file.Load(name, scope)));
+        return (scope, file.Entries.Keys.Concat(file.Skipped.Keys).ToDictionary(name => name, name => file.Load(name, scope)));
     }
 
     private static void Report(Output output, string path, IReadOnlyList<(string Name, Tensor Tensor)> results, TimeSpan time)

@@ -7,7 +7,10 @@ namespace JepaEngine.Jepa.Checkpoints;
 public sealed record KeyCheck(IReadOnlyList<string> Missing, IReadOnlyList<string> Misfit, IReadOnlyList<string> Extra)
 {
     /// <summary>Compares. Shapes may differ in dimensions of 1.</summary>
-    internal static KeyCheck Of(IEnumerable<TensorEntry> offered, IReadOnlyList<(string Key, Shape Shape)> wanted)
+    /// <param name="offered">What is there.</param>
+    /// <param name="skipped">What is there but not read, with the reasons.</param>
+    /// <param name="wanted">What is needed.</param>
+    internal static KeyCheck Of(IEnumerable<TensorEntry> offered, IReadOnlyDictionary<string, string> skipped, IReadOnlyList<(string Key, Shape Shape)> wanted)
     {
         var entries = offered.ToDictionary(entry => entry.Name);
         var extra = entries.Keys.ToHashSet();
@@ -18,7 +21,9 @@ public sealed record KeyCheck(IReadOnlyList<string> Missing, IReadOnlyList<strin
         List<string> missing = [], misfit = [];
         foreach ((string key, Shape shape) in wanted)
         {
-            if (!entries.TryGetValue(key, out TensorEntry? entry))
+            if (skipped.TryGetValue(key, out string? reason))
+                misfit.Add($"{key} {reason}, which is not read");
+            else if (!entries.TryGetValue(key, out TensorEntry? entry))
                 missing.Add(entries.Count == 0 ? key : $"{key} (nearest is {Nearest.Of(key, candidates)})");
             else if (!Fits(entry.Shape, shape))
                 misfit.Add($"{key} is {entry.Shape}, not {shape}");

@@ -1,14 +1,17 @@
+using System.Text.RegularExpressions;
 using JepaEngine.Jepa.Models;
 
 namespace JepaEngine.Jepa.Checkpoints;
 
 /// <summary>A model's checkpoint, opened: what it is, what it lacks, and its weights on demand. Pickles of the authors,
 /// Hugging Face folders and files of this engine alike; which one shows in <see cref="Layout"/>.</summary>
-public sealed class ModelFile : IDisposable
+public sealed partial class ModelFile : IDisposable
 {
     /// <summary>What a folder's weights may be called, in the order of preference.</summary>
     private static readonly string[] WeightNames =
-        ["model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "weights.pt", "weights.safetensors"];
+    [
+        "model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json", "weights.pt", "weights.safetensors",
+    ];
 
     private static readonly string[] Classifier = ["pooler.", "classifier.", "probe."];
 
@@ -100,7 +103,7 @@ public sealed class ModelFile : IDisposable
         try
         {
             classifier = options.Probe is null ? null : TensorFile.Open(options.Probe, options.Mapped);
-            return new ModelFile(file, classifier, options);
+            return Open(file, classifier, options);
         }
         catch
         {
@@ -111,11 +114,14 @@ public sealed class ModelFile : IDisposable
     }
 
     /// <summary>The weights of a folder; a file is itself.</summary>
-    /// <exception cref="BadFileException">The folder has none.</exception>
+    /// <exception cref="BadFileException">The folder has none, or nothing is there and the path may be a model's name on the hub.</exception>
     public static string Weights(string path)
     {
         if (!Directory.Exists(path))
-            return path;
+            return System.IO.File.Exists(path) || !HubName().IsMatch(path)
+                ? path
+                : throw new BadFileException(path,
+                    $"there is no such file or folder; if it is a model's name on the Hugging Face hub: hf download {path} --local-dir DIR, then give DIR");
         return WeightNames.Select(name => Path.Combine(path, name)).FirstOrDefault(System.IO.File.Exists)
             ?? throw new BadFileException(path, $"the folder has no {string.Join(", ", WeightNames[..^1])} or {WeightNames[^1]}");
     }
@@ -128,6 +134,39 @@ public sealed class ModelFile : IDisposable
         using ModelFile file = Open(path, options);
         return file.Load(device);
     }
+
+    /// <summary>With the names that the file has, or, where those fit no model, without what wrappers add to them.</summary>
+    private static ModelFile Open(TensorFile file, TensorFile? classifier, LoadOptions options)
+    {
+        ModelFile? opened = null;
+        BadFileException? fault = null;
+        (TensorFile? before, TensorFile? classifierBefore) = (null, null);
+        foreach (Func<string, string> naming in Wrappers.Namings)
+        {
+            (TensorFile named, TensorFile? namedClassifier) = (file.Renamed(naming), classifier?.Renamed(naming));
+            if ((named, namedClassifier) == (before, classifierBefore))
+                continue;
+            (before, classifierBefore) = (named, namedClassifier);
+            try
+            {
+                var model = new ModelFile(named, namedClassifier, options);
+                if (model.Check().Passed)
+                {
+                    Wrappers.RequireOne(named, model.Used);
+                    return model;
+                }
+                opened ??= model;
+            }
+            catch (BadFileException error)
+            {
+                fault ??= error;
+            }
+        }
+        return opened ?? throw fault!;
+    }
+
+    [GeneratedRegex(@"^[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*$")]
+    private static partial Regex HubName();
 
     /// <summary>What the file lacks or has too much, compared with what its model needs.</summary>
     public KeyCheck Check() => Compare().Check;
@@ -231,7 +270,8 @@ public sealed class ModelFile : IDisposable
         }
         throw new BadFileException(file.Path,
             "it is no known checkpoint: no patch embedding of Meta's, no config.json beside it, "
-            + $"no configuration inside; its first tensors are {string.Join(", ", file.Entries.Keys.Take(3))}");
+            + $"no configuration inside; its first tensors are {string.Join(", ", file.Entries.Keys.Take(3))}"
+            + string.Concat(file.Skipped.Take(3).Select(skipped => $"; {skipped.Key} {skipped.Value}, which is not read")));
     }
 
     /// <summary>Where each parameter lies, and what is missing or too much.</summary>
@@ -253,7 +293,7 @@ public sealed class ModelFile : IDisposable
         if (probe is not null)
             offered = offered.Where(entry => !Classifier.Any(part => entry.Name.StartsWith(part, StringComparison.Ordinal)))
                 .Concat(probe.Entries.Values.Where(entry => wanted.ContainsKey(entry.Name)));
-        return (places, KeyCheck.Of(offered, [.. wanted.Select(w => (w.Key, w.Value))]));
+        return (places, KeyCheck.Of(offered, File.Skipped, [.. wanted.Select(w => (w.Key, w.Value))]));
     }
 
     private IEnumerable<(TensorFile File, TensorEntry Entry)> Found() => Compare().Places.Values

@@ -53,7 +53,7 @@ public static class TrainingCheckpoint
                 throw new BadFileException(path, $"it is of another run: {JsonDifference.Of(key, found, expected)}");
         }
         List<(string Key, Tensor Tensor)> wanted = Tensors(model, optimizer, target);
-        KeyCheck.Of(file.Entries.Values, [.. wanted.Select(w => (w.Key, w.Tensor.Shape))]).Require(path);
+        KeyCheck.Of(file.Entries.Values, file.Skipped, [.. wanted.Select(w => (w.Key, w.Tensor.Shape))]).Require(path);
         foreach ((string name, Tensor destination) in wanted)
             file.ReadInto(name, destination);
         optimizer.Steps = steps;

@@ -182,7 +182,7 @@ internal sealed class LeWorldModelFamily : JepaFamily
 
         int Dimension(string key, int axis) => file.Entries.TryGetValue(key, out TensorEntry? entry) && entry.Shape.Rank > axis
             ? entry.Shape[axis]
-            : throw new BadFileException(file.Path, $"it has no '{key}'; nearest is '{Nearest.Of(key, file.Entries.Keys)}'");
+            : throw file.Lacks(key);
 
         int Depth(string prefix) => Enumerable.Range(0, 1024)
             .TakeWhile(i => file.Entries.Keys.Any(key => key.StartsWith($"{prefix}{i}.", StringComparison.Ordinal))).Count();

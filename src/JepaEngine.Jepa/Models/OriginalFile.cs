@@ -136,7 +136,7 @@ internal sealed class OriginalFile
 
     private Shape Shape(string key) => file.Entries.TryGetValue(key, out TensorEntry? entry) && entry.Shape.Rank > 0
         ? entry.Shape
-        : throw new BadFileException(file.Path, $"it has no '{key}'; nearest is '{Nearest.Of(key, file.Entries.Keys)}'");
+        : throw file.Lacks(key);
 
     private bool Has(string key) => file.Entries.ContainsKey(key);
 
@@ -146,5 +146,6 @@ internal sealed class OriginalFile
         .Where(key => key.EndsWith(ending, StringComparison.Ordinal) && (key.Length == ending.Length || key[^(ending.Length + 1)] == '.'))
         .Select(key => key[..^ending.Length]).Order(StringComparer.Ordinal);
 
-    private static string? Name(string prefix) => Encoders.FirstOrDefault(name => prefix.StartsWith(name + ".", StringComparison.Ordinal));
+    private static string? Name(string prefix) =>
+        Encoders.FirstOrDefault(name => Wrappers.Bare(prefix).StartsWith(name + ".", StringComparison.Ordinal));
 }
