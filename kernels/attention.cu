@@ -65,8 +65,8 @@ template <int WARPS, int ROWS, int KEYS, bool TURNED> DEVICE void attention(cons
 
   Left<REAL, ROWS> q(Part::mine(queries));
   Block<REAL, ROWS, OUTPUTS> sum = {};
-  // The greatest score of each row, scaled and rounded once: while it stays, all that was summed is kept exactly. Rounded anew in each step,
-  // as most * scale - shift, it was not: 7e-6 of the sum were lost over 2048 keys, first seen on an H200.
+  // The greatest score of each row as the product gave it: the difference from it is scaled, not either of them. Scaled before, scores of 1e10
+  // are rounded by hundreds, and their exponentials are infinite. While it stays, all that was summed is kept exactly.
   float most[Scores::HEIGHT], total[Scores::HEIGHT], scale = a.scale * LOG_E;
 #pragma unroll
   for (int r = 0; r < Scores::HEIGHT; r++) most[r] = -infinite(), total[r] = 0;
@@ -82,10 +82,10 @@ template <int WARPS, int ROWS, int KEYS, bool TURNED> DEVICE void attention(cons
         float top = -infinite(), part_of_total = 0;
 #pragma unroll
         for (int c = 0; c < Scores::BREADTH; c++) top = fmaxf(top, s.at(r, c));
-        top = fmaxf(most[r], row_max<Scores::LANES>(top) * scale);
-        float shift = top == -infinite() ? 0 : top, keep = power(most[r] - shift);
+        top = fmaxf(most[r], row_max<Scores::LANES>(top));
+        float shift = top == -infinite() ? 0 : top, keep = power((most[r] - shift) * scale);
 #pragma unroll
-        for (int c = 0; c < Scores::BREADTH; c++) part_of_total += s.at(r, c) = power(fmaf(s.at(r, c), scale, -shift));
+        for (int c = 0; c < Scores::BREADTH; c++) part_of_total += s.at(r, c) = power((s.at(r, c) - shift) * scale);
         most[r] = top;
         total[r] = fmaf(total[r], keep, part_of_total);
         scale_row(sum, r, keep);
@@ -101,7 +101,7 @@ template <int WARPS, int ROWS, int KEYS, bool TURNED> DEVICE void attention(cons
   for (int r = 0; r < Scores::HEIGHT; r++) {
     int query = part.own + Scores::row(r);
     float exponentials = row_sum<Scores::LANES>(total[r]);
-    if (lane_id() % Scores::LANES == 0 && query < a.queries) lse[query] = most[r] * (1 / LOG_E) + logf(exponentials);
+    if (lane_id() % Scores::LANES == 0 && query < a.queries) lse[query] = most[r] * a.scale + logf(exponentials);
     scale_row(sum, r, exponentials > 0 ? 1 / exponentials : 0);
   }
   store(Part::mine(queries), sum, a.dst, a.dst.of(part.b, part.h), part.own, a.queries, a.width);

@@ -24,7 +24,7 @@ struct AttentionGradArgs {
   Heads<REAL> dq, dk, dv;
   Heads<const float> cos, sin;  // as attention.cu has them
   const float* lse;   // [B, H, Nq]
-  float* statistics;  // [B, H, Nq, 2]: LOG_E lse and rowsum(dy y)
+  float* statistics;  // [B, H, Nq, 2]: LOG_E lse, lowered, and rowsum(dy y)
   i32 heads, queries, keys, width, causal_block;
   float scale;
 };
@@ -68,7 +68,7 @@ template <int WARPS, int ROWS, int KEYS, bool TURNED> DEVICE void queries_grad(c
     i64 query = (i64)part.head * a.queries + part.own + row;
     bool inside = part.own + row < a.queries;
     float lse = inside ? a.lse[query] : 0;
-    log_sum[r] = lse > -infinite() ? lse * LOG_E : 0;
+    log_sum[r] = lse > -infinite() ? lowered(lse * LOG_E) : 0;
     mean[r] = row_dot<Scores::LANES>(Part::mine(upstreams) + row * STRIDE, Part::mine(outputs) + row * STRIDE);
     if (inside && lane_id() % Scores::LANES == 0) *(Pack<float, 2>*)(a.statistics + 2 * query) = {log_sum[r], mean[r]};
   }
@@ -84,7 +84,7 @@ template <int WARPS, int ROWS, int KEYS, bool TURNED> DEVICE void queries_grad(c
 #pragma unroll
       for (int r = 0; r < Scores::HEIGHT; r++)
 #pragma unroll
-        for (int c = 0; c < Scores::BREADTH; c++) s.at(r, c) = power(fmaf(s.at(r, c), scale, -log_sum[r])) * (d.at(r, c) - mean[r]);
+        for (int c = 0; c < Scores::BREADTH; c++) s.at(r, c) = probability(s.at(r, c), scale, log_sum[r]) * (d.at(r, c) - mean[r]);
       multiply(dq, s, keys + stage * STEP, exchanged);
     }
     land(at + KEYS, stage ^ 1);
@@ -149,7 +149,7 @@ template <int WARPS, int ROWS, int QUERIES, bool TURNED> DEVICE void keys_grad(c
 #pragma unroll
       for (int c = 0; c < Scores::BREADTH; c++)
 #pragma unroll
-        for (int r = 0; r < Scores::HEIGHT; r++) p.at(r, c) = power(fmaf(p.at(r, c), scale, -of_query[Scores::column(c)][0]));
+        for (int r = 0; r < Scores::HEIGHT; r++) p.at(r, c) = probability(p.at(r, c), scale, of_query[Scores::column(c)][0]);
       multiply(dv, p, upstreams + stage * STEP, exchanged);
       multiply_transposed(d, v, upstreams + stage * STEP);
 #pragma unroll

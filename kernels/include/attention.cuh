@@ -7,6 +7,10 @@
 constexpr float LOG_E = BF16_TIER ? 1.4426950408889634f : 1;
 DEVICE float power(float x) { return BF16_TIER ? exp2_fast(x) : expf(x); }
 DEVICE float infinite() { return as_float(0x7f800000); }
+// A probability from a score and its row's logarithm of the sum, which it cannot exceed. Beyond 2^24 such a logarithm is rounded by more than
+// exponents bear: lowered by what it may be off, the row's greatest score has a probability of 1.
+DEVICE float probability(float score, float scale, float log_sum) { return power(smaller_or_nan(fmaf(score, scale, -log_sum), 0)); }
+DEVICE float lowered(float log_sum) { return log_sum - (fabsf(log_sum) > 0x1p24f ? fabsf(log_sum) * 0x1p-22f : 0); }
 
 // The part of a block of WARPS warps with ROWS rows each: TILE rows of one head from `first` on, of which its warp has those from `own` on.
 template <int WARPS, int ROWS> struct Part {

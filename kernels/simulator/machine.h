@@ -141,3 +141,4 @@ DEVICE float exp2_fast(float x) {
   float r = exp2f(x);
   return r < 0x1p-126f ? 0 : r;
 }
+DEVICE float smaller_or_nan(float a, float b) { return a != a || a < b ? a : b; }

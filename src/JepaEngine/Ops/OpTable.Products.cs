@@ -128,6 +128,11 @@ public static partial class OpTable
             // The greatest score stays for a hundred steps, and may lose nothing in any of them.
             Attention("one query, 2048 keys", [1, 1, 1, 24], [1, 2048, 1, 24]),
             Attention("many queries", [1, 323, 1, 32], [1, 18, 1, 32]),
+            // Floats of this size lie hundreds apart: a score less the greatest may not be taken from rounded products.
+            .. HeadWidths.Append(128).Select(width => Sample($"scores of 1e10, head width {width}",
+                [Normal("q", [1, 19, 1, width]) with { HasGrad = false }, Normal("k", [1, 37, 1, width]) with { HasGrad = false },
+                    Normal("v", [1, 37, 1, width])],
+                x => (x[0] * 1e5).Attention(x[1] * 1e5, x[2]))),
             Sample("several tiles, queries aligned to an element only",
                 [Normal("q", [1, 35, 2, 24]) with { Layout = OpInputLayout.Shifted }, Normal("k", [1, 67, 2, 24]), Normal("v", [1, 67, 2, 24])],
                 x => x[0].Attention(x[1], x[2])),

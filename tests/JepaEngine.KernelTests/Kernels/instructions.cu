@@ -51,13 +51,14 @@ DEVICE void exchanges(const Args& a) {
 }
 KERNEL(exchange_lanes, 32, Args, exchanges)
 
-// x as bf16, and through it; as f16, and through it; two to the x.
+// x as bf16, and through it; as f16, and through it; two to the x; the smaller of x and 1.
 DEVICE void numbers(const Args& a) {
   for (int i = threadIdx.x; i < a.n; i += 32) {
     float x = a.x[i];
     a.y[i] = to_float(from_float<bf16>(x));
     a.y[a.n + i] = to_float(from_float<f16>(x));
     a.y[2 * a.n + i] = exp2_fast(x);
+    a.y[3 * a.n + i] = smaller_or_nan(x, 1);
   }
 }
 KERNEL(round_numbers, 32, Args, numbers)

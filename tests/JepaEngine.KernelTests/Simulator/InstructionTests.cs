@@ -40,12 +40,13 @@ public sealed class InstructionTests(SimulatedKernels simulator) : IClassFixture
                         from mantissa in (int[])[0, 1, 0x0fff, 0x1000, 0x1001, 0x2fff, 0x3000, 0x7fff, 0x8000, 0x8001, 0x17fff, 0x18000, 0x7fffff, 0x555555]
                         from sign in (int[])[0, 1]
                         select BitConverter.Int32BitsToSingle(sign << 31 | exponent << 23 | mantissa)];
-        float[] y = Run("round_numbers", x, 3 * x.Length);
+        float[] y = Run("round_numbers", x, 4 * x.Length);
         for (int i = 0; i < x.Length; i++)
         {
             Assert.Equal((float)(Half)x[i], y[x.Length + i]);
             uint bits = BitConverter.SingleToUInt32Bits(x[i]);
             Assert.Equal(float.IsNaN(x[i]) ? x[i] : BitConverter.UInt32BitsToSingle(bits + 0x7fffu + (bits >> 16 & 1) & 0xffff0000u), y[i]);
+            Assert.Equal(Math.Min(x[i], 1), y[3 * x.Length + i]);
             float power = (float)Math.Pow(2, x[i]);
             if (float.IsNormal(power))
                 Assert.InRange(y[2 * x.Length + i], power * (1 - 2.4e-7f), power * (1 + 2.4e-7f));

@@ -1,6 +1,7 @@
 using JepaEngine.Backends;
 using JepaEngine.Memory;
 using JepaEngine.Primitives;
+using JepaEngine.Tensors;
 
 namespace JepaEngine.Tests.Backends;
 
@@ -62,6 +63,50 @@ public sealed class AttentionKernelTests
         KernelData.Backend(CpuIsa.Auto, 1).Attention(q, q, q, 1000, 0, y, lse);
         Assert.All(KernelData.Read(y), x => Assert.True(Math.Abs(x) <= 1));
         Assert.All(KernelData.Read(lse), x => Assert.True(float.IsFinite(x)));
+    }
+
+    /// <summary>Scores that are finite, however large, make weights; PyTorch 2.14 gives 120000 and 130000 for the first.</summary>
+    [Theory]
+    [InlineData(1e5f)]
+    [InlineData(3e9f)]
+    [InlineData(1e19f)]
+    public void Scores_of_any_finite_size_make_weights(float size)
+    {
+        float[] tokens = [size, 1.1f * size, 1.2f * size, 1.3f * size];
+        foreach (CpuIsa isa in new[] { CpuIsa.Auto, CpuIsa.Scalar })
+        {
+            using var scope = new TensorScope(Device.Cpu);
+            Operand x = scope.FromRaw(tokens, [1, 2, 1, 2]).Operand, dy = scope.FromRaw([1f, 2, 3, 4], [1, 2, 1, 2]).Operand;
+            Operand y = scope.Zeros([1, 2, 1, 2]).Operand, lse = scope.Zeros([1, 1, 2]).Operand;
+            Operand dq = scope.Zeros([1, 2, 1, 2]).Operand, dk = scope.Zeros([1, 2, 1, 2]).Operand, dv = scope.Zeros([1, 2, 1, 2]).Operand;
+            Backend backend = KernelData.Backend(isa, 1);
+            double scale = 1 / Math.Sqrt(2);
+            backend.Attention(x, x, x, scale, 0, y, lse);
+            backend.AttentionGrad(x, x, x, y, lse, dy, scale, 0, dq, dk, dv);
+            Assert.Equal([tokens[2], tokens[3], tokens[2], tokens[3]], KernelData.Read(y));
+            // Both queries read the second token, and a change of scores changes nothing but by rounding.
+            Assert.Equal([0, 0, 4, 6], KernelData.Read(dv));
+            Assert.All(KernelData.Read(dq).Concat(KernelData.Read(dk)), number => Assert.InRange(Math.Abs(number / size / size), 0, 1e-5f));
+        }
+    }
+
+    [Fact]
+    public void A_score_that_is_no_number_gives_none()
+    {
+        using var scope = new TensorScope(Device.Cpu);
+        Operand q = KernelData.Random(scope, 1, 1, 40, 1, 16), y = KernelData.Random(scope, 2, 1, 40, 1, 16);
+        Operand lse = KernelData.Random(scope, 3, 1, 1, 40), dy = KernelData.Random(scope, 4, 1, 40, 1, 16);
+        Operand k = KernelData.Random(scope, 5, 1, 40, 1, 16), v = KernelData.Random(scope, 6, 1, 40, 1, 16);
+        unsafe
+        {
+            k.As<float>()[0] = float.NaN;
+        }
+        Backend backend = KernelData.Backend(CpuIsa.Auto, 1);
+        backend.Attention(q, k, v, 0.25, 0, y, lse);
+        Assert.All(KernelData.Read(y), number => Assert.True(float.IsNaN(number)));
+        Operand dk = KernelData.Random(scope, 7, 1, 40, 1, 16), dv = KernelData.Random(scope, 8, 1, 40, 1, 16);
+        backend.AttentionGrad(q, k, v, y, lse, dy, 0.25, 0, q, dk, dv);
+        Assert.Contains(KernelData.Read(dv), float.IsNaN);
     }
 
     private sealed record Results(Operand Q, Operand K, Operand V, Operand Y, Operand Lse, Operand DY, Operand DQ, Operand DK, Operand DV);

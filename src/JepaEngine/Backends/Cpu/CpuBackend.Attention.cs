@@ -188,16 +188,17 @@ internal sealed unsafe partial class CpuBackend
             if (j < whole)
                 even = V.Max(even, V.Load(row + j));
             float before = maximum, now = Math.Max(before, V.MaxLane(V.Max(even, odd))), factor = Scale * Log2E;
-            V factors = V.Create(factor), shift = V.Create(-now * factor), total = V.Zero;
+            // Of scores of 1e10 the product with the factor is rounded by hundreds: what is rounded must be the difference.
+            V factors = V.Create(factor), most = V.Create(now), total = V.Zero;
             for (j = 0; j < whole; j += V.Count)
             {
-                V p = VectorMath.Exp2(V.Max(V.Create(LeastExponent), V.MultiplyAdd(V.Load(row + j), factors, shift)));
+                V p = VectorMath.Exp2(V.Max(V.Create(LeastExponent), (V.Load(row + j) - most) * factors));
                 V.Store(row + j, p);
                 total += p;
             }
             if (rest != 0)
             {
-                V p = VectorMath.Exp2(V.Max(V.Create(LeastExponent), V.MultiplyAdd(rim, factors, shift)));
+                V p = VectorMath.Exp2(V.Max(V.Create(LeastExponent), (rim - most) * factors));
                 V.Store(row + whole, p);
                 total += p;
             }

@@ -144,10 +144,14 @@ internal sealed unsafe partial class CpuBackend
         [MethodImpl(MethodImplOptions.NoInlining)]
         private readonly void Softmax(float* p, float* ds, int own, int visible, float lse, float d)
         {
+            // Beyond 2^24 lse is rounded by more than exponents bear: lowered by what it may be off, the greatest score
+            // has a probability of 1, which none can exceed.
+            if (MathF.Abs(lse) > 1 << 24)
+                lse -= MathF.Abs(lse) / (1 << 22);
             V scale = V.Create(Scale), shift = V.Create(-lse), mean = V.Create(-d);
             for (int j = 0; j < own; j += V.Count)
             {
-                V probability = VectorMath.Exp(V.MultiplyAdd(V.Load(p + j), scale, shift));
+                V probability = VectorMath.Exp(V.MultiplyAdd(V.Load(p + j), scale, shift), most: 0);
                 V.Store(p + j, probability);
                 V.Store(ds + j, probability * scale * (V.Load(ds + j) + mean));
             }

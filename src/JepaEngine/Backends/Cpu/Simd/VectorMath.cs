@@ -9,11 +9,11 @@ namespace JepaEngine.Backends.Cpu.Simd;
 /// </summary>
 internal static class VectorMath
 {
-    /// <summary>e^x, relative error below 9e-8 (1 ulp); 0 below −104, infinity above 88.73.</summary>
+    /// <summary>e^x, relative error below 9e-8 (1 ulp); 0 below −104, infinity above 88.73, e^most above that.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static V Exp<V>(V x) where V : struct, IVector<V>
+    public static V Exp<V>(V x, float most = 89) where V : struct, IVector<V>
     {
-        x = V.Max(V.Create(-104f), V.Min(V.Create(89f), x));
+        x = V.Max(V.Create(-104f), V.Min(V.Create(most), x));
         V n = V.Round(x * V.Create(1.44269502f));
         // ln 2 in two parts, as the product with the first is exact to the last bit of r only by the fused multiply-add.
         V r = V.MultiplyAdd(n, V.Create(-0.693147182f), x);
