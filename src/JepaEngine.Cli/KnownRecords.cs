@@ -29,10 +29,7 @@ internal sealed class KnownRecords(string? path, BenchFile? peer)
     public void TryFile()
     {
         if (path is not null)
-        {
-            new FileStream($"{path}.{Guid.NewGuid():N}", FileMode.CreateNew, FileAccess.Write, FileShare.None, 1,
-                FileOptions.DeleteOnClose).Dispose();
-        }
+            AtomicFile.Check(path);
     }
 
     /// <summary>Whether there is one of a row.</summary>

@@ -1,15 +1,13 @@
 namespace JepaEngine.Cli;
 
-/// <summary>Where a command writes: text for people, or one JSON object a line with <c>--json</c>. A closed pipe ends the output, not the work.</summary>
+/// <summary>Where a command writes: text for people, or one JSON object a line with <c>--json</c>.</summary>
 internal sealed class Output(bool json)
 {
-    private bool closed;
-
     /// <summary>A line for people; nothing with <c>--json</c>.</summary>
     public void Line(string text = "")
     {
         if (!json)
-            Write(text);
+            Console.Out.WriteLine(text);
     }
 
     /// <summary>Lines for people.</summary>
@@ -23,20 +21,6 @@ internal sealed class Output(bool json)
     public void Record(string line)
     {
         if (json)
-            Write(line);
-    }
-
-    private void Write(string text)
-    {
-        if (closed)
-            return;
-        try
-        {
-            Console.Out.WriteLine(text);
-        }
-        catch (IOException)
-        {
-            closed = true;
-        }
+            Console.Out.WriteLine(line);
     }
 }

@@ -1,7 +1,20 @@
 using JepaEngine.Cli;
 using JepaEngine.Cli.Commands;
 
-var root = new RootCommand("JepaEngine: trains, runs and plans with JEPA world models on .NET.")
+try
+{
+    StandardStreams.Guard();
+    return await Run(args);
+}
+catch (Exception error)
+{
+    // Where too few files may be open, what would report it cannot be loaded.
+    StandardStreams.Release();
+    Console.Error.WriteLine($"jepa: {error.Message.Split('\n')[0]} (ulimit -n allows more open files)");
+    return ExitCode.Defect;
+}
+
+static Task<int> Run(string[] args) => CommandLine.RunAsync(() => new RootCommand("JepaEngine: trains, runs and plans with JEPA world models on .NET.")
 {
     DemoCommand.Create(),
     TrainCommand.Create(),
@@ -21,5 +34,4 @@ var root = new RootCommand("JepaEngine: trains, runs and plans with JEPA world m
     CompareCommand.Create(),
     GateCommand.Create(),
     DoctorCommand.Create(),
-};
-return await CommandLine.RunAsync(root, args);
+}, args);

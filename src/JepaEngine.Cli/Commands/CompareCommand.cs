@@ -29,7 +29,7 @@ internal static class CompareCommand
             if (!BuildProcess.IsResults(first))
             {
                 if (folder is not null)
-                    Directory.CreateDirectory(folder);
+                    AtomicFile.Check(Path.Combine(folder, "before.jsonl"));
                 var builds = new BuildTurns(first, second, given);
                 var runs = new TurnRuns(rows => builds.Measure(rows, cancellation), percent / 100);
                 Comparison measured = await runs.Run();

@@ -24,6 +24,7 @@ internal static class ConvertCommand
 
     private static int Run(ModelFile file, string to, ModelLayout layout, DType type, Output output)
     {
+        AtomicFile.Check(layout == ModelLayout.HuggingFace ? Path.Combine(to, "config.json") : to);
         using JepaModel model = file.Load(Device.Cpu);
         IReadOnlyList<string> left = ModelWriter.Write(to, model, layout, type);
         output.Line($"{ModelFacts.Name(file.Config)} is written to {to} in {type}.");

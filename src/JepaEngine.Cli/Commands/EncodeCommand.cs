@@ -28,6 +28,9 @@ internal static class EncodeCommand
                 string ending => throw new UsageException($"--out ends with '{ending}'; it ends with .safetensors or .npy"),
             };
             bool draws = parsed.GetValue(pca) is not null;
+            AtomicFile.Check(path);
+            if (draws)
+                AtomicFile.Check(parsed.GetValue(pca)!);
             Device where = DeviceOption.Read(parsed, device);
             var clock = Stopwatch.StartNew();
             (TensorScope scope, Clip clip, TokenGrid grid, Tensor features, Picture? sheet) = await Interruptible.Run(() =>

@@ -40,6 +40,8 @@ internal static class RooflineCommand
             }
             else
             {
+                if (parsed.GetValue(to) is { } later)
+                    AtomicFile.Check(later);
                 Device on = named ?? Device.Cpu;
                 if (on.Kind == DeviceKind.Cpu)
                     on = on.With(threads: count ?? 0);

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Runtime.ExceptionServices;
 using JepaEngine.Cuda.Driver;
 
 namespace JepaEngine.Cuda.Compile;
@@ -49,15 +50,24 @@ internal sealed record KernelBuild(
         // ended.
         int[] order = [.. Enumerable.Range(0, builds.Length).OrderByDescending(i => sources[i % sources.Count].Width)];
         var options = new ParallelOptions { MaxDegreeOfParallelism = Math.Max(1, jobs) };
-        Parallel.ForEach(Partitioner.Create(order, EnumerablePartitionerOptions.NoBuffering), options, i =>
+        try
+        {
+            Parallel.ForEach(Partitioner.Create(order, EnumerablePartitionerOptions.NoBuffering), options, Build);
+        }
+        catch (AggregateException error)
+        {
+            ExceptionDispatchInfo.Throw(error.InnerExceptions[0]);
+        }
+        return builds;
+
+        void Build(int i)
         {
             int architecture = i / sources.Count;
             builds[i] = One(
                 sources[i % sources.Count], architectures[architecture], caches[architecture], files, jobs > 0);
             lock (telling)
                 done(builds[i]);
-        });
-        return builds;
+        }
     }
 
     private static KernelBuild One(

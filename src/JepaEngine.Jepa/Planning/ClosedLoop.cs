@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using JepaEngine.Backends.Cpu;
 using JepaEngine.Jepa.Environments;
 
@@ -47,6 +48,7 @@ public static class ClosedLoop
     /// <param name="cancellation">Ends the evaluation between plans.</param>
     /// <exception cref="ArgumentException">The planner's settings cannot be.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    /// <exception cref="Exception">What the environment threw, as itself; the other cores end with the episodes they play.</exception>
     public static EpisodeResult[] Play(IWorldModel world, LatentPlannerOptions planner,
         Func<IEnvironment> createEnvironment, ClosedLoopOptions options, Action<EpisodeResult>? progress = null,
         CancellationToken cancellation = default)
@@ -57,19 +59,28 @@ public static class ClosedLoop
         var results = new EpisodeResult[options.Episodes];
         var reporting = new Lock();
         int next = -1, cores = copy is null ? 1 : Math.Min(CpuIsas.ThreadsFromEnvironment(), options.Episodes);
-        Parallel.For(0, cores, new ParallelOptions { MaxDegreeOfParallelism = cores, CancellationToken = cancellation }, _ =>
+        try
+        {
+            Parallel.For(0, cores, new ParallelOptions { MaxDegreeOfParallelism = cores, CancellationToken = cancellation }, PlayOnOneCore);
+        }
+        catch (AggregateException error)
+        {
+            ExceptionDispatchInfo.Throw(error.InnerExceptions[0]);
+        }
+        return results;
+
+        void PlayOnOneCore(int core, ParallelLoopState all)
         {
             using var own = new LatentPlanner(played, planner);
             var player = new Player(own, played.Device, createEnvironment(), options);
             int episode;
-            while ((episode = Interlocked.Increment(ref next)) < options.Episodes)
+            while (!all.IsExceptional && (episode = Interlocked.Increment(ref next)) < options.Episodes)
             {
                 EpisodeResult result = results[episode] = player.Play(episode, cancellation);
                 lock (reporting)
                     progress?.Invoke(result);
             }
-        });
-        return results;
+        }
     }
 
     /// <summary>Plays the same episodes with a policy that sees the true state.</summary>

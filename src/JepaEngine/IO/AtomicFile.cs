@@ -12,8 +12,8 @@ public sealed class AtomicFile : IDisposable
 {
     private readonly string path;
     private readonly OutputPlace place;
-    private readonly FileStream stream;
-    
+    private readonly FileStream file;
+
     /// <summary>Starts a file, and its folder where there is none.</summary>
     /// <exception cref="IOException">It cannot be written.</exception>
     /// <exception cref="UnauthorizedAccessException">It may not be written.</exception>
@@ -23,17 +23,20 @@ public sealed class AtomicFile : IDisposable
         place = OutputPlace.Of(path);
         if (place.IsThrough)
         {
-            stream = place.Descriptor is { } descriptor
+            file = place.Descriptor is { } descriptor
                 ? new FileStream(new SafeFileHandle(descriptor, ownsHandle: false), FileAccess.Write)
                 : new FileStream(place.Path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete);
-            return;
         }
-        MakeFolder(place.Folder);
-        stream = Temporary(place.Folder, path, place.Old);
+        else
+        {
+            MakeFolder(place.Folder);
+            file = Temporary(place.Folder, path, place.Old);
+        }
+        Stream = new OutputStream(file, path);
     }
 
     /// <summary>What to write to.</summary>
-    public Stream Stream => stream;
+    public Stream Stream { get; }
 
     /// <summary>Whether it has its name.</summary>
     internal bool IsCommitted { get; private set; }
@@ -59,16 +62,24 @@ public sealed class AtomicFile : IDisposable
     /// one stands, and a power cut may bring the earlier one back.</exception>
     public void Commit()
     {
-        NativeFile.Sync(stream, path);
+        Stream.Flush();
+        NativeFile.Sync(file, path);
         if (place.IsThrough)
         {
             IsCommitted = true;
             return;
         }
         // The lock is held until then, so that nobody takes the temporary file for a dead process's.
-        File.Move(stream.Name, place.Path, overwrite: true);
+        try
+        {
+            File.Move(file.Name, place.Path, overwrite: true);
+        }
+        catch (Exception error) when (OutputStream.IsOfDisk(error))
+        {
+            throw OutputStream.Fault(path, error);
+        }
         IsCommitted = true;
-        stream.Dispose();
+        file.Dispose();
         NativeFile.SyncFolder(place.Folder);
     }
 
@@ -77,14 +88,14 @@ public sealed class AtomicFile : IDisposable
     {
         try
         {
-            stream.Dispose();
+            file.Dispose();
         }
-        finally
+        catch (Exception) when (!IsCommitted)
         {
-            // On a full disk it is the last flush that fails.
-            if (!IsCommitted && !place.IsThrough)
-                File.Delete(stream.Name);
+            // On a full disk the last flush fails again.
         }
+        if (!IsCommitted && !place.IsThrough)
+            File.Delete(file.Name);
     }
 
     /// <summary>Writes a file in one go.</summary>
@@ -140,6 +151,12 @@ public sealed class AtomicFile : IDisposable
         catch (UnauthorizedAccessException error)
         {
             throw new UnauthorizedAccessException($"{path}: the folder {folder} may not be written; choose another, or change its mode", error);
+        }
+        catch (IOException error)
+        {
+            // The name of the temporary file means nothing to anybody.
+            string reason = error is FileNotFoundException ? "it takes none" : error.Message.Split(" : '")[0];
+            throw new IOException($"{path}: no file can be made in {folder} ({reason})", error);
         }
     }
 }

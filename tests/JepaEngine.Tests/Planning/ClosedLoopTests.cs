@@ -60,6 +60,28 @@ public sealed class ClosedLoopTests
         Assert.ThrowsAny<OperationCanceledException>(() => Play(model, options, source.Token, _ => source.Cancel()));
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void WhatAnEnvironmentThrowsSurfacesAsItselfAndEndsTheOthers(bool atCreation)
+    {
+        using LeWorldModel model = Model();
+        int played = 0, created = 0;
+        var thrown = new InvalidTimeZoneException("of a world");
+        Exception caught = Assert.Throws<InvalidTimeZoneException>(() => ClosedLoop.Play(new LeWorldModelAdaptor(model), Small, () =>
+            !atCreation ? new TwoRoom(56) : Interlocked.Increment(ref created) == 1 ? throw thrown : new TwoRoom(56),
+            new ClosedLoopOptions { Episodes = 200, Budget = 10 }, _ => ThrowAt(++played), Token));
+        Assert.Same(thrown, caught);
+        Assert.Contains(nameof(ClosedLoopTests), caught.StackTrace);
+        Assert.InRange(played, 0, 100);
+
+        void ThrowAt(int episode)
+        {
+            if (!atCreation && episode == 2)
+                throw thrown;
+        }
+    }
+
     private static EpisodeResult[] Play(LeWorldModel model, ClosedLoopOptions options, CancellationToken cancellation,
         Action<EpisodeResult>? progress = null) =>
         ClosedLoop.Play(new LeWorldModelAdaptor(model), Small, () => new TwoRoom(56), options, progress, cancellation);

@@ -123,7 +123,7 @@ internal sealed unsafe class WorkerPool : IDisposable
             }
             catch (Exception error)
             {
-                failure = ExceptionDispatchInfo.Capture(error);
+                Interlocked.CompareExchange(ref failure, ExceptionDispatchInfo.Capture(error), null);
             }
             Interlocked.Increment(ref completed.Value);
         }
