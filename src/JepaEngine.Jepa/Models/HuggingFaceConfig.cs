@@ -48,14 +48,26 @@ internal sealed class HuggingFaceConfig
         try
         {
             string plain = text is null ? JsonText.ReadFile(path) : JsonText.Plain(Encoding.UTF8.GetString(text));
+            CheckTexts(Encoding.UTF8.GetBytes(plain));
             JsonElement json = JsonElement.Parse(plain, new JsonDocumentOptions { MaxDepth = 32 });
             if (json.ValueKind == JsonValueKind.Object)
                 return json;
             throw new BadFileException(path, "it is no JSON object");
         }
-        catch (JsonException error)
+        catch (Exception error) when (error is JsonException or InvalidOperationException)
         {
             throw new BadFileException(path, "it cannot be read: " + error.Message.ReplaceLineEndings(" "), error);
+        }
+    }
+
+    /// <summary>Reads each text once: what is no UTF-8, or half a surrogate pair, would else be found by whoever asks for it.</summary>
+    private static void CheckTexts(byte[] json)
+    {
+        var reader = new Utf8JsonReader(json);
+        while (reader.Read())
+        {
+            if (reader.TokenType is JsonTokenType.String or JsonTokenType.PropertyName)
+                _ = reader.GetString();
         }
     }
 

@@ -54,7 +54,18 @@ public sealed class BadModelTests : IDisposable
     [InlineData("[]")]
     [InlineData("{\"model_type\": NaN}")]
     [InlineData("{\"model_type\": \"vjepa2\"")]
+    [InlineData("{\"model_type\": \"\\ud800\"}")]
+    [InlineData("{\"model_type\": \"vjepa2\", \"\\ud800\": 1}")]
     public void What_is_no_configuration_is_refused(string json) => Assert.Contains("config.json", Refused(json));
+
+    [Fact]
+    public void A_configuration_that_is_no_UTF_8_is_refused()
+    {
+        Refused("");
+        string config = Path.Combine(temporary.Folder, "config.json");
+        File.WriteAllBytes(config, [.. "{\"model_type\": \"vjepa2"u8, 0xFF, .. "\"}"u8]);
+        Assert.Contains(config, Assert.Throws<BadFileException>(() => ModelFile.Load(temporary.Folder, Device.Cpu)).Message);
+    }
 
     [Fact]
     public void A_configuration_nested_without_end_is_refused() =>
