@@ -69,9 +69,10 @@ DEVICE void score(const CemScoreArgs& a) {
   if (lane_id() == 0) a.costs[candidate] = a.nearest ? smallest + a.mean_weight / a.steps * total : last;
 }
 
-// A cost and whose it is as one number that sorts: by cost, equal ones by index; what is no number comes last.
+// A cost and whose it is as one number that sorts: by cost, equal ones by index; what is no finite number comes last, and is no elite.
+constexpr u32 LAST = 0xff800000u;
 DEVICE u64 rank_key(float cost, u32 index) {
-  u32 bits = cost != cost ? 0x7f800000u : cost == 0 ? 0 : as_bits(cost);
+  u32 bits = (as_bits(cost) & 0x7f800000u) == 0x7f800000u ? 0x7f800000u : cost == 0 ? 0 : as_bits(cost);
   return (u64)(bits >> 31 ? ~bits : bits | 1u << 31) << 32 | index;
 }
 
@@ -83,21 +84,23 @@ DEVICE void refit(const CemArgs& a) {
   int length = sort_length(a.count);
   for (int i = threadIdx.x; i < length; i += 256) keys[i] = i < a.count ? rank_key(costs[i], i) : ~0ull;
   block_sort<256>(keys, length);
+  int elites = a.elites;
+  while (elites > 0 && keys[elites - 1] >> 32 >= LAST) elites--;
   u32 first = (u32)keys[0];
-  bool better = costs[first] < a.best[problem];
+  bool better = elites > 0 && costs[first] < a.best[problem];
   sync_block();
   if (better && threadIdx.x == 0) a.best[problem] = costs[first];
-  for (int i = threadIdx.x; i < a.length; i += 256) {
+  for (int i = threadIdx.x; elites > 0 && i < a.length; i += 256) {
     if (better) a.plan[problem * a.length + i] = candidates[first * a.length + i];
     double sum = 0, squares = 0;
-    for (int e = 0; e < a.elites; e++) sum += candidates[(u32)keys[e] * a.length + i];
-    double average = sum / a.elites;
-    for (int e = 0; e < a.elites; e++) {
+    for (int e = 0; e < elites; e++) sum += candidates[(u32)keys[e] * a.length + i];
+    double average = sum / elites;
+    for (int e = 0; e < elites; e++) {
       double off = candidates[(u32)keys[e] * a.length + i] - average;
       squares += off * off;
     }
     a.mean[problem * a.length + i] = (float)average;
-    a.std[problem * a.length + i] = fmaxf(a.min_std, (float)sqrt(squares / (a.elites - 1)));
+    a.std[problem * a.length + i] = fmaxf(a.min_std, (float)sqrt(squares / larger(1, elites - 1)));
   }
   if (problem == 0 && threadIdx.x == 0) ++*a.iteration;
 }

@@ -39,6 +39,7 @@ internal static class Faults
         PlatformNotSupportedException or CudaException => ExitCode.Device,
         MemoryRefusedException or OutOfMemoryException or OverflowException => ExitCode.Memory,
         OperationCanceledException => ExitCode.Interrupted,
+        NumericException => ExitCode.Numeric,
         _ when IsMissingPart(error) => ExitCode.Defect,
         // A full disk, a folder that may not be written, a program that cannot be started: nothing half-written stays behind.
         IOException or UnauthorizedAccessException or InvalidDataException or TimeoutException or Win32Exception => ExitCode.BadInput,

@@ -146,6 +146,9 @@ public sealed class CommandTests : IDisposable
     [Theory]
     [InlineData("JEPA_CPU_ISA", "sse9", 2)]
     [InlineData("JEPA_CPU_THREADS", "-1", 2)]
+    [InlineData("JEPA_CPU_THREADS", "0", 2)]
+    [InlineData("JEPA_CPU_THREADS", "30000", 2)]
+    [InlineData("JEPA_CPU_THREADS", "two", 2)]
     [InlineData("JEPA_CPU_ISA", "scalar", 0)]
     public void TheEnvironmentIsChecked(string variable, string value, int expected)
     {

@@ -163,6 +163,49 @@ public sealed class ModelCommandTests : IDisposable
         Assert.Contains($"1 tensors hold NaN or infinity: {key}", Fails(3, "inspect", broken, "--strict"));
     }
 
+    /// <summary>Of a model with a NaN nothing leaves it: one line names the tensor, and no file is written.</summary>
+    [Fact]
+    public void AModelThatIsNotFiniteGivesNothing()
+    {
+        const string key = "encoder.layer.0.attention.key.bias";
+        string broken = Changed(folder, "hf_vjepa2", key, (tensors, scope) => tensors.Add((key, scope.Full([32], double.PositiveInfinity))));
+        WriteInputs(In, "hf_vjepa2", ("pixel_values_videos", "input.video"));
+        string picture = WritePicture(folder), sheet = Path.Combine(folder, "sheet.png");
+        Assert.Contains("encoder.blocks.0.key.bias", Fails(6, "run", broken, "--inputs", In, "--outputs", Out).Replace("qkv", "key", StringComparison.Ordinal));
+        Assert.Contains("the features is not finite: ", Fails(6, "encode", broken, picture, "--out", Out, "--json", "--pca", sheet));
+        Assert.False(File.Exists(Out) || File.Exists(sheet));
+
+        // A finite model makes infinity of what is far beyond pictures.
+        using var scope = new TensorScope(Device.Cpu, "large");
+        Safetensors.Write(In, [("pixel_values_videos", scope.Full([1, 4, 3, 24, 24], 1e38))]);
+        Assert.Contains("the encoder's block 0 is the first", Fails(6, "run", At("hf_vjepa2"), "--inputs", In, "--outputs", Out));
+        Assert.Contains("'encoder.embeddings.patch_embeddings.proj.bias' holds 1e+06", Fails(6, "convert", Large(), Out, "--layout", "original", "--dtype", "f16"));
+        Assert.False(File.Exists(Out));
+
+        string Large()
+        {
+            Directory.Delete(broken, recursive: true);
+            const string bias = "encoder.embeddings.patch_embeddings.proj.bias";
+            return Changed(folder, "hf_vjepa2", bias, (tensors, scope) => tensors.Add((bias, scope.Full([32], 1e6))));
+        }
+    }
+
+    [Theory]
+    [InlineData("context_mask", 18)]
+    [InlineData("target_mask", -1)]
+    [InlineData("target_mask", 1_000_000)]
+    public void RunRefusesAnIdThatIsNoToken(string mask, long id)
+    {
+        using var scope = new TensorScope(Device.Cpu, "ids");
+        using (TensorFile file = TensorFile.Open(At("hf_vjepa2.io.safetensors")))
+        {
+            Tensor good = scope.FromRaw<long>([0, 1, 2, 3], [2, 2]), bad = scope.FromRaw<long>([0, 17, id, 1], [2, 2]);
+            Safetensors.Write(In, [("pixel_values_videos", file.Read("input.video", scope)),
+                ("context_mask", mask == "context_mask" ? bad : good), ("target_mask", mask == "target_mask" ? bad : good)]);
+        }
+        Assert.Contains($"id {id} at [1, 0] is not one of the tokens 0 to 17", Fails(3, "run", At("hf_vjepa2"), "--inputs", In, "--outputs", Out));
+    }
+
     [Fact]
     public void ConvertThereAndBackGivesTheSameTensors()
     {

@@ -61,7 +61,15 @@ internal static class RunCommand
             }
         }
         using JepaModel model = file.Load(scope.Device);
-        return (scope, model.Run(given, options));
+        try
+        {
+            return (scope, model.Run(given, options));
+        }
+        // An id of a mask.
+        catch (ArgumentOutOfRangeException error)
+        {
+            throw new BadFileException(inputs, error.Message.Split(" (Parameter ")[0], error);
+        }
     }
 
     private static ContextView? View(string? name) => name switch

@@ -1,11 +1,14 @@
 namespace JepaEngine.Jepa.Checkpoints;
 
 /// <summary>How the tensors of a file differ from those a model needs: all differences at once, each with the most likely reason.</summary>
-/// <param name="Missing">Needed, but not there; with the nearest name.</param>
+/// <param name="Missing">Needed, but not there; the first ones with the nearest name.</param>
 /// <param name="Misfit">There, but of another shape or no floats.</param>
 /// <param name="Extra">There, but not needed.</param>
 public sealed record KeyCheck(IReadOnlyList<string> Missing, IReadOnlyList<string> Misfit, IReadOnlyList<string> Extra)
 {
+    /// <summary>Keys of each kind that a message names, and whose likeliest name is looked for.</summary>
+    private const int Named = 10;
+
     /// <summary>Compares. Shapes may differ in dimensions of 1.</summary>
     /// <param name="offered">What is there.</param>
     /// <param name="skipped">What is there but not read, with the reasons.</param>
@@ -24,7 +27,7 @@ public sealed record KeyCheck(IReadOnlyList<string> Missing, IReadOnlyList<strin
             if (skipped.TryGetValue(key, out string? reason))
                 misfit.Add($"{key} {reason}, which is not read");
             else if (!entries.TryGetValue(key, out TensorEntry? entry))
-                missing.Add(entries.Count == 0 ? key : $"{key} (nearest is {Nearest.Of(key, candidates)})");
+                missing.Add(entries.Count == 0 || missing.Count >= Named ? key : $"{key} (nearest is {Nearest.Of(key, candidates)})");
             else if (!Fits(entry.Shape, shape))
                 misfit.Add($"{key} is {entry.Shape}, not {shape}");
             else if (!entry.DType.IsFloat())
@@ -37,7 +40,7 @@ public sealed record KeyCheck(IReadOnlyList<string> Missing, IReadOnlyList<strin
     public bool Passed => Missing.Count + Misfit.Count + Extra.Count == 0;
 
     /// <summary>Refuses a file that differs.</summary>
-    /// <exception cref="BadFileException">It differs; the message names every key.</exception>
+    /// <exception cref="BadFileException">It differs; the message names the first keys of each kind.</exception>
     internal void Require(string path)
     {
         if (!Passed)
@@ -51,5 +54,6 @@ public sealed record KeyCheck(IReadOnlyList<string> Missing, IReadOnlyList<strin
     private static bool Fits(in Shape offered, in Shape wanted) => offered == wanted
         || offered.ToArray().Where(d => d != 1).SequenceEqual(wanted.ToArray().Where(d => d != 1));
 
-    private static string List(string what, IReadOnlyList<string> items) => items.Count == 0 ? "" : $"{items.Count} {what}: {string.Join(", ", items)}";
+    private static string List(string what, IReadOnlyList<string> items) => items.Count == 0 ? ""
+        : $"{items.Count} {what}: {string.Join(", ", items.Take(Named))}{(items.Count > Named ? $" and {items.Count - Named} more" : "")}";
 }

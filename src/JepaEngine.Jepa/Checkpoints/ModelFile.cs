@@ -15,6 +15,9 @@ public sealed partial class ModelFile : IDisposable
 
     private static readonly string[] Classifier = ["pooler.", "classifier.", "probe."];
 
+    /// <summary>How many times as many numbers as a file holds an encoder may want, to be compared key by key.</summary>
+    private const int Lacking = 4;
+
     private readonly LoadOptions options;
     private readonly TensorFile? probe;
     private readonly ModelContents contents;
@@ -38,6 +41,10 @@ public sealed partial class ModelFile : IDisposable
                 Config = Config.WithProbe(head);
             }
             Config.Validate();
+            long needed = Config.Encoder.Parameters, held = file.Entries.Values.Sum(entry => entry.Shape.Count);
+            // Tensors that are missing are named later; here it is sizes out of all proportion, before a model is built.
+            if (needed / Lacking > held)
+                throw new ArgumentException($"its configuration is of an encoder {Config.Encoder}, {needed} numbers, but it holds {held}");
         }
         catch (ArgumentException error)
         {
@@ -195,7 +202,7 @@ public sealed partial class ModelFile : IDisposable
     }
 
     /// <summary>The model, in evaluation mode; its weights stay in the file where that is possible.</summary>
-    /// <exception cref="BadFileException">The file does not fit; the message names every key.</exception>
+    /// <exception cref="BadFileException">The file does not fit; the message names the first keys of each kind.</exception>
     public JepaModel Load(Device device) => Load(device, (model, places) =>
     {
         var whole = new Dictionary<(TensorFile, string), Tensor>();
@@ -216,7 +223,7 @@ public sealed partial class ModelFile : IDisposable
     });
 
     /// <summary>The model in memory of its own, as <see cref="Module.Allocate"/> gives it: to be trained.</summary>
-    /// <exception cref="BadFileException">The file does not fit; the message names every key.</exception>
+    /// <exception cref="BadFileException">The file does not fit; the message names the first keys of each kind.</exception>
     internal JepaModel LoadTrainable(Device device) => Load(device, (model, places) =>
     {
         model.Allocate(device);

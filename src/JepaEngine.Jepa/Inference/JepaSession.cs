@@ -48,6 +48,7 @@ public sealed class JepaSession(JepaModel model) : IDisposable
     /// <summary>Encodes a picture, or a clip of frames, of any size; each is framed and normalised as the family's reference does it.</summary>
     /// <exception cref="ArgumentException">The model takes another number of frames.</exception>
     /// <exception cref="MemoryRefusedException">The clip is too large; the message names the largest that fits.</exception>
+    /// <exception cref="NumericException">The result is not finite; the message names the first place that is not.</exception>
     public EncodedTokens Encode(params ReadOnlySpan<Picture> frames)
     {
         Preprocess preprocess = model.Config.Preprocess with { Size = Edge };
@@ -64,6 +65,7 @@ public sealed class JepaSession(JepaModel model) : IDisposable
     /// <param name="width">Columns of pixels.</param>
     /// <exception cref="ArgumentException">The span has another length, or the model takes another number of frames.</exception>
     /// <exception cref="MemoryRefusedException">The clip is too large; the message names the largest that fits.</exception>
+    /// <exception cref="NumericException">The result is not finite; the message names the first place that is not.</exception>
     public EncodedTokens Encode(ReadOnlySpan<byte> rgb, int frames, int height, int width)
     {
         int one = 3 * height * width;
@@ -79,10 +81,12 @@ public sealed class JepaSession(JepaModel model) : IDisposable
     /// <see cref="PictureReader.ReadClip"/> give them.</summary>
     /// <exception cref="ArgumentException">A frame has another size, or the model takes another number of them.</exception>
     /// <exception cref="MemoryRefusedException">The clip is too large; the message names the largest that fits.</exception>
+    /// <exception cref="NumericException">The result is not finite; the message names the first place that is not.</exception>
     public EncodedTokens EncodeFramed(params ReadOnlySpan<Picture> frames)
     {
         using TensorScope scope = Upload(frames, out Tensor pixels, out TokenGrid grid);
         Tensor encoded = Tokens(pixels);
+        FiniteOutputs.Require(model, "the features", encoded, pixels);
         int count = checked((int)encoded.Shape.Count);
         float[] buffer = tokens.Length < count ? tokens = new float[count] : tokens;
         encoded.CopyTo(buffer.AsSpan(0, count));
@@ -95,12 +99,16 @@ public sealed class JepaSession(JepaModel model) : IDisposable
     /// <exception cref="InvalidOperationException">The model has no classifier.</exception>
     /// <exception cref="ArgumentException">A frame has another size, or the model takes another number of them.</exception>
     /// <exception cref="MemoryRefusedException">The clip is too large; the message names the largest that fits.</exception>
+    /// <exception cref="NumericException">The result is not finite; the message names the first place that is not.</exception>
     public ClassScore[] ClassifyFramed(ReadOnlySpan<Picture> frames, int top = 5)
     {
         AttentiveProbe probe = model.Probe ?? throw new InvalidOperationException(
             $"{model.Origin?.Path ?? "the model"} has no classifier; load one with LoadOptions.Probe, or a folder that has one");
         using TensorScope scope = Upload(frames, out Tensor pixels, out _);
-        return ClassScore.Top(model.Config.Probe!, probe.Forward(Tokens(pixels)), top);
+        IReadOnlyList<Tensor> logits = probe.Forward(Tokens(pixels));
+        foreach (Tensor head in logits)
+            FiniteOutputs.Require(model, "the classifier's output", head, pixels);
+        return ClassScore.Top(model.Config.Probe!, logits, top);
     }
 
     /// <summary>Forgets the buffer; what is asked of the session from now on throws.</summary>

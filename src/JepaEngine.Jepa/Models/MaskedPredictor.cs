@@ -57,9 +57,12 @@ public sealed class MaskedPredictor : Module
     /// Which mask token stands for the targets; the references' default is 1. V-JEPA: 0 for short-range masks, 1 for
     /// long-range ones.
     /// </param>
-    public Tensor Forward(Tensor context, Tensor contextIds, Tensor targetIds, int maskIndex = 1)
+    /// <param name="tokens">How many tokens the clip has; null for those of the configured one.</param>
+    /// <exception cref="ArgumentException">The shapes do not fit.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">An id is none of the clip's tokens.</exception>
+    public Tensor Forward(Tensor context, Tensor contextIds, Tensor targetIds, int maskIndex = 1, int? tokens = null)
     {
-        Tensor x = Run(context, contextIds, targetIds, isPicture: false, maskIndex);
+        Tensor x = Run(context, contextIds, targetIds, isPicture: false, maskIndex, tokens ?? config.Tokens);
         return projection.Forward(norm.Forward(x.Slice(1, contextIds.Shape[1], targetIds.Shape[1])));
     }
 
@@ -72,17 +75,23 @@ public sealed class MaskedPredictor : Module
     /// <param name="targetIds">What to predict.</param>
     /// <param name="isPicture">Whether the tokens are a picture's, not a clip's.</param>
     /// <param name="maskIndex">Which mask token stands for the targets; the reference's default is 1.</param>
-    public VJepa21Prediction ForwardBoth(
-        Tensor context, Tensor contextIds, Tensor targetIds, bool isPicture = false, int maskIndex = 1)
+    /// <param name="tokens">How many tokens the clip or picture has; null for those of the configured clip.</param>
+    /// <exception cref="ArgumentException">The shapes do not fit.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">An id is none of the clip's tokens.</exception>
+    public VJepa21Prediction ForwardBoth(Tensor context, Tensor contextIds, Tensor targetIds, bool isPicture = false,
+        int maskIndex = 1, int? tokens = null)
     {
         int seen = contextIds.Shape[1];
-        Tensor y = norm.Forward(Run(context, contextIds, targetIds, isPicture, maskIndex));
+        Tensor y = norm.Forward(Run(context, contextIds, targetIds, isPicture, maskIndex, tokens ?? config.Tokens));
         Tensor targets = projection.Forward(y.Slice(1, seen, targetIds.Shape[1]));
         return new(targets, contextProjection!.Forward(y.Slice(1, 0, seen)));
     }
 
-    private Tensor Run(Tensor context, Tensor contextIds, Tensor targetIds, bool isPicture, int maskIndex)
+    private Tensor Run(Tensor context, Tensor contextIds, Tensor targetIds, bool isPicture, int maskIndex, int tokens)
     {
+        JepaConfig.Require(context.Shape.Rank == 3 && contextIds.Shape == [context.Shape[0], context.Shape[1]],
+            $"context {context.Shape} and its ids {contextIds.Shape} are not [B, K, D] and [B, K]");
+        TokenPosition[] places = new TokenGrid(1, config.Grid, config.Grid).Positions(contextIds, targetIds, tokens);
         TensorScope scope = context.Scope;
         int batch = context.Shape[0];
         Tensor mask = maskTokens[maskIndex % maskTokens.Length].Value;
@@ -98,7 +107,6 @@ public sealed class MaskedPredictor : Module
         Tensor x = TensorOps.Concat(1, embed.Forward(context), target);
         if (clipModality is not null)
             x += (isPicture ? pictureModality! : clipModality).Value;
-        TokenPosition[] places = new TokenGrid(1, config.Grid, config.Grid).Positions(contextIds, targetIds);
         bool interleaved = clipModality is not null;
         return blocks.Advance(x, RotaryTable.Of(scope, places, batch, config.Predictor.HeadWidth, interleaved));
     }

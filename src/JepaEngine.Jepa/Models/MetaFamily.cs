@@ -129,7 +129,7 @@ public abstract class MetaFamily(string name, string id, Sight sight = Sight.Cli
             bool told = tokens == times * side * side && side * patch is 256 or 384;
             return (file.Options.ImageSize ?? (told ? side * patch : ReleasedSize), ReleasedFrames);
         }
-        if (side == 0 || tokens % (side * side) != 0 || (file.Options.ImageSize is null && tokens != times * side * side))
+        if (side == 0 || tokens % ((long)side * side) != 0 || (file.Options.ImageSize is null && tokens != times * side * side))
         {
             throw new BadFileException(file.Path,
                 $"{tokens} positions are no square grid{(times > 1 ? $" of {times} tubelets" : "")}; "

@@ -12,17 +12,30 @@ public readonly record struct TokenGrid(int Times, int Rows, int Columns)
     /// <summary>Where a token stands.</summary>
     public TokenPosition this[long id] => new(id / ((long)Rows * Columns), id / Columns % Rows, id % Columns);
 
-    /// <summary>Where the tokens with these ids stand, in a row; all tokens where there are no ids.</summary>
+    private TokenPosition[] Positions(Tensor ids, int tokens, string name)
+    {
+        TokenGrid grid = this;
+        return Array.ConvertAll(TokenIds.Read(ids, tokens, name), id => grid[id]);
+    }
+
+    /// <summary>Where the tokens with these ids [B, K] stand, in a row; all tokens where there are no ids.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">An id is none of the grid's.</exception>
     public TokenPosition[] Positions(Tensor? ids)
     {
         TokenGrid grid = this;
-        return ids is null ? [.. Enumerable.Range(0, Count).Select(id => grid[id])] : Array.ConvertAll(ids.ToArray<long>(), id => grid[id]);
+        return ids is null
+            ? [.. Enumerable.Range(0, Count).Select(id => grid[id])]
+            : Positions(ids, Count, nameof(ids));
     }
 
     /// <summary>Where the tokens of a context [B, Kc] and behind them those of its targets [B, Kt] stand, row for row.</summary>
-    public TokenPosition[] Positions(Tensor context, Tensor targets)
+    /// <param name="context">Ids of the context.</param>
+    /// <param name="targets">Ids of the targets.</param>
+    /// <param name="tokens">How many tokens the clip has; those beyond the grid stand in later tubelets.</param>
+    /// <exception cref="ArgumentOutOfRangeException">An id is none of the clip's.</exception>
+    public TokenPosition[] Positions(Tensor context, Tensor targets, int tokens)
     {
-        TokenPosition[] first = Positions(context), second = Positions(targets);
+        TokenPosition[] first = Positions(context, tokens, nameof(context)), second = Positions(targets, tokens, nameof(targets));
         int batch = context.Shape[0], seen = context.Shape[1], asked = targets.Shape[1];
         JepaConfig.Require(targets.Shape.Rank == 2 && targets.Shape[0] == batch,
             $"context {context.Shape} and targets {targets.Shape} are not [B, Kc] and [B, Kt]");

@@ -51,7 +51,7 @@ public sealed class VJepa : MetaModel
             return outputs;
         Tensor seen = Context(pixels, tokens, context, options);
         outputs.Add(("context_hidden_state", seen));
-        outputs.Add(("predictor_last_hidden_state", Needed(Predictor).Forward(seen, context, target, MaskToken(options))));
+        outputs.Add(("predictor_last_hidden_state", Needed(Predictor).Forward(seen, context, target, MaskToken(options), tokens.Shape[1])));
         return outputs;
     }
 

@@ -52,7 +52,7 @@ public sealed class VJepa2 : MetaModel
         if (Masks(given) is var (context, target))
         {
             Tensor seen = Context(pixels, tokens, context, options);
-            outputs.Add(("predictor_last_hidden_state", Needed(Predictor).Forward(seen, context, target, MaskToken(options))));
+            outputs.Add(("predictor_last_hidden_state", Needed(Predictor).Forward(seen, context, target, MaskToken(options), tokens.Shape[1])));
         }
         return outputs;
     }

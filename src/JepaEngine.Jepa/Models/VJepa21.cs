@@ -73,7 +73,7 @@ public sealed class VJepa21 : MetaModel
             return outputs;
         Tensor seen = whole ? read.Gather(context) : Config.PredictsFromLevels ? EncodeLevels(clip, context) : Encode(clip, context);
         VJepa21Prediction prediction = Needed(Predictor).ForwardBoth(
-            seen, context, target, isPicture: clip.Shape[1] == 1, MaskToken(options));
+            seen, context, target, isPicture: clip.Shape[1] == 1, MaskToken(options), read.Shape[1]);
         outputs.Add(("predictor_last_hidden_state", prediction.Targets));
         outputs.Add(("predictor_context_hidden_state", prediction.Context));
         return outputs;

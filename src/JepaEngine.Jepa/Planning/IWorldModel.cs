@@ -56,6 +56,9 @@ public interface IWorldModel : IDisposable
         Device.Backend.CemScore(imagined.Operand, goals.Operand, meanWeight, costs.Operand);
     }
 
+    /// <summary>The first of its parameters that is not finite; null where all are, or nobody looks.</summary>
+    string? NotFinite() => null;
+
     /// <summary>The same model on another device, or with other threads; whoever asks disposes it.</summary>
     IWorldModel Copy(Device device);
 }

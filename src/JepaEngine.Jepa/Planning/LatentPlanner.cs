@@ -68,7 +68,8 @@ public sealed class LatentPlanner : IDisposable
     public LatentPlannerOptions Options { get; }
 
     /// <summary>Plans from what is seen to what shall be seen, both as pictures of the model's size.</summary>
-    /// <exception cref="ArgumentException">A picture has another size, or no candidate's cost is a number.</exception>
+    /// <exception cref="ArgumentException">A picture has another size.</exception>
+    /// <exception cref="NumericException">No candidate's cost is finite.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     public Plan Plan(Picture now, Picture goal, PlanOptions? options = null, CancellationToken cancellation = default)
     {
@@ -85,14 +86,17 @@ public sealed class LatentPlanner : IDisposable
     }
 
     /// <summary>As for pictures, from their bytes [H, W, 3], red first.</summary>
-    /// <exception cref="ArgumentException">There are more or fewer bytes, or no candidate's cost is a
-    /// number.</exception>
+    /// <exception cref="ArgumentException">There are more or fewer bytes.</exception>
+    /// <exception cref="NumericException">No candidate's cost is finite.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     public Plan Plan(ReadOnlySpan<byte> now, ReadOnlySpan<byte> goal, PlanOptions? options = null,
         CancellationToken cancellation = default)
     {
         using var scope = new TensorScope(world.Device, "plan");
-        return Plan(Encode(scope, now), Encode(scope, goal), options, cancellation);
+        Tensor start = Encode(scope, now), end = Encode(scope, goal);
+        if (!start.IsFinite() || !end.IsFinite())
+            throw Fault("the pictures' latents are not finite");
+        return Plan(start, end, options, cancellation);
     }
 
     /// <summary>Plans from one latent to another, each [1, ..] as <see cref="Encode"/> gives them.</summary>
@@ -100,7 +104,8 @@ public sealed class LatentPlanner : IDisposable
     /// <param name="goal">What <see cref="IWorldModel.Distance"/> is asked for the distance to.</param>
     /// <param name="options">How; null for seed 0.</param>
     /// <param name="cancellation">Ends the search between two iterations.</param>
-    /// <exception cref="ArgumentException">There is not one latent, or no candidate's cost is a number.</exception>
+    /// <exception cref="ArgumentException">There is not one latent each, or one holds NaN or infinity.</exception>
+    /// <exception cref="NumericException">No candidate's cost is finite.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     public Plan Plan(Tensor now, Tensor goal, PlanOptions? options = null, CancellationToken cancellation = default)
     {
@@ -110,10 +115,10 @@ public sealed class LatentPlanner : IDisposable
             throw new ArgumentException(
                 $"Plan: now {now.Shape} and goal {goal.Shape} are not one latent each, [1, ..]");
         }
+        if (!now.IsFinite() || !goal.IsFinite())
+            throw new ArgumentException($"Plan: {(now.IsFinite() ? "goal" : "now")} holds NaN or infinity");
         float[] plan = new float[Options.Cem.Horizon * Options.Cem.ActionSize], cost = new float[1];
         Plan(now, goal, [new PhiloxKey(options.Seed)], plan, cost, cancellation);
-        if (!float.IsFinite(cost[0]))
-            throw new ArgumentException($"Plan: no candidate's cost is a number: {Fault()}");
         float[] latents = [];
         if (options.KeepLatents)
         {
@@ -122,11 +127,6 @@ public sealed class LatentPlanner : IDisposable
         }
         float[][] actions = [.. ToEnvironment(plan).Chunk(world.ActionWidth)];
         return new Plan(actions, cost[0], Options.Cem.Candidates * Options.Cem.Iterations, latents);
-
-        string Fault() =>
-            !now.ToArray<float>().All(float.IsFinite) ? "now holds NaN or infinity"
-            : !goal.ToArray<float>().All(float.IsFinite) ? "goal holds NaN or infinity"
-            : "the model imagines NaN or infinity; are its weights what was trained?";
     }
 
     /// <summary>Latents [P, ..] of observations in bytes, pictures [P, H, W, 3].</summary>
@@ -150,6 +150,7 @@ public sealed class LatentPlanner : IDisposable
     /// <param name="costs">[P]: the best cost seen.</param>
     /// <param name="cancellation">Ends the search between two iterations; on a GPU, between their launches.</param>
     /// <exception cref="ArgumentException">A tensor or span is not of this shape.</exception>
+    /// <exception cref="NumericException">No candidate's cost is finite for one of the problems.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     public void Plan(Tensor starts, Tensor goals, ReadOnlySpan<PhiloxKey> keys, Span<float> plans, Span<float> costs,
         CancellationToken cancellation = default)
@@ -158,21 +159,31 @@ public sealed class LatentPlanner : IDisposable
         if (world.Device.IsHost)
         {
             cem.Plan(new Pricing(this, starts, goals), keys, plans, costs, cancellation);
-            return;
         }
-        cem.Require(keys.Length, plans, costs);
-        lock (gate)
+        else
         {
-            ObjectDisposedException.ThrowIf(isDisposed, this);
-            if (search?.Problems != keys.Length)
+            cem.Require(keys.Length, plans, costs);
+            lock (gate)
             {
-                search?.Dispose();
-                search = null;
-                search = new RecordedSearch(this, cem, starts, goals);
+                ObjectDisposedException.ThrowIf(isDisposed, this);
+                if (search?.Problems != keys.Length)
+                {
+                    search?.Dispose();
+                    search = null;
+                    search = new RecordedSearch(this, cem, starts, goals);
+                }
+                search.Plan(starts, goals, keys, plans, costs, cancellation);
             }
-            search.Plan(starts, goals, keys, plans, costs, cancellation);
         }
+        // The best of costs that were never finite is where the search began: infinity.
+        foreach (float cost in costs)
+            if (!float.IsFinite(cost))
+                throw Fault("no candidate's cost is finite");
     }
+
+    private NumericException Fault(string what) => new($"Plan: {what}: " + (world.NotFinite() is { } parameter
+        ? $"the model's {parameter} holds NaN or infinity; take a checkpoint from before it did"
+        : "the model imagines NaN or infinity from finite numbers; are they what it was trained on?"));
 
     /// <summary>The environment's actions, one a step, that carry planned actions [.., A] out.</summary>
     public float[] ToEnvironment(ReadOnlySpan<float> actions)

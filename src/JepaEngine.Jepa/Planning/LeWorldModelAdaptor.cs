@@ -38,6 +38,9 @@ public sealed class LeWorldModelAdaptor : IWorldModel
     public Tensor Imagine(Tensor starts, Tensor actions) => LatentRollout.Run(model, starts, actions);
 
     /// <inheritdoc/>
+    public string? NotFinite() => FiniteOutputs.Parameter(model);
+
+    /// <inheritdoc/>
     public IWorldModel Copy(Device device)
     {
         var copy = new LeWorldModel(model.Config);

@@ -21,6 +21,7 @@ public sealed record ModelDiagnostics(double ProbeRSquared, double ProbeError, S
     private const int Chunk = 250;
 
     /// <summary>Measures a model on windows of T frames; the sampler's T − 1 blocks are imagined open loop.</summary>
+    /// <exception cref="NumericException">An embedding is not finite.</exception>
     public static ModelDiagnostics Measure(LeWorldModel model, WindowSampler sampler, int frames, int stateSize, int windows, PhiloxKey key)
     {
         model.Train(false);
@@ -63,7 +64,9 @@ public sealed record ModelDiagnostics(double ProbeRSquared, double ProbeError, S
         for (int n = 0; n < count; n++)
             pixels.Slice((n * frames + frame) * bytes, bytes).CopyTo(chosen.AsSpan(n * bytes));
         using var inner = new TensorScope(scope.Device, "encode");
-        return model.Embed(inner.FromRaw<byte>(chosen, [count, size, size, 3]).Permute(0, 3, 1, 2)).ToArray<float>();
+        Tensor seen = inner.FromRaw<byte>(chosen, [count, size, size, 3]).Permute(0, 3, 1, 2), embedded = model.Embed(seen);
+        FiniteOutputs.Require(model, "the embeddings of held-out frames", embedded, seen);
+        return embedded.ToArray<float>();
     }
 
     private static double SquaredError(ReadOnlySpan<float> a, ReadOnlySpan<float> b)

@@ -18,13 +18,18 @@ public static unsafe class HostCem
 
     /// <summary>
     /// Fits mean and unbiased standard deviation [L] to the elites among candidates [N, L] of these costs [N], and keeps the best. Equal costs keep their
-    /// order, and one that is not a number comes last.
+    /// order; one that is not finite comes last and is no elite. Where all are such, mean and deviation stay.
     /// </summary>
     public static void Refit(ReadOnlySpan<float> candidates, ReadOnlySpan<float> costs, int elites, float minStd,
         Span<float> mean, Span<float> std, ref float best, Span<float> plan)
     {
         int length = mean.Length;
-        ReadOnlySpan<int> order = Rank(costs), chosen = order[..elites];
+        ReadOnlySpan<int> order = Rank(costs);
+        while (elites > 0 && !float.IsFinite(costs[order[elites - 1]]))
+            elites--;
+        if (elites == 0)
+            return;
+        ReadOnlySpan<int> chosen = order[..elites];
         if (costs[order[0]] < best)
         {
             best = costs[order[0]];
@@ -39,7 +44,7 @@ public static unsafe class HostCem
             foreach (int elite in chosen)
                 squares += (candidates[elite * length + i] - average) * (candidates[elite * length + i] - average);
             mean[i] = (float)average;
-            std[i] = Math.Max(minStd, (float)Math.Sqrt(squares / (elites - 1)));
+            std[i] = Math.Max(minStd, (float)Math.Sqrt(squares / Math.Max(1, elites - 1)));
         }
     }
 
@@ -114,7 +119,7 @@ public static unsafe class HostCem
         for (int n = 0; n < order.Length; n++)
         {
             order[n] = n;
-            keys[n] = (float.IsNaN(costs[n]) ? float.PositiveInfinity : costs[n], n);
+            keys[n] = (float.IsFinite(costs[n]) ? costs[n] : float.PositiveInfinity, n);
         }
         keys.Sort(order.AsSpan());
         return order;

@@ -41,6 +41,8 @@ public sealed class Device : IDisposable
 
     private Device(DeviceKind kind, DType compute, CpuIsa isa, int threads, int index, Device? first)
     {
+        ArgumentOutOfRangeException.ThrowIfNegative(threads);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(threads, CpuIsas.MostThreads);
         (Kind, Compute, Isa, Threads, Index) = (kind, compute, isa, threads, index);
         this.first = first ?? this;
         gate = first?.gate ?? new Lock();

@@ -58,6 +58,6 @@ public static class Npy
         BinaryPrimitives.WriteUInt16LittleEndian(prefix[8..], (ushort)length);
         stream.Write(prefix);
         stream.Write(Encoding.ASCII.GetBytes(header.PadRight(length - 1) + '\n'));
-        TensorBytes.Write(stream, tensor, dtype);
+        TensorBytes.Write(stream, "the array", tensor, dtype);
     }
 }

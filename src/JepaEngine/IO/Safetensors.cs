@@ -18,6 +18,7 @@ public static class Safetensors
     /// <param name="metadata">Notes in the header; transformers wants "format" to be "pt".</param>
     /// <param name="floats">The type floats are written in; by default each in its own, but F64 in F32. Integers and pixels keep theirs.</param>
     /// <exception cref="ArgumentException"><paramref name="floats"/> is no float type, or a name is there twice.</exception>
+    /// <exception cref="NumericException">A finite number would be infinite in the type it is written in.</exception>
     /// <exception cref="IOException">The file cannot be written; an earlier one is intact.</exception>
     public static void Write(string path, IReadOnlyList<(string Name, Tensor Tensor)> tensors, IReadOnlyDictionary<string, string>? metadata = null,
         DType? floats = null) => AtomicFile.Write(path, stream => Write(stream, tensors, metadata, floats));
@@ -32,6 +33,7 @@ public static class Safetensors
     /// <param name="shardSize">The most bytes of tensors in one file; a larger tensor has a file of its own.</param>
     /// <param name="metadata">Notes in each file's header besides transformers' own.</param>
     /// <exception cref="ArgumentException">As there.</exception>
+    /// <exception cref="NumericException">As there.</exception>
     /// <exception cref="IOException">A file cannot be written; earlier ones are intact.</exception>
     public static void WriteFolder(string folder, IReadOnlyList<(string Name, Tensor Tensor)> tensors, DType? floats = null, long shardSize = ShardSize,
         IReadOnlyDictionary<string, string>? metadata = null)
@@ -48,8 +50,8 @@ public static class Safetensors
         BinaryPrimitives.WriteInt64LittleEndian(length, header.Length);
         stream.Write(length);
         header.WriteTo(stream);
-        foreach ((_, Tensor tensor) in ordered)
-            TensorBytes.Write(stream, tensor, Stored(tensor, floats));
+        foreach ((string name, Tensor tensor) in ordered)
+            TensorBytes.Write(stream, name, tensor, Stored(tensor, floats));
     }
 
     private static MemoryStream Header((string Name, Tensor Tensor)[] tensors, IReadOnlyDictionary<string, string>? metadata, DType? floats)

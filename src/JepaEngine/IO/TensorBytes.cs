@@ -9,7 +9,8 @@ internal static class TensorBytes
     private const int Piece = 1 << 20;
 
     /// <summary>Writes all elements, converted to <paramref name="dtype"/>.</summary>
-    public static void Write(Stream stream, Tensor tensor, DType dtype)
+    /// <exception cref="NumericException">A finite number is beyond the type.</exception>
+    public static void Write(Stream stream, string name, Tensor tensor, DType dtype)
     {
         using Tensor.Stay stay = tensor.InUse();
         Operand source = tensor.Operand;
@@ -35,6 +36,8 @@ internal static class TensorBytes
             }
             Span<byte> read = bytes.AsSpan(0, count * dtype.Size());
             tensor.Backend.Download(piece, read);
+            if (Narrowed.Is(tensor.DType, dtype) && !Finite.All(read, dtype) && Narrowed.Fault(name, tensor, dtype) is { } fault)
+                throw new NumericException(fault);
             stream.Write(read);
         }
     }

@@ -208,7 +208,7 @@ public abstract class TensorFile : IDisposable
         return null;
     }
 
-    private static void Fill(TensorEntry entry, Tensor destination)
+    private void Fill(TensorEntry entry, Tensor destination)
     {
         Place place = entry.Place;
         if (entry.Shape.Count == 0)
@@ -225,7 +225,10 @@ public abstract class TensorFile : IDisposable
         Span<long> strides = stackalloc long[entry.Shape.Rank];
         for (int i = 0; i < strides.Length; i++)
             strides[i] = place.Layout.Stride(i);
-        destination.Backend.Copy(new Operand(storage, entry.DType, new Layout(entry.Shape, strides, 0)), destination.Operand);
+        var stored = new Tensor(staging, storage, entry.DType, new Layout(entry.Shape, strides, 0));
+        destination.Backend.Copy(stored.Operand, destination.Operand);
+        if (Narrowed.Is(entry.DType, destination.DType) && !destination.IsFinite() && Narrowed.Fault(entry.Name, stored, destination.DType) is { } fault)
+            throw new BadFileException(Path, fault);
     }
 
     /// <summary>The first elements of a place, side by side into a device's memory from the operand's first element on.</summary>

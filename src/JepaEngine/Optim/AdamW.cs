@@ -154,8 +154,14 @@ public sealed class AdamW : IDisposable
     /// The host's half of <see cref="Step"/>: counts the step and sends its numbers to the device. Before each replay
     /// of a recorded <see cref="Apply"/>.
     /// </summary>
+    /// <exception cref="ArgumentException">A rate or decay is not finite: nothing has moved.</exception>
     public void Advance()
     {
+        RequireFinite(LearningRate, nameof(LearningRate));
+        RequireFinite(WeightDecay, nameof(WeightDecay));
+        RequireFinite(AverageDecay, nameof(AverageDecay));
+        if (!(ClipNorm > 0))
+            throw new ArgumentException($"AdamW: ClipNorm is {ClipNorm}; it is above 0, infinity where nothing is clipped");
         Steps++;
         for (int i = 0; i < steps.Length; i++)
         {
@@ -165,6 +171,13 @@ public sealed class AdamW : IDisposable
                 Steps, rate * LearningRate, Beta1, Beta2, Epsilon, decay * WeightDecay, ClipNorm, AverageDecay);
         }
         memory.Device.Backend.Upload<AdamWStep>(steps, numbers.Operand);
+
+        // Kernels compute in float.
+        static void RequireFinite(double value, string name)
+        {
+            if (!float.IsFinite((float)value))
+                throw new ArgumentException($"AdamW: {name} is {value}; one such step would ruin every parameter, so set a finite one");
+        }
     }
 
     /// <summary>The device's half of <see cref="Step"/>: <see cref="Measure"/>, then <see cref="Move"/>.</summary>

@@ -1,18 +1,29 @@
 using System.Numerics;
+using JepaEngine.Backends;
 
-namespace JepaEngine.IO;
+namespace JepaEngine.Tensors;
 
 /// <summary>Looks for NaN and infinity: the floats whose exponent bits are all set.</summary>
 internal static unsafe class Finite
 {
     /// <summary>Whether each element of a contiguous float tensor is finite.</summary>
-    public static bool All(in Operand x) => x.DType switch
+    public static bool All(in Operand x) => All((byte*)x.Address, x.Count, x.DType);
+
+    /// <summary>Whether each of so many floats side by side is finite.</summary>
+    private static bool All(byte* bits, long count, DType dtype) => dtype switch
     {
-        DType.F64 => All<ulong>((ulong*)x.Storage.Pointer, x.Count, 0x7FF0_0000_0000_0000),
-        DType.F32 => All<uint>((uint*)x.Storage.Pointer, x.Count, 0x7F80_0000u),
-        DType.F16 => All<ushort>((ushort*)x.Storage.Pointer, x.Count, 0x7C00),
-        _ => All<ushort>((ushort*)x.Storage.Pointer, x.Count, 0x7F80),
+        DType.F64 => All((ulong*)bits, count, 0x7FF0_0000_0000_0000ul),
+        DType.F32 => All((uint*)bits, count, 0x7F80_0000u),
+        DType.F16 => All((ushort*)bits, count, (ushort)0x7C00),
+        _ => All((ushort*)bits, count, (ushort)0x7F80),
     };
+
+    /// <summary>As bytes in the host's memory.</summary>
+    public static bool All(ReadOnlySpan<byte> bytes, DType dtype)
+    {
+        fixed (byte* bits = bytes)
+            return All(bits, bytes.Length / dtype.Size(), dtype);
+    }
 
     private static bool All<T>(T* bits, long count, T exponent) where T : unmanaged, IBinaryInteger<T>
     {

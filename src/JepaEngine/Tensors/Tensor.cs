@@ -124,6 +124,16 @@ public sealed class Tensor
         Backend.Download(staged, destination);
     }
 
+    /// <summary>Whether no element is NaN or infinite; what lies on a GPU is fetched for it.</summary>
+    public bool IsFinite()
+    {
+        if (!DType.IsFloat())
+            return true;
+        if (Device.IsHost && layout.IsContiguous)
+            return Finite.All(Operand);
+        return Array.TrueForAll(ToArray<float>(), float.IsFinite);
+    }
+
     /// <summary>Overwrites all elements in row-major order, converting from <typeparamref name="T"/>.</summary>
     /// <exception cref="ArgumentException"><paramref name="source"/> has another length.</exception>
     public void CopyFrom<T>(ReadOnlySpan<T> source) where T : unmanaged

@@ -13,7 +13,7 @@ public sealed class PlannerKernelTests
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     /// <summary>Costs in steps, so that some tie, and now and then no number.</summary>
-    private sealed class Steps(int length) : IPlanCost
+    private sealed class Steps(int length, int every, int rest) : IPlanCost
     {
         public void Evaluate(ReadOnlySpan<float> candidates, Span<float> costs)
         {
@@ -22,19 +22,23 @@ public sealed class PlannerKernelTests
                 double sum = 0;
                 foreach (float x in candidates.Slice(n * length, length))
                     sum += (x - 0.5) * (x - 0.5);
-                costs[n] = n % 7 == 3 ? float.NaN : (float)(Math.Floor(sum * 16) / 16 - 1);
+                costs[n] = n % every >= rest ? n % 2 == 0 ? float.NaN : float.NegativeInfinity : (float)(Math.Floor(sum * 16) / 16 - 1);
             }
         }
     }
 
-    [Fact]
-    public void IterationsOnTheDevicePlanAsTheHostDoes()
+    /// <summary>With costs that are all finite but each seventh, fewer than the elites, and none.</summary>
+    [Theory]
+    [InlineData(7, 6)]
+    [InlineData(12, 1)]
+    [InlineData(1, 0)]
+    public void IterationsOnTheDevicePlanAsTheHostDoes(int every, int rest)
     {
         const int problems = 2;
         var options = new CemOptions { Candidates = 37, Elites = 5, Iterations = 4, Horizon = 3, ActionSize = 3, MinStd = 0.05f, Bound = 1.25f };
         PhiloxKey[] keys = [new PhiloxKey(7, 1), new PhiloxKey(ulong.MaxValue - 3, 1UL << 40)];
         int length = options.Horizon * options.ActionSize;
-        var cost = new Steps(length);
+        var cost = new Steps(length, every, rest);
         float[] plans = new float[problems * length], best = new float[problems], costs = new float[problems * options.Candidates];
         new CemPlanner(options).Plan(cost, keys, plans, best, Token);
 

@@ -31,6 +31,8 @@ public sealed class BadModelTests : IDisposable
     [InlineData("num_hidden_layers", "3.5", "num_hidden_layers is 3.5; it is a whole number of 1 or more")]
     [InlineData("num_hidden_layers", "100000", "encoder.depth is 100000; it is 1 to 1024")]
     [InlineData("num_hidden_layers", "2", "16 missing: encoder.layer.1.")]
+    [InlineData("num_hidden_layers", "1000", "its configuration is of an encoder 32 wide, 1000 blocks")]
+    [InlineData("hidden_size", "65536", "its configuration is of an encoder 65536 wide, 1 block")]
     [InlineData("mlp_ratio", "0", "mlp_ratio is 0; it is a number above 0")]
     [InlineData("layer_norm_eps", "5", "epsilon is 5; it is above 0, up to 1")]
     [InlineData("num_attention_heads", "0", "num_attention_heads is 0; it is a whole number of 1 or more")]

@@ -50,6 +50,34 @@ public sealed class SafetensorsTests : IDisposable
         Assert.Contains("'int' holds I32, but F64 is needed", Assert.Throws<BadFileException>(() => file.ReadInto("int", scope.Zeros([1]))).Message);
     }
 
+    [Theory]
+    [InlineData(1e6, DType.F32, DType.F16, "'b' holds 1e+06, which is infinite in F16; take BF16 or F32")]
+    [InlineData(1e6, DType.BF16, DType.F16, "'b' holds 999424, which is infinite in F16; take BF16 or F32")]
+    [InlineData(-3.4e38, DType.F32, DType.BF16, "'b' holds -3.4e+38, which is infinite in BF16; take F32")]
+    [InlineData(1e300, DType.F64, DType.F32, "'b' holds 1e+300, which is infinite in F32; take a smaller unit")]
+    public void A_number_that_a_type_has_no_room_for_is_refused(double number, DType held, DType written, string message)
+    {
+        Tensor large = scope.Full([5, 3], number).To(held);
+        (string, Tensor)[] tensors = [("a", scope.Zeros([2])), ("b", large)];
+        Assert.Equal(message, Assert.Throws<NumericException>(() => Safetensors.Write(temporary.Path, tensors, floats: written)).Message);
+        Assert.Equal(message, Assert.Throws<NumericException>(
+            () => Safetensors.Write(temporary.Path, [("b", large.Transpose(0, 1))], floats: written)).Message);
+        Assert.Empty(Directory.GetFiles(temporary.Folder));
+        Safetensors.Write(temporary.Path, [("a", scope.Full([2], double.NaN)), ("b", scope.Full([2], 65504))], floats: written);
+        using var file = new SafetensorsFile(temporary.Path);
+        Assert.Equal(65504, file.Read("b", scope).ToArray<double>()[0], 32.0);
+    }
+
+    [Fact]
+    public void A_number_that_the_destination_has_no_room_for_is_refused()
+    {
+        Safetensors.Write(temporary.Path, [("a", scope.Full([2, 3], 1e300))], floats: DType.F64);
+        using var file = new SafetensorsFile(temporary.Path);
+        using var narrow = new TensorScope(Device.Cpu, "narrow");
+        Assert.Contains("'a' holds 1e+300, which is infinite in F32",
+            Assert.Throws<BadFileException>(() => file.ReadInto("a", narrow.Zeros([2, 3]))).Message);
+    }
+
     [Fact]
     public void Every_truncation_and_every_appended_byte_is_noticed()
     {

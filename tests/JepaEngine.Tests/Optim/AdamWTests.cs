@@ -11,6 +11,25 @@ public class AdamWTests
 {
     public static TheoryData<Device> Devices => TestDevices.All;
 
+    [Theory]
+    [InlineData(double.PositiveInfinity, 0, 0.9, 1)]
+    [InlineData(1e39, 0, 0.9, 1)]
+    [InlineData(1e-3, double.NaN, 0.9, 1)]
+    [InlineData(1e-3, 0, double.NaN, 1)]
+    [InlineData(1e-3, 0, 0.9, double.NaN)]
+    [InlineData(1e-3, 0, 0.9, 0)]
+    public void Numbers_that_would_ruin_every_parameter_move_none(double rate, double decay, double average, double clip)
+    {
+        using var vector = new Vector("parameter", 23);
+        vector.Allocate(Device.Cpu);
+        double[] before = vector.Value.ToArray<double>();
+        using var optimizer = new AdamW(vector) { LearningRate = rate, WeightDecay = decay, AverageDecay = average, ClipNorm = clip };
+        Backward(vector, Enumerable.Repeat(1.0, 23).ToArray());
+        Assert.StartsWith("AdamW: ", Assert.Throws<ArgumentException>(() => optimizer.Step()).Message);
+        Assert.Equal(before, vector.Value.ToArray<double>());
+        Assert.Equal(0, optimizer.Steps);
+    }
+
     [Theory, MemberData(nameof(Devices))]
     public void Three_clipped_steps_are_PyTorchs(Device device)
     {

@@ -110,6 +110,39 @@ public sealed class CemPlannerTests
         Assert.True(float.IsFinite(plan[0]) && float.IsFinite(cost[0]));
     }
 
+    /// <summary>Where fewer costs are finite than elites are asked for, the others have no part in the plan.</summary>
+    [Theory]
+    [InlineData(float.NaN)]
+    [InlineData(float.PositiveInfinity)]
+    [InlineData(float.NegativeInfinity)]
+    public void CostsThatAreNotFiniteAreNeverElites(float cost)
+    {
+        var options = new CemOptions { Candidates = 64, Elites = 32, Iterations = 1, Horizon = 1, ActionSize = 1 };
+        float[] plan = new float[1], best = new float[1];
+        new CemPlanner(options).Plan(new OnlyAbove(cost), [new PhiloxKey(7)], plan, best, Token);
+        Assert.InRange(plan[0], 1.2f, 4);
+        Assert.InRange(best[0], -4, -1.2f);
+    }
+
+    /// <summary>Prices what is above 1.2, a tenth of the candidates.</summary>
+    private sealed class OnlyAbove(float rest) : IPlanCost
+    {
+        public void Evaluate(ReadOnlySpan<float> candidates, Span<float> costs)
+        {
+            for (int n = 0; n < costs.Length; n++)
+                costs[n] = candidates[n] > 1.2f ? -candidates[n] : rest;
+        }
+    }
+
+    [Theory]
+    [InlineData("initialStd is NaN; it is above 0", float.NaN, 0, 1, 0)]
+    [InlineData("minStd is Infinity; it is 0 to", 1, float.PositiveInfinity, 1, 0)]
+    [InlineData("bound is 0; it is above 0", 1, 0, 0, 0)]
+    [InlineData("firstSegments is 1000000000; it is 0 to", 1, 0, 1, 1_000_000_000)]
+    public void NumbersThatCannotBeAreRefusedByName(string mentions, float initial, float least, float bound, int segments) =>
+        Assert.Contains(mentions, Assert.Throws<ArgumentException>(() => new CemPlanner(
+            new CemOptions { InitialStd = initial, MinStd = least, Bound = bound, FirstSegments = segments })).Message);
+
     private sealed class Partial : IPlanCost
     {
         public void Evaluate(ReadOnlySpan<float> candidates, Span<float> costs)

@@ -1,6 +1,7 @@
 using JepaEngine.IO;
 using JepaEngine.Jepa.Planning;
 using JepaEngine.Memory;
+using JepaEngine.Ops;
 using JepaEngine.Primitives;
 using JepaEngine.Tensors;
 
@@ -85,6 +86,29 @@ public sealed class LatentPlannerTests
         Refused("goal holds NaN", () => planner.Plan(scope.Zeros([1, 2, 1]), scope.Full([1, 2, 1], double.NaN)));
         Refused("2 numbers repeated 3 times do not fill the model's action block of 2",
             () => new LatentPlanner(world, Options with { ActionRepeat = 3 }).Dispose());
+    }
+
+    [Fact]
+    public void AModelThatImaginesNoNumbersHasNoPlan()
+    {
+        using var planner = new LatentPlanner(new LostWorld(), Options);
+        Assert.Contains("no candidate's cost is finite: the model's weight holds NaN",
+            Assert.Throws<NumericException>(() => planner.Plan(Now, Goal)).Message);
+        var loop = new ClosedLoopOptions { Episodes = 2 };
+        LatentPlannerOptions options = Options with { ExecuteBlocks = 1 };
+        Assert.Throws<NumericException>(() => ClosedLoop.Play(new LostWorld(), options, () => new Jepa.Environments.TwoRoom(1), loop));
+        Assert.Contains("executeBlocks is 4; it is 1 to 3", Assert.Throws<ArgumentException>(() => ClosedLoop.Play(
+            world, Options with { ExecuteBlocks = 4 }, () => new Jepa.Environments.TwoRoom(1), loop)).Message);
+    }
+
+    /// <summary>Imagines NaN.</summary>
+    private sealed class LostWorld() : PointWorld(Device.Cpu), IWorldModel
+    {
+        public new Tensor Imagine(Tensor starts, Tensor actions) => base.Imagine(starts, actions) * double.NaN;
+
+        public string? NotFinite() => "weight";
+
+        public new IWorldModel Copy(Device other) => new LostWorld();
     }
 
     [Fact]

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 
@@ -31,15 +32,18 @@ public static class CpuIsas
         ? isa
         : throw new PlatformNotSupportedException($"this processor has no {isa}; its best is {Best}. Unset JEPA_CPU_ISA or name a lower one");
 
+    /// <summary>The most threads of a device; each takes a stack, and beyond the cores none helps.</summary>
+    public const int MostThreads = 1024;
+
     /// <summary>What <c>JEPA_CPU_THREADS</c> says, else one a core.</summary>
-    /// <exception cref="ArgumentException">The variable is no positive number.</exception>
+    /// <exception cref="ArgumentException">The variable is no number from 1 to <see cref="MostThreads"/>.</exception>
     public static int ThreadsFromEnvironment()
     {
         string? text = Environment.GetEnvironmentVariable("JEPA_CPU_THREADS");
         if (string.IsNullOrEmpty(text))
-            return Environment.ProcessorCount;
-        return int.TryParse(text, out int threads) && threads > 0
+            return Math.Min(Environment.ProcessorCount, MostThreads);
+        return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int threads) && threads is >= 1 and <= MostThreads
             ? threads
-            : throw new ArgumentException($"JEPA_CPU_THREADS is '{text}'; it is a number of threads, 1 or more");
+            : throw new ArgumentException($"JEPA_CPU_THREADS is '{text}'; it is a number of threads, 1 to {MostThreads}");
     }
 }
