@@ -20,6 +20,7 @@ case $mode in prove) budget=270 ;; measure) budget=280 ;; *) budget=0 ;; esac
 [ $# -eq 2 ] && [ $budget -gt 0 ] || fail 2 'usage: run.sh prove|measure OUT'
 device=${DEVICE:-cuda:0} jobs=${JOBS:-$(nproc)} limit=${LIMIT:-40} budget=${BUDGET:-$budget}
 [[ "$jobs $limit $budget" =~ ^[1-9][0-9]*\ [1-9][0-9]*\ [1-9][0-9]*$ ]] || fail 2 'JOBS, LIMIT and BUDGET are numbers from 1'
+umask go-w # kernels are kept only where nobody else may write
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd) work=${WORK:-${TMPDIR:-/tmp}/jepa-gpu}
 mkdir -p "$work" && work=$(cd "$work" && pwd -P) && [ -w "$work" ] || fail 3 "${WORK:-the folder for temporary files} cannot be written"
 mkdir -p "$out" && out=$(cd "$out" && pwd -P) && [ -w "$out" ] || fail 3 "$2 cannot be written"

@@ -105,11 +105,11 @@ internal sealed class NativeFile
     /// </summary>
     internal static LibraryAttempt Refused(string path, string message)
     {
-        const string missing = "cannot open shared object file: No such file";
+        const string absent = "cannot open shared object file: No such file";
         string[] lines = message.Split('\n');
         if (lines.FirstOrDefault(line => line.StartsWith(path + ":", StringComparison.Ordinal)) is { } line)
-            return new(path, line[(path.Length + 1)..].Trim()) { Mend = line.Contains(missing, StringComparison.Ordinal) ? null : MendOf(line) };
-        if (System.IO.Path.IsPathRooted(path) && lines.FirstOrDefault(line => line.Contains(missing, StringComparison.Ordinal)) is { } needed)
+            return new(path, line[(path.Length + 1)..].Trim()) { Mend = line.Contains(absent, StringComparison.Ordinal) ? null : MendOf(line) };
+        if (System.IO.Path.IsPathRooted(path) && lines.FirstOrDefault(line => line.Contains(absent, StringComparison.Ordinal)) is { } needed)
         {
             string library = needed[..needed.IndexOf(':')].Trim();
             return new(path, $"it needs {library}, which is not there") { Mend = $"install {library}, or name its folder in LD_LIBRARY_PATH" };

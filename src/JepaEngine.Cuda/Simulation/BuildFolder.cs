@@ -64,11 +64,11 @@ internal sealed class BuildFolder : IDisposable
 
     private static bool IsLeft(string folder)
     {
-        string mark = System.IO.Path.Combine(folder, Mark);
+        string path = System.IO.Path.Combine(folder, Mark);
         // One without a mark is about to get it, or is of a version that made none.
-        if (!System.IO.File.Exists(mark))
+        if (!System.IO.File.Exists(path))
             return Directory.GetLastWriteTimeUtc(folder) < DateTime.UtcNow.AddHours(-1);
-        using var free = new FileStream(mark, FileMode.Open, FileAccess.Write, FileShare.None);
+        using var free = new FileStream(path, FileMode.Open, FileAccess.Write, FileShare.None);
         return true;
     }
 }

@@ -172,7 +172,8 @@ public sealed partial class ModelFile : IDisposable
         return opened ?? throw fault!;
     }
 
-    [GeneratedRegex(@"^[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*$")]
+    // As facebook/vjepa2-vitl-fpc64-256; what ends as files of weights do is a file that is not there.
+    [GeneratedRegex(@"^[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(?<!\.(pt|pth|tar|bin|ckpt|json|npz|jepa|safetensors))$")]
     private static partial Regex HubName();
 
     /// <summary>What the file lacks or has too much, compared with what its model needs.</summary>

@@ -55,7 +55,7 @@ public sealed class CudaProbeTests : IDisposable
         Assert.Contains("for another kind of processor", CudaProbe.Run(text, folder.Path).DriverFault, StringComparison.Ordinal);
         if (Environment.IsPrivilegedProcess || OperatingSystem.IsWindows())
             return; // root may read everything
-        File.SetUnixFileMode(text, 0);
+        File.SetUnixFileMode(text, UnixFileMode.None);
         Assert.Contains("let this user read it", CudaProbe.Run(text, folder.Path).DriverFault, StringComparison.Ordinal);
     }
 

@@ -86,6 +86,7 @@ public sealed class WrappedNamesTests : IDisposable
     [InlineData("quentinll/lewm-pusht", true)]
     [InlineData("./facebook/vjepa2", false)]
     [InlineData("/facebook/vjepa2", false)]
+    [InlineData("models/vitl.pt", false)]
     [InlineData("model.pt", false)]
     public void A_name_on_the_hub_says_how_to_download_it(string name, bool isHub)
     {
