@@ -13,6 +13,7 @@ internal sealed class KnownRecords(string? path, BenchFile? peer)
     private readonly Lock access = new();
     private readonly Stopwatch sinceWritten = Stopwatch.StartNew();
     private readonly Dictionary<string, BenchRecord> records = [];
+    private bool isReplaced;
 
     /// <summary>One record a row, the newest.</summary>
     public IReadOnlyList<BenchRecord> Records
@@ -28,8 +29,7 @@ internal sealed class KnownRecords(string? path, BenchFile? peer)
     /// <exception cref="IOException">It cannot.</exception>
     public void TryFile()
     {
-        if (path is not null)
-            AtomicFile.Check(path);
+        isReplaced = path is not null && AtomicFile.Check(path);
     }
 
     /// <summary>Whether there is one of a row.</summary>
@@ -48,7 +48,8 @@ internal sealed class KnownRecords(string? path, BenchFile? peer)
                 ? record
                 : record with { References = [.. record.References, .. peer.For(record)] };
         }
-        if (sinceWritten.Elapsed > Interval)
+        // What is no file would get the same lines again.
+        if (isReplaced && sinceWritten.Elapsed > Interval)
             Write();
     }
 

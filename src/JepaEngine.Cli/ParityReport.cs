@@ -10,6 +10,7 @@ internal sealed class ParityReport
     private readonly BenchMachine? machine;
     private readonly string utc = DateTime.UtcNow.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
     private readonly List<ProofRecord> proof = [];
+    private readonly bool isReplaced;
 
     /// <summary>Begins a table.</summary>
     /// <param name="device">Where all is checked.</param>
@@ -22,8 +23,7 @@ internal sealed class ParityReport
         this.path = path;
         machine = path is null ? null : BenchMachine.Of(MachineFacts.ProcessorName(), [device]);
         // A file that cannot be written is told before the minutes pass, not after.
-        if (path is not null)
-            ProofRecord.Write(path, []);
+        isReplaced = path is not null && AtomicFile.Check(path);
         output.Line($"{device.Backend.Description}, {device.Compute}");
         output.Line($"{"operation",-18} {"sample",-38} {"worst tensor",-24} {"dtype",-5} {"error",8} "
             + $"{"allowed",8} {"bad index",10}");
@@ -63,6 +63,9 @@ internal sealed class ParityReport
     /// <returns>The exit code.</returns>
     public int End()
     {
+        // Each time it would get the same lines again.
+        if (path is not null && !isReplaced)
+            ProofRecord.Write(path, proof);
         int tensors = proof.Sum(record => record.Tensors), disagree = proof.Sum(record => record.Disagree);
         output.Line(disagree == 0 ? $"{tensors} tensors agree." : $"{disagree} of {tensors} tensors do not agree.");
         foreach (ProofRecord record in proof.Where(record => record.Fault is not null))
@@ -93,7 +96,7 @@ internal sealed class ParityReport
     private void Enter(ProofRecord record)
     {
         proof.Add(record);
-        if (path is not null)
-            ProofRecord.Write(path, proof);
+        if (isReplaced)
+            ProofRecord.Write(path!, proof);
     }
 }

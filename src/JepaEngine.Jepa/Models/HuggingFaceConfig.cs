@@ -30,9 +30,9 @@ internal sealed class HuggingFaceConfig
     /// <exception cref="BadFileException">It is damaged.</exception>
     public static HuggingFaceConfig? Of(TensorFile weights)
     {
-        string path = Beside(weights);
-        byte[]? pending = FolderConfig.Pending(weights, path);
-        return pending is null && !File.Exists(path) ? null : new HuggingFaceConfig(path, Parse(path, pending));
+        string beside = Beside(weights);
+        byte[]? pending = FolderConfig.Pending(weights, beside);
+        return pending is null && !File.Exists(beside) ? null : new HuggingFaceConfig(beside, Parse(beside, pending));
     }
 
     /// <summary>Opens a config.json.</summary>

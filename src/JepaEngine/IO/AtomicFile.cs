@@ -42,19 +42,21 @@ public sealed class AtomicFile : IDisposable
     internal bool IsCommitted { get; private set; }
 
     /// <summary>Finds out, before long work, whether a file could be written; leaves nothing behind.</summary>
+    /// <returns>Whether what is written replaces what stands there; false of a device or a pipe, which gets it besides.</returns>
     /// <exception cref="IOException">It cannot be written.</exception>
     /// <exception cref="UnauthorizedAccessException">It may not be written.</exception>
-    public static void Check(string path)
+    public static bool Check(string path)
     {
-        OutputPlace place = OutputPlace.Of(path);
-        if (place.IsThrough)
-            return;
-        string folder = place.Folder;
+        OutputPlace wanted = OutputPlace.Of(path);
+        if (wanted.IsThrough)
+            return false;
+        string folder = wanted.Folder;
         while (!Path.Exists(folder))
             folder = Path.GetDirectoryName(folder)!;
-        FileStream trial = Temporary(folder, path, place.Old);
+        FileStream trial = Temporary(folder, path, wanted.Old);
         using (trial)
             File.Delete(trial.Name);
+        return true;
     }
 
     /// <summary>Waits until the disk has the bytes, takes the name, and waits until the disk has that too.</summary>
@@ -103,9 +105,9 @@ public sealed class AtomicFile : IDisposable
     /// <exception cref="UnauthorizedAccessException">It may not be written.</exception>
     public static void Write(string path, Action<Stream> write)
     {
-        using var file = new AtomicFile(path);
-        write(file.Stream);
-        file.Commit();
+        using var whole = new AtomicFile(path);
+        write(whole.Stream);
+        whole.Commit();
     }
 
     /// <summary>As <see cref="Write"/> for a text.</summary>

@@ -18,9 +18,12 @@ internal sealed record OutputPlace(string Path, FileFacts? Old, int? Descriptor)
     public string Folder => System.IO.Path.GetDirectoryName(Path)!;
 
     /// <summary>Follows a path.</summary>
+    /// <exception cref="ArgumentException">It is empty.</exception>
     /// <exception cref="IOException">It is a folder, its links lead in a circle or nowhere, or its name is too long.</exception>
     public static OutputPlace Of(string path)
     {
+        if (path.Length == 0)
+            throw new ArgumentException("the name of an output is empty; name a file", nameof(path));
         string now = System.IO.Path.GetFullPath(path);
         for (int links = 0; links < MaxLinks; links++)
         {

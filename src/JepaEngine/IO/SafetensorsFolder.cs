@@ -91,6 +91,6 @@ internal static partial class SafetensorsFolder
         json.WriteEndObject();
     }
 
-    [GeneratedRegex(@"^model-(v\d+-)?\d{5}-of-\d{5}\.safetensors$", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"^model-(v\d+-)?\d{5}-of-\d{5}\.safetensors$", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture)]
     private static partial Regex Shard { get; }
 }

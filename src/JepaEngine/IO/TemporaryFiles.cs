@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace JepaEngine.IO;
 
 /// <summary>
@@ -20,8 +22,9 @@ internal static class TemporaryFiles
             var options = new FileStreamOptions
             {
                 Mode = FileMode.CreateNew, Access = FileAccess.ReadWrite, Share = FileShare.Read | FileShare.Delete, BufferSize = 1 << 16,
-                UnixCreateMode = OperatingSystem.IsWindows() ? null : mode,
             };
+            if (!OperatingSystem.IsWindows())
+                options.UnixCreateMode = mode;
             try
             {
                 var stream = new FileStream(Path.Combine(folder, $"{Prefix}{Random.Shared.NextInt64():x16}{Suffix}"), options);
@@ -54,7 +57,7 @@ internal static class TemporaryFiles
     private static bool IsOurs(string path)
     {
         ReadOnlySpan<char> digits = Path.GetFileName(path.AsSpan())[Prefix.Length..^Suffix.Length];
-        return digits.Length == 16 && !digits.ContainsAnyExcept("0123456789abcdef");
+        return digits.Length == 16 && ulong.TryParse(digits, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out _);
     }
 
     private static void RemoveIfDead(string path)
