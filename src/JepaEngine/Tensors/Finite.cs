@@ -1,5 +1,4 @@
 using System.Numerics;
-using JepaEngine.Backends;
 
 namespace JepaEngine.Tensors;
 
