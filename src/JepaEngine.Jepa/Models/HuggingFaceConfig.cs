@@ -8,8 +8,6 @@ namespace JepaEngine.Jepa.Models;
 /// over.</summary>
 internal sealed class HuggingFaceConfig
 {
-    private static readonly string[] Processors = ["video_preprocessor_config.json", "preprocessor_config.json"];
-
     private readonly string path;
     private readonly JsonElement root;
 
@@ -71,38 +69,22 @@ internal sealed class HuggingFaceConfig
         }
     }
 
-    /// <summary>A configuration that was read from here, with the mean and deviation of the folder's processor, where
-    /// it has one: what its users' pictures are normalised by.</summary>
+    /// <summary>A configuration that was read from here, with what the folder's processor does to pictures, where it
+    /// has one; its crop rounds down, as transformers'.</summary>
     /// <exception cref="BadFileException">It describes what cannot be.</exception>
     public JepaConfig Finish(JepaConfig config)
     {
-        string? processor = Processors.Select(name => Path.Combine(Path.GetDirectoryName(path) ?? "", name)).FirstOrDefault(File.Exists);
-        if (processor is not null)
-        {
-            JsonElement json = Parse(processor);
-            config = config with
-            {
-                PixelMean = Channels(json, "image_mean", config.PixelMean),
-                PixelStd = Channels(json, "image_std", config.PixelStd),
-            };
-        }
+        config = config with { CropsDown = true };
         try
         {
+            config.Validate();
+            config = HuggingFaceProcessor.Find(Path.GetDirectoryName(path) ?? "", clips: config.Tubelet > 1)?.Apply(config) ?? config;
             config.Validate();
             return config;
         }
         catch (ArgumentException error)
         {
             throw new BadFileException(path, error.Message, error);
-        }
-
-        float[] Channels(JsonElement json, string key, float[] missing)
-        {
-            if (!json.TryGetProperty(key, out JsonElement value) || value.ValueKind == JsonValueKind.Null)
-                return missing;
-            if (value.ValueKind != JsonValueKind.Array || value.GetArrayLength() != 3 || value.EnumerateArray().Any(x => x.ValueKind != JsonValueKind.Number))
-                throw new BadFileException(processor!, $"{key} is no list of three numbers");
-            return [.. value.EnumerateArray().Select(x => x.GetSingle())];
         }
     }
 

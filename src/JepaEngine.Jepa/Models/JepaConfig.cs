@@ -61,6 +61,18 @@ public sealed record JepaConfig : IModelConfig
     /// <summary>How a picture of any size becomes one the model sees.</summary>
     public Framing Framing { get; init; } = Framing.ShortSideThenCrop;
 
+    /// <summary>The kernel of that resize.</summary>
+    public ResizeFilter Filter { get; init; }
+
+    /// <summary>Pixels it resizes to, of a middle that is <see cref="Cropped"/> wide: in proportion to the size.</summary>
+    public int Resized { get; init; } = Preprocess.DefaultResized;
+
+    /// <summary>Pixels of the middle that it looks at then.</summary>
+    public int Cropped { get; init; } = Preprocess.DefaultCropped;
+
+    /// <summary>Whether a half pixel left of the middle is rounded down, as transformers does, not to the even side.</summary>
+    public bool CropsDown { get; init; }
+
     /// <summary>Patches along an edge of <see cref="ImageSize"/>.</summary>
     public int Grid => ImageSize / Patch;
 
@@ -68,7 +80,10 @@ public sealed record JepaConfig : IModelConfig
     public int Tokens => Grid * Grid * Math.Max(1, Frames / Tubelet);
 
     /// <summary>What the family's reference does to pictures and frames.</summary>
-    public Preprocess Preprocess => new(ImageSize, Framing, PixelMean, PixelStd);
+    public Preprocess Preprocess => new(ImageSize, Framing, PixelMean, PixelStd)
+    {
+        Filter = Filter, Resized = Resized, Cropped = Cropped, CropsDown = CropsDown,
+    };
 
     /// <summary>What turns stored pixels into the encoder's input.</summary>
     public PixelTransform PixelTransform => PixelTransform.Normalize(PixelMean, PixelStd);
@@ -98,6 +113,8 @@ public sealed record JepaConfig : IModelConfig
         allowed.If(tokens <= 1 << 24, $"{tokens} tokens are more than any model has; imageSize or frames is wrong");
         allowed.Range(MaskTokens, 1, Most);
         allowed.Range(ActionWidth, 1, Most);
+        allowed.Range(Resized, 1, Most);
+        allowed.Range(Cropped, 1, Most);
         allowed.Range(TargetWidth, 0, 2 * Most);
         allowed.Above(Epsilon, 0, 1);
         allowed.Named(Framing);

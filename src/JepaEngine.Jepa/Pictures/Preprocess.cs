@@ -7,10 +7,16 @@ public enum Framing
 {
     /// <summary>Stretched to the size, whatever its shape.</summary>
     Stretch,
-    /// <summary>The short side to 256/224 of the size, then the middle: the border of a picture is not looked at.</summary>
+    /// <summary>The short side to 256/224 of the size, or another part, then the middle: the border of a picture is not looked at.</summary>
     ShortSideThenCrop,
     /// <summary>The largest square in the middle, then to the size.</summary>
     SquareThenResize,
+    /// <summary>Stretched to 256/224 of the size, or another part, then the middle.</summary>
+    StretchThenCrop,
+    /// <summary>The middle, not resized.</summary>
+    Crop,
+    /// <summary>Neither: pictures have the size already.</summary>
+    AsItIs,
 }
 
 /// <summary>
@@ -23,13 +29,15 @@ public enum Framing
 /// <param name="Std">One number a channel.</param>
 public sealed record Preprocess(int Size, Framing Framing, float[] Mean, float[] Std)
 {
+    internal const int DefaultResized = 256, DefaultCropped = 224;
+
     /// <summary>Longer pictures would be resized to millions of columns.</summary>
     private const int MaxAspect = 30_000;
 
     /// <summary>V-JEPA 1, 2 and 2.1 (evals/video_classification_frozen/utils.py; Hugging Face's VJEPA2VideoProcessor).</summary>
     /// <remarks>The authors' transform resizes NumPy frames with OpenCV, without antialias; Hugging Face's resizes
     /// tensors as here. Where the picture has an odd number of pixels beyond the crop, the crop lies as the authors'
-    /// and torchvision's, up to one pixel right of or below Hugging Face's.</remarks>
+    /// and torchvision's; with <see cref="CropsDown"/> as transformers', up to one pixel left of or above it.</remarks>
     public static Preprocess VJepa(int size) => ImageNet(size, Framing.ShortSideThenCrop);
 
     /// <summary>V-JEPA 2-AC (the notebook: a random crop whose aspect ratio is 1 falls back to the central square).</summary>
@@ -45,6 +53,19 @@ public sealed record Preprocess(int Size, Framing Framing, float[] Mean, float[]
     /// <summary>LeWorldModel. Its pipeline normalises before it resizes, which differs by rounding only; published frames need no resize.</summary>
     public static Preprocess LeWorldModel(int size = 224) => ImageNet(size, Framing.Stretch);
 
+    /// <summary>The kernel of the resize.</summary>
+    public ResizeFilter Filter { get; init; }
+
+    /// <summary>Before a crop the picture is brought to <see cref="Size"/> · Resized / <see cref="Cropped"/> pixels.</summary>
+    public int Resized { get; init; } = DefaultResized;
+
+    /// <summary>As there.</summary>
+    public int Cropped { get; init; } = DefaultCropped;
+
+    /// <summary>Whether a half pixel left of or above the middle is rounded down, as transformers does, or to the even
+    /// side, as torchvision.</summary>
+    public bool CropsDown { get; init; }
+
     /// <summary>What a model applies to 8-bit pixels.</summary>
     public PixelTransform Transform => PixelTransform.Normalize(Mean, Std);
 
@@ -53,21 +74,30 @@ public sealed record Preprocess(int Size, Framing Framing, float[] Mean, float[]
     public Picture Apply(Picture picture)
     {
         (int width, int height) = (picture.Width, picture.Height);
+        int side = (int)((long)Size * Resized / Cropped);
         switch (Framing)
         {
             case Framing.ShortSideThenCrop:
-                int side = (int)(Size * 256L / 224), small = Math.Min(width, height);
+                int small = Math.Min(width, height);
                 if (Math.Max(width, height) / small > MaxAspect)
                     throw new ArgumentException($"{width}x{height} pixels have no middle to look at; crop the picture first", nameof(picture));
-                (int w, int h) = ((int)((long)side * width / small), (int)((long)side * height / small));
-                return Resize.Run(picture, w, h, Middle(w, h, Size));
+                return Middle(picture, (int)((long)side * width / small), (int)((long)side * height / small));
+            case Framing.StretchThenCrop:
+                return Middle(picture, side, side);
+            case Framing.Crop when width >= Size && height >= Size:
+                return Middle(picture, width, height);
+            case Framing.AsItIs when (width, height) == (Size, Size):
+                return picture;
+            case Framing.Crop or Framing.AsItIs:
+                throw new ArgumentException($"{width}x{height} pixels, but the model sees {Size}x{Size}, and its processor does not resize; "
+                    + "bring the picture to that size first", nameof(picture));
             case Framing.SquareThenResize:
                 int square = Math.Min(width, height);
                 // The notebook rounds this crop down.
                 var window = new PictureWindow((width - square) / 2, (height - square) / 2, square, square);
-                return Resize.Run(Resize.Run(picture, width, height, window), Size, Size);
+                return Resize.Run(Resize.Run(picture, width, height, window), Size, Size, Filter);
             default:
-                return Resize.Run(picture, Size, Size);
+                return Resize.Run(picture, Size, Size, Filter);
         }
     }
 
@@ -87,7 +117,9 @@ public sealed record Preprocess(int Size, Framing Framing, float[] Mean, float[]
 
     private static Preprocess ImageNet(int size, Framing framing) => new(size, framing, [0.485f, 0.456f, 0.406f], [0.229f, 0.224f, 0.225f]);
 
-    /// <summary>The middle of a picture; a half pixel goes to the even side, as torchvision's.</summary>
-    private static PictureWindow Middle(int width, int height, int size) =>
-        new((int)Math.Round((width - size) / 2.0), (int)Math.Round((height - size) / 2.0), size, size);
+    /// <summary>The middle of a picture at another size.</summary>
+    private Picture Middle(Picture picture, int width, int height) =>
+        Resize.Run(picture, width, height, new PictureWindow(Half(width - Size), Half(height - Size), Size, Size), Filter);
+
+    private int Half(int pixels) => CropsDown ? pixels / 2 : (int)Math.Round(pixels / 2.0);
 }

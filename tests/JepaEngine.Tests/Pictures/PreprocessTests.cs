@@ -56,8 +56,14 @@ public sealed class PreprocessTests
     public void Short_sides_and_extreme_shapes_are_handled()
     {
         foreach ((int width, int height) in new[] { (1, 1), (1, 20_000), (20_000, 1), (3, 5000) })
-            foreach (Framing framing in Enum.GetValues<Framing>())
+            foreach (Framing framing in Enum.GetValues<Framing>().Except([Framing.Crop, Framing.AsItIs]))
                 Assert.Equal(3 * 64 * 64, new Preprocess(64, framing, [0, 0, 0], [1, 1, 1]).Apply(DrawnPicture.Smooth(width, height)).Rgb.Length);
+        foreach (Framing framing in (Framing[])[Framing.Crop, Framing.AsItIs])
+        {
+            var as64 = new Preprocess(64, framing, [0, 0, 0], [1, 1, 1]);
+            Assert.Contains("its processor does not resize", Assert.Throws<ArgumentException>(() => as64.Apply(DrawnPicture.Smooth(64, 63))).Message);
+            Assert.Equal(DrawnPicture.Smooth(64, 64).Rgb, as64.Apply(DrawnPicture.Smooth(64, 64)).Rgb);
+        }
         Assert.Contains("crop the picture first", Assert.Throws<ArgumentException>(() => Preprocess.VJepa(256).Apply(DrawnPicture.Smooth(31_001, 1))).Message);
     }
 }
