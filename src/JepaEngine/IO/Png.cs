@@ -15,7 +15,7 @@ public static class Png
 
     /// <summary>
     /// Reads a file of any colour type, depth and interlace as Pillow 13's convert("RGB") does: alpha and transparent colours are dropped, 16 bits lose the
-    /// lower 8, but 16-bit grey is clipped at 255.
+    /// lower 8, 16-bit grey too (Pillow clips that at 255).
     /// </summary>
     /// <exception cref="BadFileException">It cannot be read, is no PNG file, damaged, or larger than <see cref="Picture.MaxPixels"/>.</exception>
     public static Picture Read(string path) => PngReader.Read(path);

@@ -1,8 +1,8 @@
 namespace JepaEngine.IO;
 
 /// <summary>
-/// Turns a PNG's samples into RGB as Pillow 13's convert("RGB") does: alpha and transparent colours are dropped, 16 bits lose the lower 8, but 16-bit
-/// grey is clipped at 255, and a colour beyond the palette's is black.
+/// Turns a PNG's samples into RGB as Pillow 13's convert("RGB") does: alpha and transparent colours are dropped, 16 bits lose the lower 8, and a colour
+/// beyond the palette's is black. Pillow clips 16-bit grey at 255, which turns it white; here it is scaled as all others.
 /// </summary>
 internal sealed class PngSamples
 {
@@ -36,10 +36,8 @@ internal sealed class PngSamples
                 case 2 or 6:
                     (rgb[0], rgb[1], rgb[2]) = (row[x * pixel], row[x * pixel + bytes], row[x * pixel + 2 * bytes]);
                     break;
-                case 0 when header.Depth == 16:
-                    rgb[..3].Fill(row[2 * x] == 0 ? row[2 * x + 1] : (byte)255);
-                    break;
                 case 4:
+                case 0 when header.Depth == 16:
                     rgb[..3].Fill(row[x * pixel]);
                     break;
                 default:
