@@ -29,7 +29,9 @@ internal static class CommandLine
         AppDomain.CurrentDomain.UnhandledException += (_, unhandled) => Environment.Exit(Faults.Report((Exception)unhandled.ExceptionObject));
         try
         {
-            int code = await InvokeAsync(create().Parse(args));
+            // A path may begin with @.
+            var parser = new ParserConfiguration { ResponseFileTokenReplacer = null };
+            int code = await InvokeAsync(create().Parse(args, parser));
             return code == ExitCode.Ok && StandardStreams.Fault is { } fault
                 ? Faults.Report(new IOException($"not all of the output was written: {fault.Message}", fault))
                 : code;
