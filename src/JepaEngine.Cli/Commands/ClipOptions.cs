@@ -27,7 +27,8 @@ internal sealed class ClipOptions
             throw new UsageException($"--fps is {rate}; it is above 0");
         if (family.Sight == Sight.Picture && (count ?? step ?? rate) is not null)
             throw new UsageException($"{family.Name} sees single pictures; leave --frames, --every and --fps out");
-        var sampling = new FrameSampling(count ?? Frames(path, config)) { Every = step, Fps = rate };
+        // Robot frames are each seen alone: its loader refuses a recording that is too short.
+        var sampling = new FrameSampling(count ?? Frames(path, config)) { Every = step, Fps = rate, RepeatsLast = family.Sight != Sight.Frames };
         int edge = CommonOptions.Positive(parsed, size) ?? config.ImageSize;
         (int clips, TokenGrid grid) = family.Cost(config, sampling.Frames, edge, edge);
         return new Clip(path, config, sampling, edge, MemoryOption.Require(file, clips, grid, MemoryOption.Read(parsed, limit)));
@@ -44,6 +45,6 @@ internal sealed class ClipOptions
     {
         Sight.Picture => 1,
         Sight.WholeClips => config.Frames,
-        _ => Png.IsPng(path) || new Ffmpeg().Probe(path).Frames == 1 ? 1 : config.Frames,
+        _ => new PictureReader().IsPicture(path) ? 1 : config.Frames,
     };
 }

@@ -7,14 +7,15 @@ namespace JepaEngine.Jepa.Pictures;
 /// <summary>What ffprobe says about a file's first video stream; a still picture is a video of one frame.</summary>
 /// <param name="Width">Columns, before a rotation that the file asks for.</param>
 /// <param name="Height">Rows, before that.</param>
-/// <param name="Frames">Frames that are shown, counted and not estimated.</param>
+/// <param name="Frames">Frames that decode, counted and not estimated; of a video that was cut, those before the cut.</param>
 /// <param name="Rate">Average frames a second; 0 where the file does not say.</param>
 /// <param name="Duration">What the file claims; 0 where it does not say.</param>
-public sealed record VideoFacts(int Width, int Height, int Frames, double Rate, TimeSpan Duration);
+/// <param name="IsCut">Whether its end is missing or damaged.</param>
+public sealed record VideoFacts(int Width, int Height, int Frames, double Rate, TimeSpan Duration, bool IsCut = false);
 
-/// <summary>Decodes pictures and videos with the ffmpeg program (5.1 or newer): JPEG, WebP, MP4 and whatever else it
-/// knows, rotated as the file asks. Frames come through a pipe as PPM, which says its own size. Colours are ffmpeg's
-/// default conversion.</summary>
+/// <summary>Decodes pictures and videos with the ffmpeg program (5.1 or newer), of the kinds that <see cref="MediaKind"/>
+/// knows, rotated as the file asks. Frames come through a pipe as PPM, which says its own size. It opens no file but the
+/// one, and no address.</summary>
 public sealed partial class Ffmpeg
 {
     /// <summary>Names the program where it is not found by itself.</summary>
@@ -25,11 +26,14 @@ public sealed partial class Ffmpeg
 
     private const int MaxPpmHeader = 32;
 
+    /// <summary>How many frames a decoder may hold back when it stops at an error: reordered ones, and those of its threads.</summary>
+    private const int HeldBack = 16;
+
     private readonly string ffmpeg, ffprobe;
     private readonly TimeSpan limit;
 
     /// <summary>The program that JEPA_FFMPEG names, with the ffprobe beside it, or the ones on the path.</summary>
-    /// <param name="limit">How long ffmpeg may take for one frame, or ffprobe for a file, before it is killed; 60 s if not given.</param>
+    /// <param name="limit">How long ffmpeg may be silent before it is killed; 60 s if not given.</param>
     public Ffmpeg(TimeSpan? limit = null) : this(Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } named ? named : "ffmpeg", limit)
     {
     }
@@ -56,44 +60,86 @@ public sealed partial class Ffmpeg
         }
     }
 
-    /// <summary>Counts a file's frames without decoding them.</summary>
-    /// <exception cref="BadFileException">It cannot be read, or holds no video; or ffmpeg is missing, fails or does not end.</exception>
+    /// <summary>Counts a file's frames by decoding them.</summary>
+    /// <exception cref="BadFileException">It cannot be read, is no picture or video, or is damaged before its end; or ffmpeg is missing, fails or is silent.</exception>
     public VideoFacts Probe(string path)
     {
-        string text = Run(ffprobe, path, ["-v", "error", "-select_streams", "V:0", "-show_entries",
-            "packet=flags:stream=width,height,avg_frame_rate:format=duration", "-of", "compact", Address(path)], ReadText);
+        string errors = "";
+        string text = Run(ffprobe, path, ["-v", "error", .. Decoder, "-select_streams", "V:0", "-show_entries",
+            "frame=key_frame:stream=width,height,avg_frame_rate:format=duration", "-of", "compact", .. Input(path)], (process, file) =>
+        {
+            string said = ReadText(process, file);
+            process.Finish();
+            errors = process.Errors;
+            return said;
+        });
         int frames = 0, width = 0, height = 0;
         double rate = 0, seconds = 0;
         foreach (string line in text.Split('\n'))
         {
-            // D: decoded for the sake of others and not shown.
-            if (line.StartsWith("packet|", StringComparison.Ordinal))
-                frames += line.Contains('D') ? 0 : 1;
+            frames += line.StartsWith("frame|", StringComparison.Ordinal) ? 1 : 0;
             (width, height) = ((int)Field(line, "width", width), (int)Field(line, "height", height));
             rate = Field(line, "avg_frame_rate", rate);
             seconds = Field(line, "duration", seconds);
         }
         if (width <= 0 || height <= 0)
             throw new BadFileException(path, "it holds no picture or video that ffmpeg knows");
-        return new VideoFacts(width, height, frames, rate, TimeSpan.FromSeconds(Math.Clamp(seconds, 0, 1e9)));
+        if (errors.Length > 0 && frames > 0 && FramesBeforeError(path) is var whole && whole < frames - HeldBack)
+            throw new BadFileException(path, $"it is damaged behind frame {whole}, and goes on for {frames - whole} more; convert it anew to accept that");
+        return new VideoFacts(width, height, frames, rate, TimeSpan.FromSeconds(Math.Clamp(seconds, 0, 1e9)), errors.Length > 0);
+    }
+
+    /// <summary>Frames that decode before the first error.</summary>
+    private int FramesBeforeError(string path)
+    {
+        using PipedProcess process = Start(ffmpeg, path, ["-v", "error", "-nostdin", "-xerror", .. Decoder, .. Input(path), "-map", "0:V:0",
+            "-fps_mode", "passthrough", "-progress", "pipe:1", "-f", "null", "-"]);
+        try
+        {
+            string last = ReadText(process, path).Split('\n').LastOrDefault(line => line.StartsWith("frame=", StringComparison.Ordinal), "frame=0");
+            return int.TryParse(last.AsSpan(6), out int frames) ? frames : 0;
+        }
+        catch (TimeoutException error)
+        {
+            throw new BadFileException(path, $"ffmpeg did not finish: {error.Message}; cut the file, or allow more time", error);
+        }
+    }
+
+    /// <summary>A still picture of a kind that comes through a pipe.</summary>
+    /// <exception cref="BadFileException">As at <see cref="Frames"/>.</exception>
+    internal Picture Still(string path, MediaKind kind, StillFile file)
+    {
+        // To explode means for a TIFF that a tag which ffmpeg does not know is a fault.
+        using PipedProcess process = Start(ffmpeg, path, ["-v", "error", "-nostdin", "-xerror", .. kind.Name == "TIFF" ? [] : Decoder, "-noautorotate",
+            "-protocol_whitelist", "pipe", "-f", kind.Demuxer, "-frame_size", $"{file.Bytes.Length}", "-i", "pipe:0",
+            "-filter_complex", file.Colours, "-frames:v", "1", .. Output], file.Bytes);
+        Picture picture = ReadFrame(process, path, 0);
+        End(process, path);
+        return picture;
     }
 
     /// <summary>Decodes frames of a file, one by one as they are asked for.</summary>
     /// <param name="path">The file.</param>
     /// <param name="frames">Numbers of the frames, ascending.</param>
+    /// <param name="isCut">Whether the file's end is known to be damaged, and what ffmpeg says of it counts for nothing.</param>
     /// <exception cref="BadFileException">As at <see cref="Probe"/>, a frame is missing or damaged, or larger than <see cref="Picture.MaxPixels"/>.</exception>
-    public IEnumerable<Picture> Frames(string path, IReadOnlyList<int> frames)
+    public IEnumerable<Picture> Frames(string path, IReadOnlyList<int> frames, bool isCut = false)
     {
         // A decoder would rather guess what it cannot read; -xerror and explode make it say so. The frames get times of their own, or PPM's writer
-        // would complain about those of a variable rate.
+        // would complain about those of a variable rate. Progress shows that it works where many frames lie between two.
         string chosen = string.Join('+', frames.Select(n => $"eq(n,{n})"));
-        using PipedProcess process = Start(ffmpeg, path, ["-v", "error", "-nostdin", "-xerror", "-err_detect", "explode", "-i", Address(path),
-            "-map", "0:V:0", "-vf", $"select='{chosen}',setpts=N/TB", "-fps_mode", "passthrough", "-frames:v", $"{frames.Count}",
-            "-f", "image2pipe", "-c:v", "ppm", "-pix_fmt", "rgb24", "pipe:1"]);
+        using PipedProcess process = Start(ffmpeg, path, ["-v", "error", "-nostdin", "-progress", "pipe:2", "-stats_period", "5",
+            .. isCut ? (string[])[] : ["-xerror"], .. Decoder, .. Input(path), "-map", "0:V:0", "-vf", $"select='{chosen}',setpts=N/TB",
+            "-sws_flags", "bicubic", "-fps_mode", "passthrough", "-frames:v", $"{frames.Count}", .. Output]);
         foreach (int frame in frames)
             yield return ReadFrame(process, path, frame);
-        End(process, path);
+        if (!isCut)
+            End(process, path);
     }
+
+    private static string[] Decoder => ["-threads", "0", "-err_detect", "explode"];
+
+    private static string[] Output => ["-f", "image2pipe", "-c:v", "ppm", "-pix_fmt", "rgb24", "pipe:1"];
 
     /// <summary>Whatever ffmpeg complained about could have shifted or changed the frames it gave.</summary>
     private static void End(PipedProcess process, string path)
@@ -111,24 +157,15 @@ public sealed partial class Ffmpeg
         }
     }
 
-    /// <summary>The path as ffmpeg cannot misread it: no option, protocol or numbered sequence.</summary>
-    private static string Address(string path)
-    {
-        if (!File.Exists(path))
-            throw new BadFileException(path, "it cannot be read: there is no such file");
-        // Pipes and devices have no length and may never end.
-        if (new FileInfo(path).Length == 0)
-            throw new BadFileException(path, "it is empty");
-        if (Sequence().IsMatch(path))
-            throw new BadFileException(path, "ffmpeg takes a name with % for a numbered sequence of pictures; rename the file");
-        return "file:" + Path.GetFullPath(path);
-    }
+    /// <summary>The file as ffmpeg cannot misread it: no option, address, list or numbered sequence.</summary>
+    private static string[] Input(string path) =>
+        ["-protocol_whitelist", "file", "-f", MediaKind.Of(path).Demuxer, "-i", "file:" + Path.GetFullPath(path)];
 
-    private PipedProcess Start(string program, string path, IEnumerable<string> arguments)
+    private PipedProcess Start(string program, string path, IEnumerable<string> arguments, byte[]? input = null)
     {
         try
         {
-            return new PipedProcess(program, arguments, limit);
+            return new PipedProcess(program, arguments, limit, input);
         }
         catch (Win32Exception error)
         {
@@ -229,7 +266,4 @@ public sealed partial class Ffmpeg
 
     [GeneratedRegex(@"^P6\n([1-9]\d{0,6}) ([1-9]\d{0,6})\n255\n$")]
     private static partial Regex Ppm();
-
-    [GeneratedRegex(@"%\d*d")]
-    private static partial Regex Sequence();
 }

@@ -1,8 +1,8 @@
 namespace JepaEngine.Jepa.Pictures;
 
 /// <summary>
-/// Which frames of a video make a clip. Where a video is shorter than the clip, its last frame is repeated, as V-JEPA's loader does
-/// (src/datasets/video_dataset.py).
+/// Which frames of a video make a clip. Where a video is shorter than the clip, each of its frames is taken once and the last repeated, as V-JEPA's loader
+/// does (src/datasets/video_dataset.py); V-JEPA 2-AC's refuses it, and so does <see cref="RepeatsLast"/> where it is false.
 /// </summary>
 /// <param name="Frames">Frames of the clip.</param>
 public sealed record FrameSampling(int Frames)
@@ -14,6 +14,9 @@ public sealed record FrameSampling(int Frames)
 
     /// <summary>How many frames a second are taken, from the first on. As V-JEPA's loader: every ⌊⌈video's rate⌉ / Fps⌋th frame, at least every one.</summary>
     public double? Fps { get; init; }
+
+    /// <summary>Whether a video may be shorter than the clip.</summary>
+    public bool RepeatsLast { get; init; } = true;
 
     /// <summary>
     /// The clip's frames. With neither <see cref="Every"/> nor <see cref="Fps"/> they are spread over the whole video: frame i is ⌊i · total / Frames⌋, as
@@ -32,7 +35,12 @@ public sealed record FrameSampling(int Frames)
             throw new ArgumentException($"a clip of every {Every}th frame or {Fps} frames a second does not move on; give a positive number");
         if (Fps is not null && !(rate > 0))
             throw new ArgumentException("the video does not say its rate, so it cannot be sampled so many times a second; give a step of frames instead");
-        if ((Every ?? Step(rate)) is not { } step)
+        int? chosen = Every ?? Step(rate);
+        if (!RepeatsLast && (Frames - 1L) * (chosen ?? 1) >= total)
+            throw new ArgumentException($"the video has {total} frames, too few for {Frames}{(chosen > 1 ? $", every {chosen}th" : "")}; "
+                + "ask for fewer frames (--frames)");
+        int step = chosen ?? 1;
+        if (chosen is null && total > Frames)
             return [.. Enumerable.Range(0, Frames).Select(i => (int)((long)i * total / Frames))];
         return [.. Enumerable.Range(0, Frames).Select(i => (int)Math.Min((long)i * step, total - 1))];
     }

@@ -11,7 +11,8 @@ public sealed class FakeFfmpegTests : IDisposable
 
     private readonly TemporaryFile temporary = new();
 
-    public FakeFfmpegTests() => File.WriteAllText(temporary.Path, "a video");
+    // Begins as Matroska does.
+    public FakeFfmpegTests() => File.WriteAllBytes(temporary.Path, [0x1A, 0x45, 0xDF, 0xA3, 0]);
 
     public void Dispose() => temporary.Dispose();
 
@@ -70,7 +71,7 @@ public sealed class FakeFfmpegTests : IDisposable
     [InlineData("no picture or video that ffmpeg knows", "echo 'format|duration=5'")]
     [InlineData("no picture or video that ffmpeg knows", "echo garbage")]
     [InlineData("did not finish: it was silent for 0.5 s", "sleep 100")]
-    [InlineData("says more than 67108864 bytes", "yes 'packet|flags=K__'")]
+    [InlineData("says more than 67108864 bytes", "yes 'frame|key_frame=1'")]
     public void A_probe_that_fails_is_quoted(string message, string script)
     {
         BadFileException error = Assert.Throws<BadFileException>(() => Fake(script, script.StartsWith("sleep") ? 0.5 : 20).Probe(temporary.Path));
@@ -83,13 +84,21 @@ public sealed class FakeFfmpegTests : IDisposable
         new PictureReader(Fake("printf 'stream|width=3|height=2|avg_frame_rate=25/1\n'", 20)).ReadClip(temporary.Path, new FrameSampling(5), Preprocess.IJepa(8))).Message);
 
     [Fact]
-    public void A_probe_counts_what_is_shown()
+    public void A_probe_counts_what_decodes()
     {
-        VideoFacts facts = Fake("printf 'packet|flags=K__\\npacket|flags=_D_\\npacket|flags=___\\n" +
+        VideoFacts facts = Fake("printf 'frame|key_frame=1\\nframe|key_frame=0\\n" +
             "stream|width=320|height=240|avg_frame_rate=30000/1001\\nformat|duration=1e30\\n'").Probe(temporary.Path);
         Assert.Equal((320, 240, 2, 1e9), (facts.Width, facts.Height, facts.Frames, facts.Duration.TotalSeconds));
         Assert.Equal(29.97, facts.Rate, 0.001);
         Assert.Equal(0, Fake("printf 'stream|width=3|height=2|avg_frame_rate=0/0\\nformat|duration=N/A\\n'").Probe(temporary.Path).Rate);
+    }
+
+    /// <summary>Longer than the limit between two frames, but never silent for so long.</summary>
+    [Fact]
+    public void One_that_works_is_not_killed()
+    {
+        Ffmpeg slow = Fake("for i in 1 2 3 4 5 6; do sleep 0.25; echo frame=$i >&2; echo out_time_us=N/A >&2; done\n" + Frame + Frame, 1);
+        Assert.Equal(2, slow.Frames(temporary.Path, [0, 7]).Count());
     }
 
     [Fact]
@@ -101,13 +110,11 @@ public sealed class FakeFfmpegTests : IDisposable
     }
 
     [Fact]
-    public void No_file_and_sequences_are_refused_before_it_is_started()
+    public void What_is_no_video_is_refused_before_it_is_started()
     {
         var missing = new Ffmpeg(temporary.Folder + "/no/ffmpeg", null);
         Assert.Contains("no such file", Assert.Throws<BadFileException>(() => missing.Probe(temporary.Path + "x")).Message);
-        Assert.Contains("no such file", Assert.Throws<BadFileException>(() => missing.Probe(temporary.Folder)).Message);
-        File.WriteAllText(temporary.Path + "%03d.jpg", "a");
-        Assert.Contains("rename the file", Assert.Throws<BadFileException>(() => missing.Probe(temporary.Path + "%03d.jpg")).Message);
+        Assert.Contains("it is a folder", Assert.Throws<BadFileException>(() => missing.Probe(temporary.Folder)).Message);
         File.WriteAllText(temporary.Path, "");
         Assert.Contains("it is empty", Assert.Throws<BadFileException>(() => missing.Probe(temporary.Path)).Message);
     }

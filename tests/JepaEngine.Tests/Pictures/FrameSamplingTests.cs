@@ -7,7 +7,7 @@ public sealed class FrameSamplingTests
     [Theory]
     [InlineData(100, 8, new[] { 0, 12, 25, 37, 50, 62, 75, 87 })]
     [InlineData(8, 8, new[] { 0, 1, 2, 3, 4, 5, 6, 7 })]
-    [InlineData(3, 8, new[] { 0, 0, 0, 1, 1, 1, 2, 2 })]
+    [InlineData(3, 8, new[] { 0, 1, 2, 2, 2, 2, 2, 2 })]
     [InlineData(1, 4, new[] { 0, 0, 0, 0 })]
     [InlineData(int.MaxValue, 2, new[] { 0, 1073741823 })]
     public void Uniform_frames_are_hugging_faces(int total, int frames, int[] expected) =>
@@ -41,6 +41,9 @@ public sealed class FrameSamplingTests
         Assert.Contains("not both", Assert.Throws<ArgumentException>(() => new FrameSampling(4) { Every = 1, Fps = 1 }.Indices(4, 30)).Message);
         Assert.Contains("positive", Assert.Throws<ArgumentException>(() => new FrameSampling(4) { Every = 0 }.Indices(4, 30)).Message);
         Assert.Contains("positive", Assert.Throws<ArgumentException>(() => new FrameSampling(4) { Fps = double.NaN }.Indices(4, 30)).Message);
+        Assert.Contains("the video has 4 frames, too few for 5",
+            Assert.Throws<ArgumentException>(() => new FrameSampling(5) { RepeatsLast = false }.Indices(4, 30)).Message);
+        Assert.Equal(3, new FrameSampling(4) { RepeatsLast = false }.Indices(4, 30)[3]);
         Assert.Contains("a step of frames", Assert.Throws<ArgumentException>(() => new FrameSampling(4) { Fps = 4 }.Indices(4, 0)).Message);
     }
 }
