@@ -12,7 +12,7 @@ internal static class FiniteOutputs
     public static void Require(JepaModel model, string name, Tensor output, Tensor? pixels)
     {
         if (!output.IsFinite())
-            throw new NumericException($"{name} is not finite: {Place(model, pixels)}");
+            throw new NumericException($"NaN or infinity in {name}: {Place(model, pixels)}");
     }
 
     /// <summary>The first parameter of a module that is not finite; null where all are.</summary>
