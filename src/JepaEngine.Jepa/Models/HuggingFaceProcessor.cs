@@ -24,8 +24,8 @@ internal sealed class HuggingFaceProcessor
             && nested.ValueKind == JsonValueKind.Object)
             return new HuggingFaceProcessor(joint, nested);
         string[] names = clips ? ["video_preprocessor_config.json", "preprocessor_config.json"] : ["preprocessor_config.json"];
-        string? path = names.Select(name => Path.Combine(folder, name)).FirstOrDefault(File.Exists);
-        return path is null ? null : new HuggingFaceProcessor(path, HuggingFaceConfig.Parse(path));
+        string? found = names.Select(name => Path.Combine(folder, name)).FirstOrDefault(File.Exists);
+        return found is null ? null : new HuggingFaceProcessor(found, HuggingFaceConfig.Parse(found));
     }
 
     /// <summary>A model's configuration with what the processor does.</summary>

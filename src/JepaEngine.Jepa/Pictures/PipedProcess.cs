@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.ComponentModel;
 using System.Diagnostics;
 using System.Text;
@@ -11,6 +12,8 @@ namespace JepaEngine.Jepa.Pictures;
 internal sealed class PipedProcess : IDisposable
 {
     private const int KeptErrors = 4096;
+
+    private static readonly SearchValues<byte> NameLetters = SearchValues.Create("abcdefghijklmnopqrstuvwxyz_0123456789"u8);
 
     private readonly Process process;
     private readonly TimeSpan limit;
@@ -184,7 +187,7 @@ internal sealed class PipedProcess : IDisposable
     private static bool IsProgress(ReadOnlySpan<byte> line)
     {
         int sign = line.IndexOf((byte)'=');
-        return sign > 0 && !line[..sign].ContainsAnyExcept("abcdefghijklmnopqrstuvwxyz_0123456789"u8)
+        return sign > 0 && !line[..sign].ContainsAnyExcept(NameLetters)
             && line[(sign + 1)..].Trim(" \n\r"u8).IndexOf((byte)' ') < 0;
     }
 }
