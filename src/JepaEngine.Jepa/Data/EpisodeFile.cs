@@ -1,6 +1,8 @@
 using System.IO.MemoryMappedFiles;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
+using Microsoft.Win32.SafeHandles;
 
 namespace JepaEngine.Jepa.Data;
 
@@ -17,6 +19,9 @@ public sealed unsafe class EpisodeFile : IDisposable
     private const long LargestCopy = 16 << 20;
 
     private readonly FileStream file;
+
+    // Pinned, and kept after Dispose: whoever reads on reads what was there.
+    private readonly byte[]? copy;
     private readonly MemoryMappedFile? mapping;
     private readonly MemoryMappedViewAccessor? view;
     private readonly DateTime written;
@@ -36,8 +41,9 @@ public sealed unsafe class EpisodeFile : IDisposable
                 throw NoEpisodeFile(path);
             if (length <= LargestCopy)
             {
-                start = (byte*)NativeMemory.Alloc((nuint)length);
-                file.ReadExactly(new Span<byte>(start, (int)length));
+                copy = GC.AllocateUninitializedArray<byte>((int)length, pinned: true);
+                file.ReadExactly(copy);
+                start = (byte*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(copy));
             }
             else
             {
@@ -71,7 +77,7 @@ public sealed unsafe class EpisodeFile : IDisposable
     /// all of it, 1 to 2 GB a second.</summary>
     public string Checksum()
     {
-        Require();
+        using Stay stay = InUse();
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         for (long at = 0; at < length; at += Piece)
             hash.AppendData(new ReadOnlySpan<byte>(start + at, (int)Math.Min(Piece, length - at)));
@@ -119,19 +125,33 @@ public sealed unsafe class EpisodeFile : IDisposable
         return new ReadOnlySpan<byte>(frames + step * Format.FrameBytes, (int)Format.FrameBytes);
     }
 
-    /// <summary>Compares a mapped file with itself as it was opened. Whoever reads many episodes asks first: a page that
-    /// is cut off under a reader ends the process.</summary>
+    /// <summary>
+    /// Keeps the file where it is until the result is disposed, even if another thread closes it. A mapped file is first
+    /// compared with itself as it was opened: a page that is cut off under a reader ends the process.
+    /// </summary>
     /// <exception cref="BadFileException">It was written to.</exception>
     /// <exception cref="ObjectDisposedException">It is closed.</exception>
-    public void Require()
+    internal Stay InUse()
     {
         ObjectDisposedException.ThrowIf(start == null, this);
+        if (view is null)
+            return default;
+        byte* held = null;
+        view.SafeMemoryMappedViewHandle.AcquirePointer(ref held);
+        var stay = new Stay(view.SafeMemoryMappedViewHandle);
         long now = RandomAccess.GetLength(file.SafeFileHandle);
-        if (mapping is not null && (now != length || File.GetLastWriteTimeUtc(file.SafeFileHandle) != written))
-        {
-            throw new BadFileException(Path, $"it was written to while it was in use (it had {length} bytes, now {now}); "
-                + "put the old one back, and replace such files by new ones instead of writing to them");
-        }
+        if (now == length && File.GetLastWriteTimeUtc(file.SafeFileHandle) == written)
+            return stay;
+        stay.Dispose();
+        throw new BadFileException(Path, $"it was written to while it was in use (it had {length} bytes, now {now}); "
+            + "put the old one back, and replace such files by new ones instead of writing to them");
+    }
+
+    /// <summary>The time in which the file stays where it is.</summary>
+    internal readonly ref struct Stay(SafeMemoryMappedViewHandle? held)
+    {
+        /// <summary>Ends it.</summary>
+        public void Dispose() => held?.ReleasePointer();
     }
 
     /// <summary>Closes the file; spans taken from it must not be used any more.</summary>
@@ -139,11 +159,8 @@ public sealed unsafe class EpisodeFile : IDisposable
     {
         if (start != null)
         {
-            if (view is null)
-                NativeMemory.Free(start);
-            else
-                view.SafeMemoryMappedViewHandle.ReleasePointer();
             start = null;
+            view?.SafeMemoryMappedViewHandle.ReleasePointer();
         }
         view?.Dispose();
         mapping?.Dispose();

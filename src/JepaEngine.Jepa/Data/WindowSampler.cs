@@ -72,7 +72,7 @@ public sealed class WindowSampler
     /// <exception cref="ArgumentException">A destination has the wrong length.</exception>
     public void Sample(PhiloxKey key, int count, Span<byte> frameBytes, Span<float> actions, Span<float> states = default)
     {
-        file.Require();
+        using EpisodeFile.Stay stay = file.InUse();
         int stateSize = file.Format.StateSize, actionNumbers = (frames - 1) * skip * file.Format.ActionSize;
         Check(frameBytes.Length, (long)count * frames * FrameBytes, nameof(frameBytes));
         Check(actions.Length, (long)count * actionNumbers, nameof(actions));

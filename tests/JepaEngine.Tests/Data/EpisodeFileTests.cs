@@ -184,6 +184,42 @@ public sealed class EpisodeFileTests : IDisposable
         Assert.Equal(before, after);
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(100)]
+    public void A_file_that_is_closed_while_it_is_sampled_gives_right_frames_or_says_so(int episodes)
+    {
+        var format = new EpisodeFormat("x", 2, 1, 256, 256);
+        using (var writer = new EpisodeFileWriter(FilePath, format))
+        {
+            for (int i = 0; i < episodes; i++)
+                writer.Add(Floats(4, i), Floats(1, i), Bytes(2 * 256 * 256 * 3, i));
+            writer.Complete();
+        }
+        byte[] expected = new byte[2 * 256 * 256 * 3];
+        for (int round = 0; round < 50; round++)
+        {
+            using var file = EpisodeFile.Open(FilePath);
+            var sampler = new WindowSampler(file, environment: null, frames: 2, skip: 1);
+            sampler.Sample(new PhiloxKey(1), 1, expected, []);
+            Parallel.For(0, 8, i =>
+            {
+                if (i == 4)
+                    file.Dispose();
+                byte[] frames = new byte[expected.Length];
+                try
+                {
+                    sampler.Sample(new PhiloxKey(1), 1, frames, []);
+                    Assert.Equal(expected, frames);
+                }
+                catch (ObjectDisposedException)
+                {
+                    // As documented.
+                }
+            });
+        }
+    }
+
     [Fact]
     public void A_closed_file_says_so()
     {
