@@ -97,7 +97,7 @@ public sealed class KilledWriterTests : IDisposable
         [
             "-f", "-qq", "-o", "/dev/null", "-e", $"trace={call}", "-e", $"inject={call}:signal=KILL:when={time}", "dotnet",
             Path.Combine(AppContext.BaseDirectory, "JepaEngine.Tests.dll"), "-method", $"{typeof(KilledWriterTests)}.{nameof(Writer)}", "-explicit", "only",
-        ]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        ]) { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true };
         // The runtime's own pipes are unlinked too.
         start.Environment["DOTNET_EnableDiagnostics"] = "0";
         start.Environment[Told] = temporary.Folder;

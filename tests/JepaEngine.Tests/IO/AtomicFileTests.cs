@@ -34,7 +34,7 @@ public sealed class AtomicFileTests : IDisposable
     }
 
     [Fact]
-    public void A_pipe_is_written_to_and_stays()
+    public async Task A_pipe_is_written_to_and_stays()
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "mkfifo");
         using (Process make = Process.Start("mkfifo", temporary.Path))
@@ -42,7 +42,7 @@ public sealed class AtomicFileTests : IDisposable
         AtomicFile.Check(temporary.Path);
         Task<string> read = Task.Factory.StartNew(() => File.ReadAllText(temporary.Path), TestContext.Current.CancellationToken);
         AtomicFile.WriteText(temporary.Path, "through");
-        Assert.Equal("through", read.Result);
+        Assert.Equal("through", await read);
         Assert.Equal(PathKind.Other, NativeFile.Facts(temporary.Path)!.Value.Kind);
     }
 
@@ -113,6 +113,8 @@ public sealed class AtomicFileTests : IDisposable
     public void A_file_keeps_its_mode(int mode)
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "modes");
+        if (OperatingSystem.IsWindows())
+            return;
         File.WriteAllText(temporary.Path, "earlier");
         File.SetUnixFileMode(temporary.Path, (UnixFileMode)mode);
         using (var file = new AtomicFile(temporary.Path))
@@ -129,6 +131,8 @@ public sealed class AtomicFileTests : IDisposable
     public void A_new_file_has_the_mode_of_any_new_file()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "modes");
+        if (OperatingSystem.IsWindows())
+            return;
         File.WriteAllText(temporary.Path, "");
         AtomicFile.WriteText(temporary.Path + "2", "");
         Assert.Equal(File.GetUnixFileMode(temporary.Path), File.GetUnixFileMode(temporary.Path + "2"));
