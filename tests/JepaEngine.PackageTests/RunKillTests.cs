@@ -168,7 +168,7 @@ public sealed class RunKillTests : IDisposable
         var start = new ProcessStartInfo("/usr/bin/strace",
             [.. traced, "dotnet", Path.Combine(AppContext.BaseDirectory, "jepa.dll"), .. arguments])
         {
-            RedirectStandardOutput = true, RedirectStandardError = true,
+            UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true,
         };
         using Process process = Process.Start(start)!;
         _ = process.StandardOutput.BaseStream.CopyToAsync(Stream.Null);

@@ -11,7 +11,7 @@ internal static class TinyRun
     /// <returns>The file.</returns>
     public static string Config(string folder, string train = "")
     {
-        string path = Path.Combine(folder, $"tiny{train.GetHashCode():x8}.json");
+        string path = Path.Combine(folder, $"tiny{train.Length}.json");
         File.WriteAllText(path, $$"""
             {
               "model": { "imageSize": 56, "patch": 14, "encoderWidth": 24, "encoderDepth": 1, "encoderHeads": 2, "encoderMlp": 24,

@@ -42,7 +42,7 @@ public sealed record RunConfig : IValidated
     internal static string Json(LatentPlannerOptions planner) =>
         JsonSerializer.Serialize(planner, RunJson.Default.LatentPlannerOptions);
 
-    private static JsonNode Trained(RunConfig config)
+    private static JsonObject Trained(RunConfig config)
     {
         JsonObject json = JsonSerializer.SerializeToNode(config, RunJson.Default.RunConfig)!.AsObject();
         json.Remove("planner");

@@ -1,6 +1,5 @@
 using System.Text;
 using System.Text.Json;
-using JepaEngine.Jepa.Checkpoints;
 using JepaEngine.Jepa.Reporting;
 using JepaEngine.Jepa.Training;
 
@@ -171,7 +170,7 @@ public sealed class RunFolder(string path)
             AtomicFile.WriteText(log, whole);
     }
 
-    private static IEnumerable<(TrainStep Step, string Text)> Lines(string log, int last)
+    private static List<(TrainStep Step, string Text)> Lines(string log, int last)
     {
         if (!File.Exists(log))
             return [];
@@ -191,7 +190,7 @@ public sealed class RunFolder(string path)
                 continue;
             }
         }
-        return steps.Values;
+        return [.. steps.Values];
     }
 
     // A missing or forbidden folder is told as itself.

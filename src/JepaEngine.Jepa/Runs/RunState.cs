@@ -1,4 +1,3 @@
-using JepaEngine.Jepa.Checkpoints;
 using JepaEngine.Jepa.Training;
 
 namespace JepaEngine.Jepa.Runs;

@@ -91,14 +91,16 @@ public sealed class LatentPlannerTests
     [Fact]
     public void AModelThatImaginesNoNumbersHasNoPlan()
     {
+        CancellationToken cancellation = TestContext.Current.CancellationToken;
         using var planner = new LatentPlanner(new LostWorld(), Options);
         Assert.Contains("no candidate's cost is finite: the model's weight holds NaN",
-            Assert.Throws<NumericException>(() => planner.Plan(Now, Goal)).Message);
+            Assert.Throws<NumericException>(() => planner.Plan(Now, Goal, cancellation: cancellation)).Message);
         var loop = new ClosedLoopOptions { Episodes = 2 };
-        LatentPlannerOptions options = Options with { ExecuteBlocks = 1 };
-        Assert.Throws<NumericException>(() => ClosedLoop.Play(new LostWorld(), options, () => new Jepa.Environments.TwoRoom(1), loop));
-        Assert.Contains("executeBlocks is 4; it is 1 to 3", Assert.Throws<ArgumentException>(() => ClosedLoop.Play(
-            world, Options with { ExecuteBlocks = 4 }, () => new Jepa.Environments.TwoRoom(1), loop)).Message);
+        Func<Jepa.Environments.IEnvironment> rooms = () => new Jepa.Environments.TwoRoom(1);
+        LatentPlannerOptions one = Options with { ExecuteBlocks = 1 }, four = one with { ExecuteBlocks = 4 };
+        Assert.Throws<NumericException>(() => ClosedLoop.Play(new LostWorld(), one, rooms, loop, cancellation: cancellation));
+        Assert.Contains("executeBlocks is 4; it is 1 to 3", Assert.Throws<ArgumentException>(
+            () => ClosedLoop.Play(world, four, rooms, loop, cancellation: cancellation)).Message);
     }
 
     /// <summary>Imagines NaN.</summary>
