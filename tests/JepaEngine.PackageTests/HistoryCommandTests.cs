@@ -10,7 +10,7 @@ public sealed class HistoryCommandTests : IDisposable
     private static readonly BenchRecord Record = new()
     {
         Case = "Add 16x16", Pass = "forward", Device = "cpu", DType = "F32", Threads = 1, Engine = "JepaEngine", Samples = [1, 1.1, 0.9], Utc = "2026-11-20T10:00:00Z",
-        Machine = new BenchMachine("a processor", "Avx2", 2, null, "a system", ".NET", "JepaEngine 0.1.0+abc"),
+        Machine = new BenchMachine("a processor", "Avx2", 2, "a system", ".NET", "JepaEngine 0.1.0+abc"),
     };
 
     private readonly string folder = Directory.CreateTempSubdirectory("jepa-history").FullName;

@@ -30,7 +30,7 @@ public sealed class TablesCommandTests : IDisposable
         Assert.Contains("\n\nNothing has run on a GPU yet.\n\n", File.ReadAllText(Hardware));
         Assert.Contains("hardware.md is as it was", Works("bench", "tables", "--root", root));
 
-        var machine = new BenchMachine("a processor", "Avx2", 2, null, "a system", ".NET", "JepaEngine 0.1.0+abc")
+        var machine = new BenchMachine("a processor", "Avx2", 2, "a system", ".NET", "JepaEngine 0.1.0+abc")
         {
             Gpu = "H100, sm_90, 132 multiprocessors, 79 GiB", Driver = "580.95", Compiler = "NVRTC 13.0",
         };

@@ -12,12 +12,14 @@ namespace JepaEngine.Jepa.Benchmarking;
 /// <param name="Cpu">The processor's name.</param>
 /// <param name="Simd">The vector instructions in use.</param>
 /// <param name="Cores">Logical processors.</param>
-/// <param name="CpuMegahertz">The first core's clock when the run began, where the system tells it.</param>
 /// <param name="System">Operating system.</param>
 /// <param name="Runtime">Of .NET, or a peer's language.</param>
 /// <param name="Build">Version and commit of what was measured.</param>
-public sealed record BenchMachine(string Cpu, string Simd, int Cores, double? CpuMegahertz, string System, string Runtime, string Build)
+public sealed record BenchMachine(string Cpu, string Simd, int Cores, string System, string Runtime, string Build)
 {
+    /// <summary>The first core's clock when the run began, where the system tells it.</summary>
+    public double? CpuMegahertz { get; init; }
+
     /// <summary>The GPU's name, where one is measured.</summary>
     public string? Gpu { get; init; }
 
@@ -36,8 +38,8 @@ public sealed record BenchMachine(string Cpu, string Simd, int Cores, double? Cp
     public static BenchMachine Of(string cpu, IEnumerable<Device> devices)
     {
         string version = typeof(BenchMachine).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion;
-        var machine = new BenchMachine(cpu, CpuIsas.FromEnvironment().ToString(), Environment.ProcessorCount, Megahertz(), RuntimeInformation.OSDescription,
-            RuntimeInformation.FrameworkDescription, $"JepaEngine {version}");
+        var machine = new BenchMachine(cpu, CpuIsas.FromEnvironment().ToString(), Environment.ProcessorCount, RuntimeInformation.OSDescription,
+            RuntimeInformation.FrameworkDescription, $"JepaEngine {version}") { CpuMegahertz = Megahertz() };
         if (devices.FirstOrDefault(device => !device.IsHost) is not { } gpu)
             return machine;
         CudaContext context = gpu.Context;
