@@ -24,6 +24,11 @@ internal sealed class Verb(string name, string description, string example) : Co
 /// <summary>Runs a command line to its exit code.</summary>
 internal static class CommandLine
 {
+    /// <summary>Signals within so many milliseconds are one.</summary>
+    private const long SignalMoment = 1000;
+
+    private static long firstSignal;
+
     public static async Task<int> RunAsync(Func<RootCommand> create, string[] args)
     {
         AppDomain.CurrentDomain.UnhandledException += (_, unhandled) => Environment.Exit(Faults.Report((Exception)unhandled.ExceptionObject));
@@ -51,7 +56,8 @@ internal static class CommandLine
             await Console.Error.WriteLineAsync("Try 'jepa --help', or 'jepa VERB --help' for an example.");
             return ExitCode.Usage;
         }
-        using var interrupted = new CancellationTokenSource();
+        // Not disposed: a signal may still be on its way.
+        var interrupted = new CancellationTokenSource();
         using PosixSignalRegistration interrupt = OnSignal(PosixSignal.SIGINT, interrupted),
             terminate = OnSignal(PosixSignal.SIGTERM, interrupted), hangUp = OnSignal(PosixSignal.SIGHUP, interrupted);
         // Our own handling: System.CommandLine's ends the process two seconds after a signal, saved or not.
@@ -62,12 +68,15 @@ internal static class CommandLine
         return code;
     }
 
-    /// <summary>The first signal asks the work to save and end; the second ends the process.</summary>
-    private static PosixSignalRegistration OnSignal(PosixSignal signal, CancellationTokenSource interrupted) => PosixSignalRegistration.Create(signal, context =>
-    {
-        context.Cancel = !interrupted.IsCancellationRequested;
-        interrupted.Cancel();
-    });
+    /// <summary>The first signal asks the work to save and end. One that comes later than a moment after it ends the process;
+    /// a closing session sends several at once.</summary>
+    private static PosixSignalRegistration OnSignal(PosixSignal signal, CancellationTokenSource interrupted) =>
+        PosixSignalRegistration.Create(signal, context =>
+        {
+            long now = Environment.TickCount64, first = Interlocked.CompareExchange(ref firstSignal, now, 0);
+            context.Cancel = first == 0 || now - first < SignalMoment;
+            interrupted.Cancel();
+        });
 
     /// <summary>A command with an example.</summary>
     public static Verb Verb(string name, string description, string example, params ReadOnlySpan<Symbol> symbols)

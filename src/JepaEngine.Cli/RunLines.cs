@@ -44,7 +44,7 @@ internal sealed class RunLines(RunFolder folder, Output output)
                 output.Line($"Interrupted; saved to {folder.Model}. Go on with: jepa train {folder.Root} --resume");
                 return ExitCode.Interrupted;
             case TrainOutcome.Diverged:
-                Console.Error.WriteLine($"jepa: {folder.Log}: three losses in a row were not finite; lower "
+                Console.Error.WriteLine($"jepa: {folder.Log}: losses or parameters are not finite any more; lower "
                     + "train.learningRate or look at the data" + (File.Exists(folder.Model) ? $"; {folder.Model} is whole" : ""));
                 return ExitCode.Numeric;
             default:

@@ -152,6 +152,52 @@ public sealed class RunFolderTests : IDisposable
     }
 
     [Fact]
+    public void ResumingRemovesNoCheckpoint()
+    {
+        Train("--checkpoint-every", "5", "--keep", "3");
+        string foreign = Path.Combine(run.Checkpoints, "step-00000099.safetensors");
+        File.Copy(run.Model, foreign);
+        string[] kept = Directory.GetFiles(run.Checkpoints);
+        Works("train", run.Root, "--resume");
+        Works("train", run.Root, "--resume", "--keep", "1");
+        Assert.Equal(kept.Order(), Directory.GetFiles(run.Checkpoints).Order());
+        // Another run replaces the run's own, and nothing else.
+        File.WriteAllText(foreign, "a file of somebody's");
+        Works("train", run.Root, "--config", config, "--seed", "3", "--overwrite");
+        Assert.Equal([foreign], Directory.GetFiles(run.Checkpoints));
+    }
+
+    [Fact]
+    public void TheLogOfAnotherRunIsNotShown()
+    {
+        Train();
+        var other = new RunFolder(Path.Combine(folder, "other"));
+        Works("train", other.Root, "--config", config, "--seed", "3");
+        File.Copy(other.Log, run.Log, overwrite: true);
+        Assert.Contains("the log of another run", Fails(3, "eval", run.Root, "--episodes", "2", "--budget", "5"));
+        Assert.Contains("the log of another run", Fails(3, "train", run.Root, "--resume"));
+        Assert.Contains("the log of another run", Assert.Single(RunState.Of(run).Faults));
+        // A run without its hidden files and its log is one all the same.
+        File.Delete(run.Log);
+        File.Delete(Path.Combine(run.Root, ".lock"));
+        Assert.Equal(2, RunState.Find(folder).Count);
+    }
+
+    [Fact]
+    public void SignalsThatComeTogetherAreOne()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "a signal reaches another process through kill, which Windows lacks");
+        using Process process = Start("train", run.Root, "--config", config, "--steps", "100000");
+        Until(() => File.Exists(run.Model));
+        foreach (string signal in new[] { "-TERM", "-HUP", "-TERM" })
+            using (Process kill = Process.Start("kill", [signal, process.Id.ToString()]))
+                kill.WaitForExit();
+        Assert.True(process.WaitForExit(TimeSpan.FromMinutes(1)));
+        Assert.Equal(7, process.ExitCode);
+        Assert.Equal(RunStage.Stopped, RunState.Of(run).Stage);
+    }
+
+    [Fact]
     public void WhatIsWrongWithARunIsSaid()
     {
         Train();

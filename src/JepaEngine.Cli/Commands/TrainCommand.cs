@@ -61,7 +61,7 @@ internal static class TrainCommand
 
     private static TimeSpan Minutes(double minutes) => minutes is > 0 and < 1e6
         ? TimeSpan.FromMinutes(minutes)
-        : throw new UsageException($"--checkpoint-minutes is {minutes}; it is above 0");
+        : throw new UsageException($"--checkpoint-minutes is {minutes}; it is above 0 and below a million");
 
     private static RunConfig Choose(string name) => name switch
     {

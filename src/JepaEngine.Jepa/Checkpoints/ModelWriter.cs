@@ -18,10 +18,13 @@ public static class ModelWriter
     /// <param name="shardSize">The most bytes of tensors in one file of a Hugging Face folder.</param>
     /// <returns>The parameters the layout has no place for: Hugging Face's I-JEPA has no predictor, Meta's files of models no classifier.</returns>
     /// <exception cref="ArgumentException">The layout has no place for the family.</exception>
+    /// <exception cref="NumericException">A parameter is not finite, or is beyond the type.</exception>
     /// <exception cref="IOException">It cannot be written; an earlier one is intact.</exception>
     public static IReadOnlyList<string> Write(string path, JepaModel model, ModelLayout layout, DType dtype,
         long shardSize = Safetensors.ShardSize)
     {
+        if (FiniteOutputs.Parameter(model) is { } broken)
+            throw new NumericException($"{path}: nothing is written: the model's {broken} holds NaN or infinity");
         JepaFamily family = model.Config.Family;
         KeyMap keys = family.Keys(model.Config, layout);
         using var scope = new TensorScope(model.Device, "written");

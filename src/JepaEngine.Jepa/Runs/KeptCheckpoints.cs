@@ -35,18 +35,17 @@ internal sealed class KeptCheckpoints(RunFolder folder, int keep)
     public static RunCheckpoint? Best(IEnumerable<RunCheckpoint> checkpoints) =>
         checkpoints.MinBy(one => one.Progress.Loss ?? double.PositiveInfinity);
 
-    /// <summary>Goes on with what the folder holds of the run; the rest is removed.</summary>
-    public void Read()
-    {
-        kept.AddRange(Of(folder));
-        Prune();
-    }
+    /// <summary>Goes on with what the folder holds of the run.</summary>
+    public void Read() => kept = Of(folder);
 
-    /// <summary>Removes all.</summary>
+    /// <summary>Forgets and removes all of the run; what another run left there stays.</summary>
     public void Clear()
     {
-        kept.Clear();
-        Prune();
+        foreach (RunCheckpoint one in kept)
+            File.Delete(one.Path);
+        kept = [];
+        if (Directory.Exists(folder.Checkpoints) && !Directory.EnumerateFileSystemEntries(folder.Checkpoints).Any())
+            Directory.Delete(folder.Checkpoints);
     }
 
     /// <summary>Keeps a copy of the model file, which was saved at a step.</summary>
@@ -66,15 +65,10 @@ internal sealed class KeptCheckpoints(RunFolder folder, int keep)
 
     private void Prune()
     {
-        if (!Directory.Exists(folder.Checkpoints))
-            return;
         RunCheckpoint? best = Best(kept);
-        kept = [.. kept.Where((one, i) => ReferenceEquals(one, best) || i >= kept.Count - keep)];
-        var wanted = kept.Select(one => Path.GetFileName(one.Path)).ToHashSet();
-        foreach (string path in Directory.EnumerateFiles(folder.Checkpoints, "step-*.safetensors").ToList())
-            if (!wanted.Contains(Path.GetFileName(path)))
-                File.Delete(path);
-        if (kept.Count == 0 && !Directory.EnumerateFileSystemEntries(folder.Checkpoints).Any())
-            Directory.Delete(folder.Checkpoints);
+        List<RunCheckpoint> wanted = [.. kept.Where((one, i) => ReferenceEquals(one, best) || i >= kept.Count - keep)];
+        foreach (RunCheckpoint one in kept.Except(wanted))
+            File.Delete(one.Path);
+        kept = wanted;
     }
 }

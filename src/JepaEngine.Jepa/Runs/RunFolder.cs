@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using JepaEngine.Jepa.Checkpoints;
 using JepaEngine.Jepa.Reporting;
 using JepaEngine.Jepa.Training;
 
@@ -80,6 +81,8 @@ public sealed class RunFolder(string path)
     /// <exception cref="BadFileException">There are none, or they were measured on another checkpoint.</exception>
     public DemoReportData ReadReport()
     {
+        if (!File.Exists(Data))
+            throw new BadFileException(Data, $"it is missing; measure the run first: jepa eval {Root}");
         DemoReportData data = DemoReportData.Read(Data);
         if (File.Exists(Model) && data.Checkpoint != Read().Id)
         {
@@ -96,10 +99,20 @@ public sealed class RunFolder(string path)
     /// The log, each step once and none beyond the checkpoint's; a torn line (a run that was killed) is left out. Empty
     /// where there is no log.
     /// </summary>
+    /// <exception cref="BadFileException">Its losses are another run's: they do not lead to the checkpoint's.</exception>
     public List<TrainStep> ReadLog()
     {
-        int last = File.Exists(Model) ? Read().Progress.Step : int.MaxValue;
-        return [.. Lines(Log, last).Select(line => line.Step)];
+        if (!File.Exists(Model))
+            return ReadWholeLog();
+        TrainingProgress saved = Read().Progress, logged = default;
+        List<TrainStep> steps = [.. Lines(Log, saved.Step).Select(line => line.Step)];
+        foreach (TrainStep step in steps)
+            logged = logged.After(step.Loss, !step.Skipped);
+        // Of a log that lacks steps nobody can say.
+        return steps.Count < saved.Step || logged == saved
+            ? steps
+            : throw new BadFileException(Log, $"it is the log of another run than {Path.GetFileName(Model)}; put the right one "
+                + "back, or delete it");
     }
 
     /// <summary>As <see cref="ReadLog"/>, with the steps beyond the checkpoint.</summary>
@@ -128,6 +141,21 @@ public sealed class RunFolder(string path)
                     throw new BadFileException(Root, "another process trains into it; wait for it, or choose another folder", error);
                 Thread.Sleep(LockMilliseconds);
             }
+        }
+    }
+
+    /// <summary>Whether the folder holds a run: what a run leaves at least, or a checkpoint that says it is one.</summary>
+    internal bool IsRun()
+    {
+        if (File.Exists(Log) || File.Exists(LockFile))
+            return true;
+        try
+        {
+            return File.Exists(Model) && Read().Run.Length > 0;
+        }
+        catch (BadFileException)
+        {
+            return false;
         }
     }
 

@@ -46,7 +46,7 @@ public sealed record RunState(RunFolder Folder, RunStage Stage, int Step, int St
         return
         [
             .. Directory.EnumerateDirectories(folder, "*", below).Prepend(folder).Select(path => new RunFolder(path))
-                .Where(run => File.Exists(run.Log) || File.Exists(run.LockFile))
+                .Where(run => run.IsRun())
                 .OrderBy(run => run.Root, StringComparer.Ordinal).Select(Of),
         ];
     }
@@ -58,7 +58,12 @@ public sealed record RunState(RunFolder Folder, RunStage Stage, int Step, int St
         RunCheckpoint? checkpoint = Try(folder.Read, faults);
         bool training = folder.IsLocked();
         if (checkpoint is not null)
+        {
             Try(folder.ReadConfig, faults);
+            // While it trains the log runs ahead, and a checkpoint may come in between.
+            if (!training)
+                Try(folder.ReadLog, faults);
+        }
         if (checkpoint?.DataPath is { } data && !File.Exists(data))
             faults.Add($"{data}: the episodes it learns from are missing; give them with --data where it is resumed");
         List<TrainStep> log = folder.ReadWholeLog();

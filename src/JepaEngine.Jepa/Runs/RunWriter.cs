@@ -34,10 +34,11 @@ internal sealed class RunWriter : IDisposable
         log = new RunLog(folder.Log);
         kept = new KeptCheckpoints(folder, options.Keep);
         savedAt = retryAt = Stopwatch.GetTimestamp();
+        if (File.Exists(folder.Model))
+            kept.Read();
         if (!options.Resume)
             return;
         (begun, saved) = (true, trainer.Step);
-        kept.Read();
         if (!File.Exists(folder.Config))
             config.Write(folder.Config);
         log.Open(trainer.Step);
@@ -62,19 +63,19 @@ internal sealed class RunWriter : IDisposable
     {
         if (!begun)
             Begin(skipped: false);
-        for (int i = 0; i < LastTries.Length && saved != trainer.Step && trainer.IsFinite; i++)
+        for (int i = 0; i < LastTries.Length && saved != trainer.Step; i++)
         {
             if (!TrySave())
                 Thread.Sleep(LastTries[i]);
         }
-        if (saved != trainer.Step && trainer.IsFinite)
+        if (saved != trainer.Step)
             Save();
     }
 
     /// <summary>Saves what it can after an exception, which is not to be hidden.</summary>
     public void Rescue()
     {
-        if (begun && saved != trainer.Step && trainer.IsBetweenSteps)
+        if (begun && saved != trainer.Step && trainer.IsBetweenSteps && trainer.IsFinite)
             TrySave();
     }
 
@@ -111,10 +112,14 @@ internal sealed class RunWriter : IDisposable
 
     private bool TrySave()
     {
+        if (!trainer.IsFinite)
+        {
+            throw new NumericException($"step {trainer.Step}: the parameters are not finite any more; {folder.Model} is of step "
+                + $"{saved} and whole; lower train.learningRate");
+        }
         try
         {
-            if (trainer.IsFinite)
-                Save();
+            Save();
             failed = false;
             return true;
         }

@@ -154,7 +154,10 @@ public sealed class TwoRoomRun(
         var sampler = new WindowSampler(episodes, CreateWorld(), config.Train.Frames, config.Train.FrameSkip);
         using var trainer = new Trainer(new LeWorldModelRecipe(trained, sampler, config.Train));
         if (options.Resume)
+        {
             trainer.Resume(folder.Model);
+            _ = folder.ReadLog();
+        }
         using var writer = new RunWriter(folder, config, options, trainer, progress);
         TrainOutcome outcome;
         try

@@ -56,7 +56,7 @@ public sealed class Trainer : IDisposable
     /// <summary>Steps done, skipped ones included.</summary>
     public int Step => Progress.Step;
 
-    /// <summary>Whether all parameters are finite, so that they are worth saving. Waits for the device.</summary>
+    /// <summary>Whether parameters and moments are finite, so that they are worth saving. Waits for the device.</summary>
     public bool IsFinite
     {
         get
@@ -166,7 +166,13 @@ public sealed class Trainer : IDisposable
     public void Resume(string path)
     {
         lock (gate)
+        {
             Progress = TrainingCheckpoint.Load(path, recipe.Model, optimizer, recipe.Average?.Target, Identity);
+            if (Progress.Step > recipe.Steps)
+                throw new BadFileException(path, $"it is of step {Progress.Step} of {recipe.Steps}; it is damaged");
+            if (!optimizer.IsFinite())
+                throw new BadFileException(path, "parameters or moments are not finite; take an earlier checkpoint (jepa runs)");
+        }
     }
 
     /// <summary>Waits for the step of another thread, and gives the optimiser's memory back; the model stays.</summary>

@@ -14,10 +14,15 @@ public static partial class JsonText
     {
         try
         {
-            if (new FileInfo(path).Length > MaxBytes)
-                throw new BadFileException(path, $"a configuration of more than {MaxBytes >> 20} MiB is none");
-            using var reader = new StreamReader(path, new UTF8Encoding(false, throwOnInvalidBytes: true), detectEncodingFromByteOrderMarks: true);
-            return Plain(reader.ReadToEnd());
+            var strict = new UTF8Encoding(false, throwOnInvalidBytes: true);
+            using var reader = new StreamReader(path, strict, detectEncodingFromByteOrderMarks: true);
+            var text = new StringBuilder();
+            char[] piece = new char[1 << 14];
+            // Counted as it comes: a device says it has no length.
+            for (int read; (read = reader.Read(piece)) > 0; text.Append(piece, 0, read))
+                if (text.Length > MaxBytes)
+                    throw new BadFileException(path, $"a configuration of more than {MaxBytes >> 20} MiB is none");
+            return Plain(text.ToString());
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException or DecoderFallbackException)
         {

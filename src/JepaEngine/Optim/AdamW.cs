@@ -223,12 +223,8 @@ public sealed class AdamW : IDisposable
     /// <summary>The global norm of the gradient of the last step, before clipping. Waits for the device.</summary>
     public double GradientNorm => Math.Sqrt(squaredNorm.Item());
 
-    /// <summary>Whether all parameters are finite. Waits for the device.</summary>
-    public bool IsFinite()
-    {
-        memory.Device.Backend.SumOfSquares(master?.Operand ?? values, squaredNorm.Operand);
-        return double.IsFinite(squaredNorm.Item());
-    }
+    /// <summary>Whether all parameters and moments are finite. Waits for the device.</summary>
+    public bool IsFinite() => IsFinite(master?.Operand ?? values) && IsFinite(Moment1.Operand) && IsFinite(Moment2.Operand);
 
     /// <summary>Forgets the gradients without a step.</summary>
     public void ZeroGrad()
@@ -283,6 +279,12 @@ public sealed class AdamW : IDisposable
             return;
         segments.Insert(index + 1, segments[index] with { First = at });
         segments[index] = segments[index] with { End = at };
+    }
+
+    private bool IsFinite(in Operand numbers)
+    {
+        memory.Device.Backend.SumOfSquares(numbers, squaredNorm.Operand);
+        return double.IsFinite(squaredNorm.Item());
     }
 
     private Tensor Copy(in Operand source)
