@@ -41,7 +41,8 @@ internal static class Faults
         OperationCanceledException => ExitCode.Interrupted,
         NumericException => ExitCode.Numeric,
         _ when IsMissingPart(error) => ExitCode.Defect,
-        // A full disk, a folder that may not be written, a program that cannot be started: nothing half-written stays behind.
+        // A full disk, a folder that may not be written, a program that cannot be started: nothing half-written stays
+        // behind.
         IOException or UnauthorizedAccessException or InvalidDataException or TimeoutException or Win32Exception => ExitCode.BadInput,
         ArgumentException or NotSupportedException => ExitCode.Usage,
         _ => ExitCode.Defect,

@@ -3,7 +3,8 @@ using Microsoft.Win32.SafeHandles;
 
 namespace JepaEngine.Cli;
 
-/// <summary>The process's input, output and errors, each of which may be closed from the start, or end in a disk that is full.</summary>
+/// <summary>The process's input, output and errors, each of which may be closed from the start, or end in a disk that
+/// is full.</summary>
 internal static partial class StandardStreams
 {
     /// <summary>What loading the parts that report a fault takes.</summary>

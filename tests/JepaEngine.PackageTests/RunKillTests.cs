@@ -5,7 +5,8 @@ using static JepaEngine.PackageTests.JepaProcess;
 
 namespace JepaEngine.PackageTests;
 
-/// <summary>Training that is killed, or whose disk is full, goes on to the bits of training that was left alone.</summary>
+/// <summary>Training that is killed, or whose disk is full, goes on to the bits of training that was left
+/// alone.</summary>
 public sealed class RunKillTests : IDisposable
 {
     private const int Kills = 60, Most = 200;

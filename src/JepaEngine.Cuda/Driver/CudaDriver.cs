@@ -165,7 +165,8 @@ internal sealed unsafe class CudaDriver
             throw new CudaException($"{api} failed with {Describe(result)}; {CudaAdvice.Of(result)}", result, api);
     }
 
-    /// <summary>As <c>CUDA_ERROR_OUT_OF_MEMORY (out of memory)</c>, in the driver's words; the toolkit's stub has none.</summary>
+    /// <summary>As <c>CUDA_ERROR_OUT_OF_MEMORY (out of memory)</c>, in the driver's words; the toolkit's stub has
+    /// none.</summary>
     public string Describe(CudaResult result)
     {
         byte* name = null, text = null;

@@ -1,6 +1,7 @@
 namespace JepaEngine.Cuda.Driver;
 
-/// <summary>The driver's answers that the engine tells apart. Any other number is an error too, named by the driver itself; for each there is a next step.</summary>
+/// <summary>The driver's answers that the engine tells apart. Any other number is an error too, named by the driver
+/// itself; for each there is a next step.</summary>
 public enum CudaResult
 {
     /// <summary>It worked.</summary>

@@ -42,7 +42,8 @@ internal sealed class NativeFile
 
     public IReadOnlyList<LibraryAttempt> Attempts => attempts;
 
-    /// <summary>Why the first library that is there cannot be loaded, with the mend; null where none is there.</summary>
+    /// <summary>Why the first library that is there cannot be loaded, with the mend; null where none is
+    /// there.</summary>
     public string? Refusal => attempts.Find(attempt => attempt.Mend is not null) is { } there
         ? $"{there.Path} is there and cannot be loaded ({there.Fault}): {there.Mend}"
         : null;

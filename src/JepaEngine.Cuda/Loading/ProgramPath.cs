@@ -9,7 +9,8 @@ internal static class ProgramPath
     private static readonly string[] Endings = OperatingSystem.IsWindows() ? ["", ".exe"] : [""];
 
     /// <summary>The full path of a program; null where there is none.</summary>
-    /// <param name="program">A name, which is looked for on the search path, or a path, which is taken as it is.</param>
+    /// <param name="program">A name, which is looked for on the search path, or a path, which is taken as it
+    /// is.</param>
     /// <param name="folders">The search path; null for the environment's.</param>
     public static string? Find(string program, string? folders = null)
     {

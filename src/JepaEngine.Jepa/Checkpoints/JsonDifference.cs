@@ -8,7 +8,8 @@ internal static class JsonDifference
 {
     private const int Longest = 60;
 
-    /// <summary>"train.seed is 1 there, 0 here": the first key that differs, or the texts where they are no JSON.</summary>
+    /// <summary>"train.seed is 1 there, 0 here": the first key that differs, or the texts where they are no
+    /// JSON.</summary>
     /// <param name="name">What both are.</param>
     /// <param name="there">What was saved; null for nothing.</param>
     /// <param name="here">What it is compared with.</param>

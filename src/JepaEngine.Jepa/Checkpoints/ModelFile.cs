@@ -15,7 +15,8 @@ public sealed partial class ModelFile : IDisposable
 
     private static readonly string[] Classifier = ["pooler.", "classifier.", "probe."];
 
-    /// <summary>How many times as many numbers as a file holds an encoder may want, to be compared key by key.</summary>
+    /// <summary>How many times as many numbers as a file holds an encoder may want, to be compared key by
+    /// key.</summary>
     private const int Lacking = 4;
 
     private readonly LoadOptions options;
@@ -42,7 +43,8 @@ public sealed partial class ModelFile : IDisposable
             }
             Config.Validate();
             long needed = Config.Encoder.Parameters, held = file.Entries.Values.Sum(entry => entry.Shape.Count);
-            // Tensors that are missing are named later; here it is sizes out of all proportion, before a model is built.
+            // Tensors that are missing are named later; here it is sizes out of all proportion, before a model is
+            // built.
             if (needed / Lacking > held)
                 throw new ArgumentException($"its configuration is of an encoder {Config.Encoder}, {needed} numbers, but it holds {held}");
         }
@@ -121,7 +123,8 @@ public sealed partial class ModelFile : IDisposable
     }
 
     /// <summary>The weights of a folder; a file is itself.</summary>
-    /// <exception cref="BadFileException">The folder has none, or nothing is there and the path may be a model's name on the hub.</exception>
+    /// <exception cref="BadFileException">The folder has none, or nothing is there and the path may be a model's name
+    /// on the hub.</exception>
     public static string Weights(string path)
     {
         if (!Directory.Exists(path))
@@ -142,7 +145,8 @@ public sealed partial class ModelFile : IDisposable
         return file.Load(device);
     }
 
-    /// <summary>With the names that the file has, or, where those fit no model, without what wrappers add to them.</summary>
+    /// <summary>With the names that the file has, or, where those fit no model, without what wrappers add to
+    /// them.</summary>
     private static ModelFile Open(TensorFile file, TensorFile? classifier, LoadOptions options)
     {
         ModelFile? opened = null;
@@ -203,7 +207,8 @@ public sealed partial class ModelFile : IDisposable
     }
 
     /// <summary>The model, in evaluation mode; its weights stay in the file where that is possible.</summary>
-    /// <exception cref="BadFileException">The file does not fit; the message names the first keys of each kind.</exception>
+    /// <exception cref="BadFileException">The file does not fit; the message names the first keys of each
+    /// kind.</exception>
     public JepaModel Load(Device device) => Load(device, (model, places) =>
     {
         var whole = new Dictionary<(TensorFile, string), Tensor>();
@@ -224,7 +229,8 @@ public sealed partial class ModelFile : IDisposable
     });
 
     /// <summary>The model in memory of its own, as <see cref="Module.Allocate"/> gives it: to be trained.</summary>
-    /// <exception cref="BadFileException">The file does not fit; the message names the first keys of each kind.</exception>
+    /// <exception cref="BadFileException">The file does not fit; the message names the first keys of each
+    /// kind.</exception>
     internal JepaModel LoadTrainable(Device device) => Load(device, (model, places) =>
     {
         model.Allocate(device);

@@ -48,7 +48,8 @@ public sealed class JepaSession(JepaModel model) : IDisposable
     /// <summary>Encodes a picture, or a clip of frames, of any size; each is framed and normalised as the family's reference does it.</summary>
     /// <exception cref="ArgumentException">The model takes another number of frames.</exception>
     /// <exception cref="MemoryRefusedException">The clip is too large; the message names the largest that fits.</exception>
-    /// <exception cref="NumericException">The result is not finite; the message names the first place that is not.</exception>
+    /// <exception cref="NumericException">The result is not finite; the message names the first place that is
+    /// not.</exception>
     public EncodedTokens Encode(params ReadOnlySpan<Picture> frames)
     {
         Preprocess preprocess = model.Config.Preprocess with { Size = Edge };
@@ -65,7 +66,8 @@ public sealed class JepaSession(JepaModel model) : IDisposable
     /// <param name="width">Columns of pixels.</param>
     /// <exception cref="ArgumentException">The span has another length, or the model takes another number of frames.</exception>
     /// <exception cref="MemoryRefusedException">The clip is too large; the message names the largest that fits.</exception>
-    /// <exception cref="NumericException">The result is not finite; the message names the first place that is not.</exception>
+    /// <exception cref="NumericException">The result is not finite; the message names the first place that is
+    /// not.</exception>
     public EncodedTokens Encode(ReadOnlySpan<byte> rgb, int frames, int height, int width)
     {
         int one = 3 * height * width;
@@ -81,7 +83,8 @@ public sealed class JepaSession(JepaModel model) : IDisposable
     /// <see cref="PictureReader.ReadClip"/> give them.</summary>
     /// <exception cref="ArgumentException">A frame has another size, or the model takes another number of them.</exception>
     /// <exception cref="MemoryRefusedException">The clip is too large; the message names the largest that fits.</exception>
-    /// <exception cref="NumericException">The result is not finite; the message names the first place that is not.</exception>
+    /// <exception cref="NumericException">The result is not finite; the message names the first place that is
+    /// not.</exception>
     public EncodedTokens EncodeFramed(params ReadOnlySpan<Picture> frames)
     {
         using TensorScope scope = Upload(frames, out Tensor pixels, out TokenGrid grid);
@@ -99,7 +102,8 @@ public sealed class JepaSession(JepaModel model) : IDisposable
     /// <exception cref="InvalidOperationException">The model has no classifier.</exception>
     /// <exception cref="ArgumentException">A frame has another size, or the model takes another number of them.</exception>
     /// <exception cref="MemoryRefusedException">The clip is too large; the message names the largest that fits.</exception>
-    /// <exception cref="NumericException">The result is not finite; the message names the first place that is not.</exception>
+    /// <exception cref="NumericException">The result is not finite; the message names the first place that is
+    /// not.</exception>
     public ClassScore[] ClassifyFramed(ReadOnlySpan<Picture> frames, int top = 5)
     {
         AttentiveProbe probe = model.Probe ?? throw new InvalidOperationException(

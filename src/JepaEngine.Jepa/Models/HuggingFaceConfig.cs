@@ -58,7 +58,8 @@ internal sealed class HuggingFaceConfig
         }
     }
 
-    /// <summary>Reads each text once: what is no UTF-8, or half a surrogate pair, would else be found by whoever asks for it.</summary>
+    /// <summary>Reads each text once: what is no UTF-8, or half a surrogate pair, would else be found by whoever asks
+    /// for it.</summary>
     private static void CheckTexts(byte[] json)
     {
         var reader = new Utf8JsonReader(json);

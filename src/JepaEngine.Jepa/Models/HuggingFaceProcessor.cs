@@ -14,7 +14,8 @@ internal sealed class HuggingFaceProcessor
 
     private HuggingFaceProcessor(string path, JsonElement root) => (this.path, this.root) = (path, root);
 
-    /// <summary>A folder's processor, in the order in which transformers looks for it; null where it has none.</summary>
+    /// <summary>A folder's processor, in the order in which transformers looks for it; null where it has
+    /// none.</summary>
     /// <exception cref="BadFileException">It is damaged.</exception>
     public static HuggingFaceProcessor? Find(string folder, bool clips)
     {

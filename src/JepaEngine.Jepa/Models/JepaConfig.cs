@@ -64,13 +64,15 @@ public sealed record JepaConfig : IModelConfig
     /// <summary>The kernel of that resize.</summary>
     public ResizeFilter Filter { get; init; }
 
-    /// <summary>Pixels it resizes to, of a middle that is <see cref="Cropped"/> wide: in proportion to the size.</summary>
+    /// <summary>Pixels it resizes to, of a middle that is <see cref="Cropped"/> wide: in proportion to the
+    /// size.</summary>
     public int Resized { get; init; } = Preprocess.DefaultResized;
 
     /// <summary>Pixels of the middle that it looks at then.</summary>
     public int Cropped { get; init; } = Preprocess.DefaultCropped;
 
-    /// <summary>Whether a half pixel left of the middle is rounded down, as transformers does, not to the even side.</summary>
+    /// <summary>Whether a half pixel left of the middle is rounded down, as transformers does, not to the even
+    /// side.</summary>
     public bool CropsDown { get; init; }
 
     /// <summary>Patches along an edge of <see cref="ImageSize"/>.</summary>

@@ -1,6 +1,7 @@
 namespace JepaEngine.Jepa.Models;
 
-/// <summary>Ids of tokens, as masks have them. They are looked at on the host: a kernel would read beyond a table.</summary>
+/// <summary>Ids of tokens, as masks have them. They are looked at on the host: a kernel would read beyond a
+/// table.</summary>
 internal static class TokenIds
 {
     /// <summary>The ids, row by row.</summary>

@@ -7,7 +7,8 @@ namespace JepaEngine.Jepa.Pictures;
 /// <summary>What ffprobe says about a file's first video stream; a still picture is a video of one frame.</summary>
 /// <param name="Width">Columns, before a rotation that the file asks for.</param>
 /// <param name="Height">Rows, before that.</param>
-/// <param name="Frames">Frames that decode, counted and not estimated; of a video that was cut, those before the cut.</param>
+/// <param name="Frames">Frames that decode, counted and not estimated; of a video that was cut, those before the
+/// cut.</param>
 /// <param name="Rate">Average frames a second; 0 where the file does not say.</param>
 /// <param name="Duration">What the file claims; 0 where it does not say.</param>
 /// <param name="IsCut">Whether its end is missing or damaged.</param>
@@ -26,7 +27,8 @@ public sealed partial class Ffmpeg
 
     private const int MaxPpmHeader = 32;
 
-    /// <summary>How many frames a decoder may hold back when it stops at an error: reordered ones, and those of its threads.</summary>
+    /// <summary>How many frames a decoder may hold back when it stops at an error: reordered ones, and those of its
+    /// threads.</summary>
     private const int HeldBack = 16;
 
     private readonly string ffmpeg, ffprobe;
@@ -61,7 +63,8 @@ public sealed partial class Ffmpeg
     }
 
     /// <summary>Counts a file's frames by decoding them.</summary>
-    /// <exception cref="BadFileException">It cannot be read, is no picture or video, or is damaged before its end; or ffmpeg is missing, fails or is silent.</exception>
+    /// <exception cref="BadFileException">It cannot be read, is no picture or video, or is damaged before its end; or
+    /// ffmpeg is missing, fails or is silent.</exception>
     public VideoFacts Probe(string path)
     {
         string errors = "";
@@ -121,12 +124,14 @@ public sealed partial class Ffmpeg
     /// <summary>Decodes frames of a file, one by one as they are asked for.</summary>
     /// <param name="path">The file.</param>
     /// <param name="frames">Numbers of the frames, ascending.</param>
-    /// <param name="isCut">Whether the file's end is known to be damaged, and what ffmpeg says of it counts for nothing.</param>
+    /// <param name="isCut">Whether the file's end is known to be damaged, and what ffmpeg says of it counts for
+    /// nothing.</param>
     /// <exception cref="BadFileException">As at <see cref="Probe"/>, a frame is missing or damaged, or larger than <see cref="Picture.MaxPixels"/>.</exception>
     public IEnumerable<Picture> Frames(string path, IReadOnlyList<int> frames, bool isCut = false)
     {
         // A decoder would rather guess what it cannot read; -xerror and explode make it say so. The frames get times of their own, or PPM's writer
-        // would complain about those of a variable rate. Progress shows that it works where many frames lie between two.
+        // would complain about those of a variable rate. Progress shows that it works where many frames lie between
+        // two.
         string chosen = string.Join('+', frames.Select(n => $"eq(n,{n})"));
         using PipedProcess process = Start(ffmpeg, path, ["-v", "error", "-nostdin", "-progress", "pipe:2", "-stats_period", "5",
             .. isCut ? (string[])[] : ["-xerror"], .. Decoder, .. Input(path), "-map", "0:V:0", "-vf", $"select='{chosen}',setpts=N/TB",

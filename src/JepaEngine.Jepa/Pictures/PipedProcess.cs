@@ -183,7 +183,8 @@ internal sealed class PipedProcess : IDisposable
         errorCount = kept + line.Length;
     }
 
-    /// <summary>As "frame=12", "out_time_us=N/A" or "progress=continue": a name in small letters, and one word.</summary>
+    /// <summary>As "frame=12", "out_time_us=N/A" or "progress=continue": a name in small letters, and one
+    /// word.</summary>
     private static bool IsProgress(ReadOnlySpan<byte> line)
     {
         int sign = line.IndexOf((byte)'=');

@@ -7,7 +7,8 @@ public enum Framing
 {
     /// <summary>Stretched to the size, whatever its shape.</summary>
     Stretch,
-    /// <summary>The short side to 256/224 of the size, or another part, then the middle: the border of a picture is not looked at.</summary>
+    /// <summary>The short side to 256/224 of the size, or another part, then the middle: the border of a picture is not
+    /// looked at.</summary>
     ShortSideThenCrop,
     /// <summary>The largest square in the middle, then to the size.</summary>
     SquareThenResize,
@@ -56,7 +57,8 @@ public sealed record Preprocess(int Size, Framing Framing, float[] Mean, float[]
     /// <summary>The kernel of the resize.</summary>
     public ResizeFilter Filter { get; init; }
 
-    /// <summary>Before a crop the picture is brought to <see cref="Size"/> · Resized / <see cref="Cropped"/> pixels.</summary>
+    /// <summary>Before a crop the picture is brought to <see cref="Size"/> · Resized / <see cref="Cropped"/>
+    /// pixels.</summary>
     public int Resized { get; init; } = DefaultResized;
 
     /// <summary>As there.</summary>

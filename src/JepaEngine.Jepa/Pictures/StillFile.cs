@@ -79,7 +79,8 @@ internal sealed record StillFile(byte[] Bytes, int Orientation, Subsampling? Sam
         return new Picture(width, height, rgb);
     }
 
-    /// <summary>Segments up to the first scan; of the application's, the first and Adobe's (the colours) stay.</summary>
+    /// <summary>Segments up to the first scan; of the application's, the first and Adobe's (the colours)
+    /// stay.</summary>
     private static StillFile Jpeg(byte[] file)
     {
         int orientation = 1, at = 2;
@@ -105,7 +106,8 @@ internal sealed record StillFile(byte[] Bytes, int Orientation, Subsampling? Sam
         return new StillFile(kept.ToArray(), orientation, isRgb ? null : sampling);
     }
 
-    /// <summary>Of a frame's header: precision, rows, columns, and for each component its name, factors and table.</summary>
+    /// <summary>Of a frame's header: precision, rows, columns, and for each component its name, factors and
+    /// table.</summary>
     private static Subsampling? Frame(ReadOnlySpan<byte> segment)
     {
         if (segment.Length < 19 || segment[9] != 3 || segment[14] != segment[17])

@@ -48,7 +48,8 @@ public static class ClosedLoop
     /// <param name="cancellation">Ends the evaluation between plans.</param>
     /// <exception cref="ArgumentException">The planner's settings cannot be.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
-    /// <exception cref="Exception">What the environment threw, as itself; the other cores end with the episodes they play.</exception>
+    /// <exception cref="Exception">What the environment threw, as itself; the other cores end with the episodes they
+    /// play.</exception>
     public static EpisodeResult[] Play(IWorldModel world, LatentPlannerOptions planner,
         Func<IEnvironment> createEnvironment, ClosedLoopOptions options, Action<EpisodeResult>? progress = null,
         CancellationToken cancellation = default)

@@ -2,7 +2,8 @@ using JepaEngine.Jepa.Checkpoints;
 
 namespace JepaEngine.Jepa.Runs;
 
-/// <summary>Earlier checkpoints of a run, the latest few and the best: copies of its model file, named by step.</summary>
+/// <summary>Earlier checkpoints of a run, the latest few and the best: copies of its model file, named by
+/// step.</summary>
 internal sealed class KeptCheckpoints(RunFolder folder, int keep)
 {
     private List<RunCheckpoint> kept = [];

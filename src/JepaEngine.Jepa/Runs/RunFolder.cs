@@ -99,7 +99,8 @@ public sealed class RunFolder(string path)
     /// The log, each step once and none beyond the checkpoint's; a torn line (a run that was killed) is left out. Empty
     /// where there is no log.
     /// </summary>
-    /// <exception cref="BadFileException">Its losses are another run's: they do not lead to the checkpoint's.</exception>
+    /// <exception cref="BadFileException">Its losses are another run's: they do not lead to the
+    /// checkpoint's.</exception>
     public List<TrainStep> ReadLog()
     {
         if (!File.Exists(Model))
@@ -144,7 +145,8 @@ public sealed class RunFolder(string path)
         }
     }
 
-    /// <summary>Whether the folder holds a run: what a run leaves at least, or a checkpoint that says it is one.</summary>
+    /// <summary>Whether the folder holds a run: what a run leaves at least, or a checkpoint that says it is
+    /// one.</summary>
     internal bool IsRun()
     {
         if (File.Exists(Log) || File.Exists(LockFile))

@@ -56,7 +56,8 @@ public sealed class Trainer : IDisposable
     /// <summary>Steps done, skipped ones included.</summary>
     public int Step => Progress.Step;
 
-    /// <summary>Whether parameters and moments are finite, so that they are worth saving. Waits for the device.</summary>
+    /// <summary>Whether parameters and moments are finite, so that they are worth saving. Waits for the
+    /// device.</summary>
     public bool IsFinite
     {
         get

@@ -42,7 +42,8 @@ public sealed class AtomicFile : IDisposable
     internal bool IsCommitted { get; private set; }
 
     /// <summary>Finds out, before long work, whether a file could be written; leaves nothing behind.</summary>
-    /// <returns>Whether what is written replaces what stands there; false of a device or a pipe, which gets it besides.</returns>
+    /// <returns>Whether what is written replaces what stands there; false of a device or a pipe, which gets it
+    /// besides.</returns>
     /// <exception cref="IOException">It cannot be written.</exception>
     /// <exception cref="UnauthorizedAccessException">It may not be written.</exception>
     public static bool Check(string path)

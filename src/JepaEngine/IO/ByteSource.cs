@@ -10,10 +10,12 @@ internal abstract class ByteSource
     /// <exception cref="BadFileException">The file is shorter than it was, or damaged there.</exception>
     public abstract void Read(long offset, Span<byte> destination);
 
-    /// <summary>As <see cref="Read"/>, for what only says how long the rest is: nothing but these bytes is looked at.</summary>
+    /// <summary>As <see cref="Read"/>, for what only says how long the rest is: nothing but these bytes is looked
+    /// at.</summary>
     public virtual void Peek(long offset, Span<byte> destination) => Read(offset, destination);
 
-    /// <summary>The first byte in memory, until the lender is disposed; null where the bytes do not lie in a mapped file.</summary>
+    /// <summary>The first byte in memory, until the lender is disposed; null where the bytes do not lie in a mapped
+    /// file.</summary>
     public virtual ILender? Lend(out nint start)
     {
         start = 0;

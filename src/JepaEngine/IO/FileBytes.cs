@@ -10,7 +10,8 @@ namespace JepaEngine.IO;
 /// </summary>
 internal sealed class FileBytes : IDisposable
 {
-    /// <summary>What is smaller is copied, in 5 ms at most: nothing that happens to the file afterwards can harm that.</summary>
+    /// <summary>What is smaller is copied, in 5 ms at most: nothing that happens to the file afterwards can harm
+    /// that.</summary>
     private const long SmallestMapping = 16 << 20;
 
     private readonly SafeFileHandle handle;
@@ -125,7 +126,8 @@ internal sealed class FileBytes : IDisposable
         }
     }
 
-    /// <summary>Whether a file lies on another machine, or is made up by a program: its pages may go away at any time.</summary>
+    /// <summary>Whether a file lies on another machine, or is made up by a program: its pages may go away at any
+    /// time.</summary>
     private static bool IsRemote(string path)
     {
         var drive = new DriveInfo(System.IO.Path.GetFullPath(path));

@@ -4,7 +4,8 @@ using System.Text.Json.Serialization.Metadata;
 
 namespace JepaEngine.IO;
 
-/// <summary>Reads records from JSON: whatever is wrong with one, and whoever finds it, is a <see cref="BadFileException"/>.</summary>
+/// <summary>Reads records from JSON: whatever is wrong with one, and whoever finds it, is a
+/// <see cref="BadFileException"/>.</summary>
 public static class JsonRecord
 {
     /// <summary>A whole record, validated.</summary>

@@ -3,7 +3,8 @@ using System.Text.RegularExpressions;
 
 namespace JepaEngine.IO;
 
-/// <summary>JSON as Python and editors write it: in UTF-8 or with a byte-order mark, and with NaN and Infinity.</summary>
+/// <summary>JSON as Python and editors write it: in UTF-8 or with a byte-order mark, and with NaN and
+/// Infinity.</summary>
 public static partial class JsonText
 {
     private const long MaxBytes = 16 << 20;
@@ -30,7 +31,8 @@ public static partial class JsonText
         }
     }
 
-    /// <summary>JSON in which NaN, Infinity and -Infinity, which Python writes for numbers, are the texts of these names.</summary>
+    /// <summary>JSON in which NaN, Infinity and -Infinity, which Python writes for numbers, are the texts of these
+    /// names.</summary>
     public static string Plain(string json) => StringOrLiteral().Replace(json, match => match.Value[0] == '"' ? match.Value : $"\"{match.Value}\"");
 
     // A string is passed over whole; one that does not end reaches to the end, so that each letter is looked at once.

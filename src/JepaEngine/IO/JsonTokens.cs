@@ -87,7 +87,8 @@ internal sealed class JsonTokens(FileBytes file, long start, long length, int ma
     /// <summary>What to say where the text is JSON, but not the one that should be there.</summary>
     public BadFileException Wrong(string wanted) => new(file.Path, $"{wanted} is missing before byte {Position}; the file is damaged");
 
-    /// <summary>Makes a text of what Python writes for a number that is not finite, where one stands; it has to fit where that stood.</summary>
+    /// <summary>Makes a text of what Python writes for a number that is not finite, where one stands; it has to fit
+    /// where that stood.</summary>
     private bool QuoteLiteral()
     {
         int rest = filled - used - buffer.AsSpan(used, filled - used).TrimStart(" \t\r\n:,"u8).Length;

@@ -10,7 +10,8 @@ internal static class Narrowed
     public static bool Is(DType from, DType to) => from.IsFloat() && to.IsFloat() && from != to
         && (from == DType.F64 || to is DType.F16 or DType.BF16);
 
-    /// <summary>What is wrong with a tensor that is not finite in a type; null where it was not finite before.</summary>
+    /// <summary>What is wrong with a tensor that is not finite in a type; null where it was not finite
+    /// before.</summary>
     public static string? Fault(string name, Tensor source, DType to)
     {
         foreach (double number in source.ToArray<double>())

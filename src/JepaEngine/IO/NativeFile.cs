@@ -9,7 +9,8 @@ internal enum PathKind { Regular, Folder, Link, Other }
 /// <summary>What a file is besides its bytes.</summary>
 internal readonly record struct FileFacts(PathKind Kind, UnixFileMode Mode, uint Owner, uint Group);
 
-/// <summary>What the runtime's own files cannot do: say what stands at a path, give a file to its owner, and report that the disk failed.</summary>
+/// <summary>What the runtime's own files cannot do: say what stands at a path, give a file to its owner, and report
+/// that the disk failed.</summary>
 internal static unsafe partial class NativeFile
 {
     private const int Interrupted = 4, NoEntry = 2, NotFolder = 20, Invalid = 22, NotSupported = 95, NotThere = 38;
@@ -53,7 +54,8 @@ internal static unsafe partial class NativeFile
         _ = ChangeMode(file, (uint)facts.Mode);
     }
 
-    /// <summary>Waits until a file's bytes are on the disk. The runtime's own call is silent where the disk fails.</summary>
+    /// <summary>Waits until a file's bytes are on the disk. The runtime's own call is silent where the disk
+    /// fails.</summary>
     /// <exception cref="IOException">The disk failed.</exception>
     public static void Sync(FileStream file, string path)
     {
@@ -62,7 +64,8 @@ internal static unsafe partial class NativeFile
             Check(() => SyncFile(file.SafeFileHandle), path);
     }
 
-    /// <summary>Waits until a folder's names are on the disk. A folder that may be written but not read cannot be waited for.</summary>
+    /// <summary>Waits until a folder's names are on the disk. A folder that may be written but not read cannot be
+    /// waited for.</summary>
     /// <exception cref="IOException">The disk failed.</exception>
     public static void SyncFolder(string folder)
     {

@@ -15,7 +15,8 @@ internal static class NpyArray
     /// <summary>What every file starts with.</summary>
     public static ReadOnlySpan<byte> Magic => [0x93, (byte)'N', (byte)'U', (byte)'M', (byte)'P', (byte)'Y'];
 
-    /// <summary>The array that <paramref name="source"/> holds; null, and the reason, where no tensor has such a type or so many dimensions.</summary>
+    /// <summary>The array that <paramref name="source"/> holds; null, and the reason, where no tensor has such a type
+    /// or so many dimensions.</summary>
     /// <exception cref="BadFileException">It is damaged.</exception>
     public static TensorEntry? Read(string path, string name, ByteSource source, out string reason)
     {

@@ -5,7 +5,8 @@ namespace JepaEngine.IO;
 /// <summary>Where an output really goes: the end of its links, and what stands there.</summary>
 /// <param name="Path">The file, without links.</param>
 /// <param name="Old">What stands there; null where nothing does.</param>
-/// <param name="Descriptor">The descriptor of this process that it names, as /dev/stdout and /proc/self/fd/1 do; else null.</param>
+/// <param name="Descriptor">The descriptor of this process that it names, as /dev/stdout and /proc/self/fd/1 do; else
+/// null.</param>
 internal sealed record OutputPlace(string Path, FileFacts? Old, int? Descriptor)
 {
     /// <summary>As many links in a row as Linux follows.</summary>
@@ -19,7 +20,8 @@ internal sealed record OutputPlace(string Path, FileFacts? Old, int? Descriptor)
 
     /// <summary>Follows a path.</summary>
     /// <exception cref="ArgumentException">It is empty.</exception>
-    /// <exception cref="IOException">It is a folder, its links lead in a circle or nowhere, or its name is too long.</exception>
+    /// <exception cref="IOException">It is a folder, its links lead in a circle or nowhere, or its name is too
+    /// long.</exception>
     public static OutputPlace Of(string path)
     {
         if (path.Length == 0)

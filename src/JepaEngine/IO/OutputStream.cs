@@ -1,6 +1,7 @@
 namespace JepaEngine.IO;
 
-/// <summary>What is written to an <see cref="AtomicFile"/>: a fault of the disk names the file that was asked for, not the temporary one.</summary>
+/// <summary>What is written to an <see cref="AtomicFile"/>: a fault of the disk names the file that was asked for, not
+/// the temporary one.</summary>
 internal sealed class OutputStream(FileStream file, string path) : Stream
 {
     public override bool CanRead => false;
@@ -59,7 +60,8 @@ internal sealed class OutputStream(FileStream file, string path) : Stream
         }
     }
 
-    /// <summary>Whether an exception is the disk's. A file that is larger than may be (EFBIG) the runtime reports as an argument that is.</summary>
+    /// <summary>Whether an exception is the disk's. A file that is larger than may be (EFBIG) the runtime reports as an
+    /// argument that is.</summary>
     public static bool IsOfDisk(Exception error) => error is IOException or UnauthorizedAccessException or ArgumentOutOfRangeException;
 
     /// <summary>The same fault with the name that was asked for.</summary>

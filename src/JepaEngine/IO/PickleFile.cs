@@ -10,7 +10,8 @@ internal sealed class PickleFile : TensorFile
 {
     private const int MaxPickle = 32 << 20;
 
-    /// <summary>Memory that every file may take for its description, and how many times its size; 50 000 tensors take 75 MB.</summary>
+    /// <summary>Memory that every file may take for its description, and how many times its size; 50 000 tensors take
+    /// 75 MB.</summary>
     private const long Always = 40 << 20, Times = 3;
 
     /// <summary>Checkpoints nest 4 or 5 deep; a list that holds itself is deeper than any limit.</summary>

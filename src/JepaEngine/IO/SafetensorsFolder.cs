@@ -47,7 +47,8 @@ internal static partial class SafetensorsFolder
         }
     }
 
-    /// <summary>Names as transformers gives them; where some of those lie there, with the number of a version.</summary>
+    /// <summary>Names as transformers gives them; where some of those lie there, with the number of a
+    /// version.</summary>
     private static string[] FreeNames(string folder, int count)
     {
         for (int version = 1; ; version++)
@@ -59,7 +60,8 @@ internal static partial class SafetensorsFolder
         }
     }
 
-    /// <summary>Removes the other kind's file first, as it names shards or comes before the index, then all shards but these.</summary>
+    /// <summary>Removes the other kind's file first, as it names shards or comes before the index, then all shards but
+    /// these.</summary>
     private static void RemoveOthers(string folder, string first, string[] kept)
     {
         if (File.Exists(Path.Combine(folder, first)))

@@ -12,7 +12,8 @@ public static class StrictJson
     /// <param name="path">The file that holds it, for messages.</param>
     /// <param name="defaults">Values of the keys that are not there, inner objects included.</param>
     /// <param name="type">How the record is stored.</param>
-    /// <exception cref="BadFileException">It is no JSON object, names a key that does not exist, or holds a value that cannot be.</exception>
+    /// <exception cref="BadFileException">It is no JSON object, names a key that does not exist, or holds a value that
+    /// cannot be.</exception>
     public static T Read<T>(string json, string path, T defaults, JsonTypeInfo<T> type) where T : class, IValidated
     {
         try

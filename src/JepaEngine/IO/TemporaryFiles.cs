@@ -10,7 +10,8 @@ internal static class TemporaryFiles
 {
     private const string Prefix = ".jepa-", Suffix = ".tmp";
 
-    /// <summary>Makes one. Its lock is a shared one, so that nobody is kept from reading it once it has its name.</summary>
+    /// <summary>Makes one. Its lock is a shared one, so that nobody is kept from reading it once it has its
+    /// name.</summary>
     /// <exception cref="IOException">It cannot be written.</exception>
     /// <exception cref="UnauthorizedAccessException">The folder may not be written.</exception>
     public static FileStream Create(string folder, UnixFileMode? mode = null)

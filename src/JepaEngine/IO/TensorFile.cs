@@ -66,13 +66,15 @@ public abstract class TensorFile : IDisposable
         }
     }
 
-    /// <summary>The same file with other names for its tensors, this one where none changes. Disposing either closes both.</summary>
+    /// <summary>The same file with other names for its tensors, this one where none changes. Disposing either closes
+    /// both.</summary>
     /// <param name="naming">The name of a tensor that has this one.</param>
     /// <exception cref="BadFileException">Two tensors would have one name.</exception>
     public TensorFile Renamed(Func<string, string> naming) =>
         entries.Keys.Concat(skipped.Keys).All(name => naming(name) == name) ? this : new RenamedFile(this, naming);
 
-    /// <summary>The refusal of a file that lacks a tensor: why the one of this name is not read, or the nearest name.</summary>
+    /// <summary>The refusal of a file that lacks a tensor: why the one of this name is not read, or the nearest
+    /// name.</summary>
     public BadFileException Lacks(string name) => new(Path, skipped.TryGetValue(name, out string? reason)
         ? $"'{name}' {reason}, which is not read; save it as F32, with at most {Shape.MaxRank} dimensions"
         : $"it has no tensor '{name}'; nearest is '{Nearest.Of(name, entries.Keys)}'");
@@ -113,7 +115,8 @@ public abstract class TensorFile : IDisposable
     }
 
     /// <summary>Whether <see cref="Load"/> for a device leaves a tensor in the mapped file.</summary>
-    /// <exception cref="BadFileException">There is no such tensor, or the file has changed since it was opened.</exception>
+    /// <exception cref="BadFileException">There is no such tensor, or the file has changed since it was
+    /// opened.</exception>
     public bool Stays(string name, Device device)
     {
         using ILender? lender = Lend(Entry(name), device, out _);
@@ -194,7 +197,8 @@ public abstract class TensorFile : IDisposable
 
     private TensorEntry Entry(string name) => entries.TryGetValue(name, out TensorEntry? entry) ? entry : throw Lacks(name);
 
-    /// <summary>A tensor's first byte where the mapped file has it as the device needs it; null where it does not.</summary>
+    /// <summary>A tensor's first byte where the mapped file has it as the device needs it; null where it does
+    /// not.</summary>
     private static ILender? Lend(TensorEntry entry, Device device, out nint start)
     {
         (start, Place place, int size) = (0, entry.Place, entry.DType.Size());

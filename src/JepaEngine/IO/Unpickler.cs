@@ -13,7 +13,8 @@ internal sealed class Unpickler(string path, byte[] data, Budget budget)
     /// <summary>The longest whole number; conversion of longer ones to text takes quadratic time.</summary>
     private const int MaxIntegerBytes = 32;
 
-    /// <summary>Bytes of a place on the stack, of a number, an empty list and a remembered value; tables grow by doubling.</summary>
+    /// <summary>Bytes of a place on the stack, of a number, an empty list and a remembered value; tables grow by
+    /// doubling.</summary>
     private const int Place = 16, Number = 24, Empty = 32, Remembered = 80;
 
     private readonly List<object?> stack = [];

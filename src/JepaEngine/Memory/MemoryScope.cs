@@ -86,7 +86,8 @@ public class MemoryScope : IDisposable
         allocator.Return(storage);
     }
 
-    /// <summary>Keeps a tensor's memory where it is while this scope lives, even when the tensor's own is disposed.</summary>
+    /// <summary>Keeps a tensor's memory where it is while this scope lives, even when the tensor's own is
+    /// disposed.</summary>
     /// <exception cref="ObjectDisposedException">This scope is disposed.</exception>
     internal void Hold(Storage storage)
     {

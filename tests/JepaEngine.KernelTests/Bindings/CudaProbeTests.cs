@@ -79,7 +79,8 @@ public sealed class CudaProbeTests : IDisposable
             Assert.Contains(mend, attempt.Mend, StringComparison.Ordinal);
     }
 
-    /// <summary>The toolkit's stub, a driver updated under a running system, one that is too old, and one that is not there: four mends.</summary>
+    /// <summary>The toolkit's stub, a driver updated under a running system, one that is too old, and one that is not
+    /// there: four mends.</summary>
     [Fact]
     public void EveryAnswerOfTheDriverHasANextStep()
     {

@@ -6,7 +6,8 @@ using Library = JepaEngine.Cuda.Simulation.Simulator;
 
 namespace JepaEngine.KernelTests.Bindings;
 
-/// <summary>Folders that others may write to, or that are others', and files in one's own that are not as they were written.</summary>
+/// <summary>Folders that others may write to, or that are others', and files in one's own that are not as they were
+/// written.</summary>
 [Collection(Alone.Name)]
 public sealed class PrivateFolderTests : IDisposable
 {

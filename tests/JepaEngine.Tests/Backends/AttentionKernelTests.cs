@@ -65,7 +65,8 @@ public sealed class AttentionKernelTests
         Assert.All(KernelData.Read(lse), x => Assert.True(float.IsFinite(x)));
     }
 
-    /// <summary>Scores that are finite, however large, make weights; PyTorch 2.14 gives 120000 and 130000 for the first.</summary>
+    /// <summary>Scores that are finite, however large, make weights; PyTorch 2.14 gives 120000 and 130000 for the
+    /// first.</summary>
     [Theory]
     [InlineData(1e5f)]
     [InlineData(3e9f)]

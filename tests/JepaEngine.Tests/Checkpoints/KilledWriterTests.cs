@@ -7,7 +7,8 @@ using JepaEngine.Primitives;
 
 namespace JepaEngine.Tests.Checkpoints;
 
-/// <summary>Folders whose writer is killed at each call that changes a disk, in processes of their own, and those that are read meanwhile.</summary>
+/// <summary>Folders whose writer is killed at each call that changes a disk, in processes of their own, and those that
+/// are read meanwhile.</summary>
 public sealed class KilledWriterTests : IDisposable
 {
     private const string Strace = "/usr/bin/strace", Told = "JEPA_TEST_FOLDER", TestSize = "JEPA_TEST_SHARD_SIZE";
@@ -69,7 +70,8 @@ public sealed class KilledWriterTests : IDisposable
 
     private void Write(int heads, long shardSize) => Write(temporary.Folder, heads, shardSize);
 
-    /// <summary>Two models of the same shapes: one's weights under the other's config.json would load and give other features.</summary>
+    /// <summary>Two models of the same shapes: one's weights under the other's config.json would load and give other
+    /// features.</summary>
     private static void Write(string folder, int heads, long shardSize)
     {
         JepaConfig known = (JepaConfig)ModelFile.Open(Fixture).Config;
@@ -80,7 +82,8 @@ public sealed class KilledWriterTests : IDisposable
         ModelWriter.Write(folder, model, ModelLayout.HuggingFace, DType.F32, shardSize);
     }
 
-    /// <summary>Of the model that is read, once it is sure that its weights and its configuration go together.</summary>
+    /// <summary>Of the model that is read, once it is sure that its weights and its configuration go
+    /// together.</summary>
     private int Heads()
     {
         using JepaModel model = ModelFile.Load(temporary.Folder, Device.Cpu);

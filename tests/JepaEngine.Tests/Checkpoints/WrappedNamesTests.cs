@@ -7,7 +7,8 @@ using JepaEngine.Tensors;
 
 namespace JepaEngine.Tests.Checkpoints;
 
-/// <summary>Checkpoints of models that were compiled, trained in parallel, or kept in a trainer: other names for the same tensors.</summary>
+/// <summary>Checkpoints of models that were compiled, trained in parallel, or kept in a trainer: other names for the
+/// same tensors.</summary>
 public sealed class WrappedNamesTests : IDisposable
 {
     private static readonly string Models = Path.Combine(AppContext.BaseDirectory, "Fixtures", "models");

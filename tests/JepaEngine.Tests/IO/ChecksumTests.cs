@@ -5,7 +5,8 @@ using JepaEngine.Primitives;
 
 namespace JepaEngine.Tests.IO;
 
-/// <summary>Zip files of which one bit is another: refused, or the same numbers. JEPA_FUZZ_CASES sets the number of bits a file.</summary>
+/// <summary>Zip files of which one bit is another: refused, or the same numbers. JEPA_FUZZ_CASES sets the number of
+/// bits a file.</summary>
 public sealed class ChecksumTests : IDisposable
 {
     private readonly TemporaryFile temporary = new();

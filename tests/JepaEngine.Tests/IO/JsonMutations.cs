@@ -3,7 +3,8 @@ using System.Text.Json.Nodes;
 
 namespace JepaEngine.Tests.IO;
 
-/// <summary>A JSON document with each of its values replaced by what parsers and sizes are attacked with, one at a time.</summary>
+/// <summary>A JSON document with each of its values replaced by what parsers and sizes are attacked with, one at a
+/// time.</summary>
 internal static class JsonMutations
 {
     private const string Nested = "{\"a\": [[{\"b\": null}]]}";

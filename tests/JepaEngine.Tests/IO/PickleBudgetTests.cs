@@ -3,7 +3,8 @@ using JepaEngine.IO;
 
 namespace JepaEngine.Tests.IO;
 
-/// <summary>Pickles of a few bytes, or of a few megabytes, that ask for far more of both memory and time than they have.</summary>
+/// <summary>Pickles of a few bytes, or of a few megabytes, that ask for far more of both memory and time than they
+/// have.</summary>
 public sealed class PickleBudgetTests : IDisposable
 {
     private readonly TemporaryFile temporary = new();

@@ -34,7 +34,8 @@ public sealed class PngReaderTests : IDisposable
             Assert.Equal(golden.Bytes(name + ".rgb"), picture.Rgb);
             return;
         }
-        // 16-bit grey is scaled: what Pillow shows as it is lies below 256 of 65536, and what it turns white is any grey.
+        // 16-bit grey is scaled: what Pillow shows as it is lies below 256 of 65536, and what it turns white is any
+        // grey.
         Assert.All(golden.Bytes(name + ".rgb").Zip(picture.Rgb), pixel => Assert.True(pixel.First == 255 || pixel.Second == 0));
         Assert.InRange(picture.Rgb.Where(grey => grey > 0).Average(grey => grey), 110, 145);
     }

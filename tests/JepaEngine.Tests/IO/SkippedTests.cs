@@ -28,7 +28,8 @@ public sealed class SkippedTests
         Assert.EndsWith("'deep' has 7 dimensions, which is not read; save it as F32, with at most 6 dimensions", message);
     }
 
-    /// <summary>Version 3 of PyTorch's tensors, of a type that the engine has: bytes without a type, and the type beside them.</summary>
+    /// <summary>Version 3 of PyTorch's tensors, of a type that the engine has: bytes without a type, and the type
+    /// beside them.</summary>
     [Fact]
     public void Bytes_with_their_type_beside_them_are_read()
     {

@@ -134,7 +134,8 @@ public sealed class FfmpegTests : IDisposable
 
         string tiff = Make("a.tiff", ["-f", "lavfi", "-i", drawing, "-frames:v", "1", "-pix_fmt", "rgb24"]);
         bytes = File.ReadAllBytes(tiff);
-        // Entries are sorted: in place of the first (0xFE, unimportant) the orientation comes behind the strips (0x111).
+        // Entries are sorted: in place of the first (0xFE, unimportant) the orientation comes behind the strips
+        // (0x111).
         int directory = BinaryPrimitives.ReadInt32LittleEndian(bytes.AsSpan(4)), entry = directory + 2;
         for (; BinaryPrimitives.ReadUInt16LittleEndian(bytes.AsSpan(entry + 12)) <= 0x111; entry += 12)
             bytes.AsSpan(entry + 12, 12).CopyTo(bytes.AsSpan(entry));
@@ -232,7 +233,8 @@ public sealed class FfmpegTests : IDisposable
         Assert.Equal(frames, new PictureReader().ReadClip(path, new FrameSampling(frames), Preprocess.IJepa(8)).Distinct().Count());
     }
 
-    /// <summary>Subsampled colour as Pillow 13 decodes it: the means of its difference were 2.8 and 1.8 levels by ffmpeg's own way.</summary>
+    /// <summary>Subsampled colour as Pillow 13 decodes it: the means of its difference were 2.8 and 1.8 levels by
+    /// ffmpeg's own way.</summary>
     [Theory]
     [InlineData("420", 0.2)]
     [InlineData("422", 0.2)]

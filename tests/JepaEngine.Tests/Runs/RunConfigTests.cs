@@ -3,7 +3,8 @@ using JepaEngine.Jepa.Runs;
 
 namespace JepaEngine.Tests.Runs;
 
-/// <summary>What a run's configuration cannot say is refused before anything is recorded or trained, by key and range.</summary>
+/// <summary>What a run's configuration cannot say is refused before anything is recorded or trained, by key and
+/// range.</summary>
 public sealed class RunConfigTests : IDisposable
 {
     private readonly TemporaryFile temporary = new();

@@ -13,7 +13,8 @@ public sealed class SoakTests : IDisposable
 {
     private const int Steps = 20_000, Every = 100, Encodes = 10_000;
 
-    /// <summary>What the process may grow by after its first tenth: the log's lines and the runtime's own caches.</summary>
+    /// <summary>What the process may grow by after its first tenth: the log's lines and the runtime's own
+    /// caches.</summary>
     private const long Slack = 16 << 20;
 
     private static readonly RunConfig Tiny = new()

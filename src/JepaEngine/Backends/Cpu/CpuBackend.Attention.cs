@@ -188,7 +188,8 @@ internal sealed unsafe partial class CpuBackend
             if (j < whole)
                 even = V.Max(even, V.Load(row + j));
             float before = maximum, now = Math.Max(before, V.MaxLane(V.Max(even, odd))), factor = Scale * Log2E;
-            // Of scores of 1e10 the product with the factor is rounded by hundreds: what is rounded must be the difference.
+            // Of scores of 1e10 the product with the factor is rounded by hundreds: what is rounded must be the
+            // difference.
             V factors = V.Create(factor), most = V.Create(now), total = V.Zero;
             for (j = 0; j < whole; j += V.Count)
             {

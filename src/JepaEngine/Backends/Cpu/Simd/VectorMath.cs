@@ -9,7 +9,8 @@ namespace JepaEngine.Backends.Cpu.Simd;
 /// </summary>
 internal static class VectorMath
 {
-    /// <summary>e^x, relative error below 9e-8 (1 ulp); 0 below −104, infinity above 88.73, e^most above that.</summary>
+    /// <summary>e^x, relative error below 9e-8 (1 ulp); 0 below −104, infinity above 88.73, e^most above
+    /// that.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V Exp<V>(V x, float most = 89) where V : struct, IVector<V>
     {
