@@ -52,17 +52,20 @@ internal static class Faults
     {
         OperationCanceledException => "interrupted; what was saved before is whole",
         // The rest is a report of every place that was looked in.
-        CudaException { Result: CudaResult.NoDevice } => $"{error.Message.Split('\n')[0]} (jepa doctor says where it was looked for)",
+        CudaException { Result: CudaResult.NoDevice } => $"{error.Message.Split('\n')[0]} (jepa doctor says "
+            + $"where it was looked for)",
         OutOfMemoryException => "there is not enough memory; take a smaller batch, clip, picture or model",
         OverflowException => "a size is larger than can be counted; take a smaller batch, clip, picture or model",
         _ when IsMissingPart(error) =>
-            $"{(error as FileNotFoundException)?.FileName?.Split(',')[0] ?? error.Message} cannot be loaded; allow more open files (ulimit -n), or install it again",
+            $"{(error as FileNotFoundException)?.FileName?.Split(',')[0] ?? error.Message} cannot be loaded; allow "
+                + $"more open files (ulimit -n), or install it again",
         _ when error.Message.Contains("Too many open files", StringComparison.Ordinal) => $"{error.Message}; allow more (ulimit -n)",
         ArgumentException { ParamName: "path" } when error.Message.StartsWith("The value cannot be an empty", StringComparison.Ordinal) =>
             "an argument that names a file is empty; name one",
         // The name of a parameter means nothing at a command line.
         _ when Code(error) != ExitCode.Defect => error.Message.Split(" (Parameter ")[0],
-        _ => $"unexpected {error.GetType().Name}: {error.Message.TrimEnd('.')}; this is a fault of jepa: please report it with the command "
+        _ => $"unexpected {error.GetType().Name}: {error.Message.TrimEnd('.')}; this is a fault of jepa: please "
+            + $"report it with the command "
             + $"({Trace}=1 shows where it comes from)",
     };
 

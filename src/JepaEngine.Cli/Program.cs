@@ -14,7 +14,8 @@ catch (Exception error)
     return ExitCode.Defect;
 }
 
-static Task<int> Run(string[] args) => CommandLine.RunAsync(() => new RootCommand("JepaEngine: trains, runs and plans with JEPA world models on .NET.")
+static Task<int> Run(string[] args) => CommandLine.RunAsync(() => new RootCommand("JepaEngine: trains, runs and plans "
+    + "with JEPA world models on .NET.")
 {
     DemoCommand.Create(),
     TrainCommand.Create(),

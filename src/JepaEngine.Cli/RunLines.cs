@@ -20,7 +20,8 @@ internal sealed class RunLines(RunFolder folder, Output output)
                 output.Line(step.ToString());
                 break;
             case RunEvent.NotSaved failed:
-                Console.Error.WriteLine($"jepa: step {failed.Step} is not saved ({failed.Fault}); training goes on and tries again");
+                Console.Error.WriteLine($"jepa: step {failed.Step} is not saved ({failed.Fault}); training "
+                    + $"goes on and tries again");
                 break;
             case RunEvent.Trained { Skipped: > 0 } trained:
                 output.Line($"{trained.Skipped} steps were skipped because loss or gradient were not finite.");

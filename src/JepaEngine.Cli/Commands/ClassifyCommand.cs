@@ -7,7 +7,8 @@ internal static class ClassifyCommand
     {
         var model = new ModelOptions();
         var clips = new ClipOptions();
-        var input = new Argument<string>("INPUT") { Description = "Video, folder of frames or picture; all but PNG needs ffmpeg" };
+        var input = new Argument<string>("INPUT") { Description = "Video, folder of frames or picture; "
+            + "all but PNG needs ffmpeg" };
         var top = new Option<int>("--top") { Description = "How many of the likeliest labels to show", DefaultValueFactory = _ => 5 };
         var device = DeviceOption.Create();
         var json = CommonOptions.Json();

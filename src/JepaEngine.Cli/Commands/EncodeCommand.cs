@@ -9,7 +9,8 @@ internal static class EncodeCommand
     {
         var model = new ModelOptions();
         var clips = new ClipOptions();
-        var input = new Argument<string>("INPUT") { Description = "Picture, video or folder of frames; all but PNG needs ffmpeg" };
+        var input = new Argument<string>("INPUT") { Description = "Picture, video or folder of frames; "
+            + "all but PNG needs ffmpeg" };
         var to = new Option<string>("--out") { Description = "File for the features, .safetensors or .npy", DefaultValueFactory = _ => "features.safetensors" };
         var pca = new Option<string?>("--pca") { Description = "PNG that shows the features' first three principal components below the frames" };
         var device = DeviceOption.Create();

@@ -7,7 +7,8 @@ internal static class RunsCommand
     {
         var folder = new Argument<string>("FOLDER") { Description = "Folder of runs", DefaultValueFactory = _ => "runs" };
         var json = CommonOptions.Json();
-        Command command = CommandLine.Verb("runs", "Lists the runs in a folder: state, step, loss, last checkpoint, what is wrong.",
+        Command command = CommandLine.Verb("runs", "Lists the runs in a folder: state, step, loss, last "
+            + "checkpoint, what is wrong.",
             "jepa runs runs", folder, json);
         command.SetAction(parsed => Show(RunState.Find(parsed.GetValue(folder)!), parsed.GetValue(folder)!,
             new Output(parsed.GetValue(json))));
@@ -38,7 +39,8 @@ internal static class RunsCommand
         foreach (RunState run in runs)
         {
             string loss = run.Loss is { } mean ? $"{mean:0.0000}" : "-";
-            string last = run.Checkpoint is { } at ? $"step {at.Progress.Step}, {run.Saved!.Value.ToLocalTime():yyyy-MM-dd HH:mm}" : "none";
+            string last = run.Checkpoint is { } at ? $"step {at.Progress.Step}, "
+                + $"{run.Saved!.Value.ToLocalTime():yyyy-MM-dd HH:mm}" : "none";
             string kept = run.Best is { } best ? $"{run.Kept.Count}, best of step {best.Progress.Step}" : "-";
             yield return $"| {run.Folder.Root.PadRight(width)} | {Name(run.Stage),-9} | {$"{run.Step}/{run.Steps}",15} | {loss,7} | {last,-27} | {kept,-22} |";
         }

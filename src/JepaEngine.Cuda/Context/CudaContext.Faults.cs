@@ -21,7 +21,8 @@ public sealed unsafe partial class CudaContext
     {
         string what = $"{api} failed with {Driver.Describe(result)}{(kernel.Length == 0 ? "" : $" in {kernel}")}{detail}{Findings()}";
         if (BreaksContext(result) && Driver.CtxSynchronize() == result)
-            lost = $"{Info?.Name} is lost since {what}{Suspect(kernel)}; {CudaAdvice.Of(result)}; dispose of every CudaContext of the device and open it anew, or start the process again";
+            lost = $"{Info?.Name} is lost since {what}{Suspect(kernel)}; {CudaAdvice.Of(result)}; dispose of every "
+                + $"CudaContext of the device and open it anew, or start the process again";
         return new(lost ?? $"{what}; {Mend(result)}", result, api, kernel);
     }
 

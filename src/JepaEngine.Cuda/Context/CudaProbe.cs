@@ -38,7 +38,8 @@ public sealed unsafe class CudaProbe
 
     /// <summary>Why there is no usable compiler, with the mend; null where there is one.</summary>
     public string? NvrtcFault => Nvrtc.IsComplete ? null
-        : Nvrtc.File.Path is null ? Nvrtc.File.Refusal ?? $"no NVRTC was found; install it from a CUDA toolkit or Python's nvidia-cuda-nvrtc package, or name it in {CudaLibraries.NvrtcVariable}"
+        : Nvrtc.File.Path is null ? Nvrtc.File.Refusal ?? $"no NVRTC was found; install it from a CUDA toolkit or "
+        + $"Python's nvidia-cuda-nvrtc package, or name it in {CudaLibraries.NvrtcVariable}"
         : $"{Nvrtc.File.Path} has no {string.Join(", ", Nvrtc.File.Missing)}; NVRTC 12.0 or newer is needed";
 
     /// <summary>

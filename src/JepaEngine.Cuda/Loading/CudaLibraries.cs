@@ -73,7 +73,8 @@ internal static class CudaLibraries
     private static string? Nearby(string name) => Environment.GetEnvironmentVariable(LoaderVariable) is { Length: > 0 } all
         && all.Split(':', ';').Where(folder => !Path.IsPathFullyQualified(folder))
             .Select(folder => Path.Combine(folder, name)).FirstOrDefault(File.Exists) is { } near
-        ? $"not taken from {Path.GetFullPath(near)}, where an empty or relative part of {LoaderVariable} leads: name its folders in full"
+        ? $"not taken from {Path.GetFullPath(near)}, where an empty or relative part of {LoaderVariable} leads: "
+        + $"name its folders in full"
         : null;
 
     private static IEnumerable<LibraryAttempt> Folders(string pattern, string[] names)

@@ -113,7 +113,8 @@ internal sealed class NativeFile
         if (System.IO.Path.IsPathRooted(path) && lines.FirstOrDefault(line => line.Contains(absent, StringComparison.Ordinal)) is { } needed)
         {
             string library = needed[..needed.IndexOf(':')].Trim();
-            return new(path, $"it needs {library}, which is not there") { Mend = $"install {library}, or name its folder in LD_LIBRARY_PATH" };
+            return new(path, $"it needs {library}, which is not there") { Mend = $"install {library}, or name its "
+                + $"folder in LD_LIBRARY_PATH" };
         }
         return new(path, "not found");
     }

@@ -130,10 +130,12 @@ public sealed record BenchRecord : IValidated
         allowed.If(Samples.Length > 0 && Samples.All(sample => sample >= 0 && double.IsFinite(sample)),
             $"samples has {Samples.Length} numbers; it is 1 or more, each finite and not negative");
         allowed.Range(Rounds, 0, Samples.Length);
-        allowed.If(Rounds == 0 || Samples.Length % Rounds == 0, $"{Samples.Length} samples do not divide into {Rounds} rounds");
+        allowed.If(Rounds == 0 || Samples.Length % Rounds == 0, $"{Samples.Length} samples do not "
+            + $"divide into {Rounds} rounds");
         allowed.Range(Threads, 0, 1 << 20);
         foreach (double figure in (ReadOnlySpan<double>)[Flops, Bytes, PeakGflops, PeakGigabytes, Gflops, Gigabytes, OfPeak ?? 0, .. References.Select(other => other.P50)])
-            allowed.If(figure >= 0 && double.IsFinite(figure), $"{figure} is no count, rate or time; each is finite and not negative");
+            allowed.If(figure >= 0 && double.IsFinite(figure), $"{figure} is no count, rate or time; each is "
+                + $"finite and not negative");
     }
 
     /// <summary>The line.</summary>

@@ -27,7 +27,8 @@ public sealed record KeyCheck(IReadOnlyList<string> Missing, IReadOnlyList<strin
             if (skipped.TryGetValue(key, out string? reason))
                 misfit.Add($"{key} {reason}, which is not read");
             else if (!entries.TryGetValue(key, out TensorEntry? entry))
-                missing.Add(entries.Count == 0 || missing.Count >= Named ? key : $"{key} (nearest is {Nearest.Of(key, candidates)})");
+                missing.Add(entries.Count == 0 || missing.Count >= Named ? key : $"{key} (nearest is "
+                    + $"{Nearest.Of(key, candidates)})");
             else if (!Fits(entry.Shape, shape))
                 misfit.Add($"{key} is {entry.Shape}, not {shape}");
             else if (!entry.DType.IsFloat())

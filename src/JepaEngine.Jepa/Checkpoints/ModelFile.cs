@@ -46,7 +46,8 @@ public sealed partial class ModelFile : IDisposable
             // Tensors that are missing are named later; here it is sizes out of all proportion, before a model is
             // built.
             if (needed / Lacking > held)
-                throw new ArgumentException($"its configuration is of an encoder {Config.Encoder}, {needed} numbers, but it holds {held}");
+                throw new ArgumentException($"its configuration is of an encoder {Config.Encoder}, {needed} "
+                    + $"numbers, but it holds {held}");
         }
         catch (ArgumentException error)
         {
@@ -131,7 +132,8 @@ public sealed partial class ModelFile : IDisposable
             return System.IO.File.Exists(path) || !HubName().IsMatch(path)
                 ? path
                 : throw new BadFileException(path,
-                    $"there is no such file or folder; if it is a model's name on the Hugging Face hub: hf download {path} --local-dir DIR, then give DIR");
+                    $"there is no such file or folder; if it is a model's name on the Hugging Face hub: hf download "
+                        + $"{path} --local-dir DIR, then give DIR");
         return WeightNames.Select(name => Path.Combine(path, name)).FirstOrDefault(System.IO.File.Exists)
             ?? throw new BadFileException(path, $"the folder has no {string.Join(", ", WeightNames[..^1])} or {WeightNames[^1]}");
     }
@@ -285,7 +287,8 @@ public sealed partial class ModelFile : IDisposable
         throw new BadFileException(file.Path,
             "it is no known checkpoint: no patch embedding of Meta's, no config.json beside it, "
             + $"no configuration inside; its first tensors are {string.Join(", ", file.Entries.Keys.Take(3))}"
-            + string.Concat(file.Skipped.Take(3).Select(skipped => $"; {skipped.Key} {skipped.Value}, which is not read")));
+            + string.Concat(file.Skipped.Take(3).Select(skipped => $"; {skipped.Key} "
+            + $"{skipped.Value}, which is not read")));
     }
 
     /// <summary>Where each parameter lies, and what is missing or too much.</summary>

@@ -43,12 +43,14 @@ public static class TrainingCheckpoint
         if (!long.TryParse(file.Metadata.GetValueOrDefault(OptimizerSteps), CultureInfo.InvariantCulture, out long steps)
             || TrainingProgress.Read(file.Metadata) is not { } progress)
         {
-            throw new BadFileException(path, "it does not say how far a training has come; it was saved to be used, or by "
+            throw new BadFileException(path, "it does not say how far a training has come; it was "
+                + "saved to be used, or by "
                 + "an earlier version, and cannot be trained further");
         }
         if (progress.Step - progress.Skipped != steps)
         {
-            throw new BadFileException(path, $"{progress.Step} steps, {progress.Skipped} of them skipped, are not the optimiser's "
+            throw new BadFileException(path, $"{progress.Step} steps, {progress.Skipped} of them skipped, "
+                + $"are not the optimiser's "
                 + $"{steps}; it is damaged");
         }
         foreach ((string key, string expected) in configuration)

@@ -23,12 +23,15 @@ internal static class FiniteOutputs
     {
         string file = model.Origin?.Path ?? "the model";
         if (Parameter(model) is { } parameter)
-            return $"{parameter} of {file} holds NaN or infinity; take a checkpoint from before it did, or download the file again";
+            return $"{parameter} of {file} holds NaN or infinity; take a checkpoint from before it did, or "
+                + $"download the file again";
         if (pixels?.IsFinite() == false)
             return "the input holds NaN or infinity";
         return Block(model, pixels) is { } block
-            ? $"of {file} the encoder's block {block} is the first that gives NaN or infinity; are the pixels normalised?"
-            : $"the encoder of {file} gives finite numbers, what follows it does not; are all inputs of the size it was trained on?";
+            ? $"of {file} the encoder's block {block} is the first that gives NaN or infinity; "
+            + $"are the pixels normalised?"
+            : $"the encoder of {file} gives finite numbers, what follows it does not; are all inputs of the "
+            + $"size it was trained on?";
     }
 
     /// <summary>The first block of the encoder whose output is not finite, from 0.</summary>

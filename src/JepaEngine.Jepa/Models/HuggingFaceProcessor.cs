@@ -40,8 +40,10 @@ internal sealed class HuggingFaceProcessor
         bool resizes = Flag("do_resize", true), crops = Flag("do_center_crop", ofVJepa2);
         (int crop, _) = Edge("crop_size", config.ImageSize);
         (int edge, bool isShort) = ofVJepa2 ? ((int)(crop * 256L / 224), true) : Edge("size", config.ImageSize);
-        Require(crops || !resizes || !isShort, $"do_center_crop is false, so that pictures keep their shape; the model sees squares");
-        Require(!crops || !resizes || edge >= crop, $"crop_size {crop} is larger than size {edge}; pictures get no margins here");
+        Require(crops || !resizes || !isShort, $"do_center_crop is false, so that pictures keep their "
+            + $"shape; the model sees squares");
+        Require(!crops || !resizes || edge >= crop, $"crop_size {crop} is larger than size {edge}; "
+            + $"pictures get no margins here");
         int size = crops ? crop : resizes ? edge : config.ImageSize;
         Require(size == config.ImageSize, $"{(crops ? "crop_size" : "size")} is {size}, but the model sees {config.ImageSize} pixels");
         // (x f - m) / s, of pixels in 0..255, is (x / 255 - m / 255 f) / (s / 255 f).
@@ -108,7 +110,8 @@ internal sealed class HuggingFaceProcessor
         string name = value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int number) && number >= 0 && number < Filters.Length
             ? Filters[number]
             : value.ToString();
-        Require(name is "bilinear" or "bicubic", $"resample is {value.GetRawText()} ({name}); pictures are resized bilinear (2) or bicubic (3)");
+        Require(name is "bilinear" or "bicubic", $"resample is {value.GetRawText()} ({name}); pictures are resized "
+            + $"bilinear (2) or bicubic (3)");
         return name == "bicubic" ? ResizeFilter.Bicubic : ResizeFilter.Bilinear;
     }
 

@@ -112,7 +112,8 @@ public sealed class IJepaEncoder : Module
         TokenGrid grid = TokenGrid.Of(pixels, config);
         bool own = grid.Rows == config.Grid && grid.Columns == config.Grid;
         JepaConfig.Require(own || interpolate || InterpolatesPositions, $"pictures of {pixels.Shape[3]} x {pixels.Shape[2]} pixels, but the model's positions are for "
-            + $"{config.ImageSize} x {config.ImageSize}; resize them, or let positions be interpolated (IJepa.InterpolatesPositions; jepa encode --size does)");
+            + $"{config.ImageSize} x {config.ImageSize}; resize them, or let positions be interpolated "
+            + $"(IJepa.InterpolatesPositions; jepa encode --size does)");
         Tensor patches = patchEmbed.Forward(pixels, pixels.DType == DType.U8 ? config.PixelTransform : null, visible);
         Tensor table = own ? patches.Scope.Use(positions.Value).Select(0, 0) : Interpolated(patches.Scope, grid);
         Tensor x = blocks.Advance(patches + (visible is null ? table : table.Embedding(visible)), observe: observe);

@@ -103,7 +103,8 @@ public sealed record JepaConfig : IModelConfig
             size?.Validate(part);
             // Rotary positions turn pairs.
             allowed.If(size is null || size.HeadWidth % 2 == 0,
-                $"{part}: heads of {size!.HeadWidth} are odd; {size.Heads} heads is the wrong number for width {size.Width}");
+                $"{part}: heads of {size!.HeadWidth} are odd; {size.Heads} heads is the wrong "
+                    + $"number for width {size.Width}");
         }
         allowed.Range(ImageSize, 1, 1 << 14);
         allowed.Range(Patch, 1, ImageSize);

@@ -144,11 +144,13 @@ public sealed record LeWorldModelConfig : IModelConfig
         allowed.Range(EncoderWidth, 1, Width);
         allowed.Range(EncoderDepth, 1, Depth);
         allowed.Range(EncoderHeads, 1, EncoderWidth);
-        allowed.If(EncoderWidth % EncoderHeads == 0, $"encoderWidth {EncoderWidth} is no multiple of encoderHeads {EncoderHeads}");
+        allowed.If(EncoderWidth % EncoderHeads == 0, $"encoderWidth {EncoderWidth} is no multiple of "
+            + $"encoderHeads {EncoderHeads}");
         allowed.Range(EncoderMlp, 1, Hidden);
         allowed.Above(EncoderEpsilon, 0, 1);
         allowed.Named(EncoderInit);
-        allowed.If(EncoderInit != EncoderInit.FanIn || EncoderWidth % 4 == 0, $"encoderWidth {EncoderWidth} is no multiple of 4, which encoderInit FanIn needs");
+        allowed.If(EncoderInit != EncoderInit.FanIn || EncoderWidth % 4 == 0, $"encoderWidth {EncoderWidth} is no "
+            + $"multiple of 4, which encoderInit FanIn needs");
         allowed.Range(EmbeddingWidth, 1, Width);
         allowed.Range(ProjectorHidden, 1, Hidden);
         allowed.Range(ActionWidth, 1, Width);

@@ -12,13 +12,15 @@ internal static class TokenIds
     /// <exception cref="ArgumentOutOfRangeException">One is none of the tokens.</exception>
     public static long[] Read(Tensor ids, int tokens, string name)
     {
-        JepaConfig.Require(ids.Shape.Rank == 2 && ids.DType is DType.I32 or DType.I64, $"{name} {ids} is not I32 or I64 ids [B, K]");
+        JepaConfig.Require(ids.Shape.Rank == 2 && ids.DType is DType.I32 or DType.I64, $"{name} {ids} is "
+            + $"not I32 or I64 ids [B, K]");
         long[] read = ids.ToArray<long>();
         for (int i = 0; i < read.Length; i++)
         {
             if (read[i] < 0 || read[i] >= tokens)
                 throw new ArgumentOutOfRangeException(name, read[i],
-                    $"{name}: id {read[i]} at [{i / ids.Shape[1]}, {i % ids.Shape[1]}] is not one of the tokens 0 to {tokens - 1}");
+                    $"{name}: id {read[i]} at [{i / ids.Shape[1]}, {i % ids.Shape[1]}] is not one of the "
+                        + $"tokens 0 to {tokens - 1}");
         }
         return read;
     }

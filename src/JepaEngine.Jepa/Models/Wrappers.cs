@@ -21,7 +21,8 @@ internal static class Wrappers
         HashSet<string> names = [.. used.Select(entry => entry.Name)];
         foreach (IGrouping<string, string> same in file.Entries.Keys.GroupBy(Bare))
             if (same.FirstOrDefault(names.Contains) is { } mine && same.FirstOrDefault(name => !names.Contains(name)) is { } other)
-                throw new BadFileException(file.Path, $"'{mine}' and '{other}' are one tensor but for a wrapper's prefix; keep one of them");
+                throw new BadFileException(file.Path, $"'{mine}' and '{other}' are one tensor but for a wrapper's "
+                    + $"prefix; keep one of them");
     }
 
     /// <summary>A name without wrapping modules and owners that stand first.</summary>

@@ -88,7 +88,8 @@ public sealed partial class Ffmpeg
         if (width <= 0 || height <= 0)
             throw new BadFileException(path, "it holds no picture or video that ffmpeg knows");
         if (errors.Length > 0 && frames > 0 && FramesBeforeError(path) is var whole && whole < frames - HeldBack)
-            throw new BadFileException(path, $"it is damaged behind frame {whole}, and goes on for {frames - whole} more; convert it anew to accept that");
+            throw new BadFileException(path, $"it is damaged behind frame {whole}, and goes on for {frames - whole} "
+                + $"more; convert it anew to accept that");
         return new VideoFacts(width, height, frames, rate, TimeSpan.FromSeconds(Math.Clamp(seconds, 0, 1e9)), errors.Length > 0);
     }
 
@@ -104,7 +105,8 @@ public sealed partial class Ffmpeg
         }
         catch (TimeoutException error)
         {
-            throw new BadFileException(path, $"ffmpeg did not finish: {error.Message}; cut the file, or allow more time", error);
+            throw new BadFileException(path, $"ffmpeg did not finish: {error.Message}; cut the "
+                + $"file, or allow more time", error);
         }
     }
 

@@ -63,7 +63,8 @@ internal sealed record MediaKind(string Name, string Demuxer, bool IsStill = fal
             using FileStream stream = File.OpenRead(path);
             byte[] start = new byte[Needed];
             return Of(start.AsSpan(0, stream.ReadAtLeast(start, Needed, throwOnEndOfStream: false)))
-                ?? throw new BadFileException(path, "it begins as no picture or video that is read does (PNG, JPEG, WebP, TIFF, GIF, MP4, "
+                ?? throw new BadFileException(path, "it begins as no picture or video that is read does (PNG, "
+                    + "JPEG, WebP, TIFF, GIF, MP4, "
                     + "Matroska, AVI and others); is it a text, a list or damaged?");
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)

@@ -91,7 +91,8 @@ public sealed record Preprocess(int Size, Framing Framing, float[] Mean, float[]
             case Framing.AsItIs when (width, height) == (Size, Size):
                 return picture;
             case Framing.Crop or Framing.AsItIs:
-                throw new ArgumentException($"{width}x{height} pixels, but the model sees {Size}x{Size}, and its processor does not resize; "
+                throw new ArgumentException($"{width}x{height} pixels, but the model sees {Size}x{Size}, and its "
+                    + $"processor does not resize; "
                     + "bring the picture to that size first", nameof(picture));
             case Framing.SquareThenResize:
                 int square = Math.Min(width, height);

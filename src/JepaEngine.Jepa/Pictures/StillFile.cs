@@ -145,7 +145,8 @@ internal sealed record StillFile(byte[] Bytes, int Orientation, Subsampling? Sam
             long length = 8 + (long)BinaryPrimitives.ReadUInt32LittleEndian(file.AsSpan((int)at + 4));
             ReadOnlySpan<byte> chunk = file.AsSpan((int)at, (int)Math.Min(length + (length & 1), file.Length - at));
             if (chunk.StartsWith("ANIM"u8))
-                throw new BadFileException(path, "it is an animated WebP, which ffmpeg does not decode; convert it to MP4, GIF or APNG");
+                throw new BadFileException(path, "it is an animated WebP, which ffmpeg does not decode; "
+                    + "convert it to MP4, GIF or APNG");
             if (chunk.StartsWith("EXIF"u8))
                 orientation = Tag(chunk[8..].StartsWith(ExifHeader) ? chunk[14..] : chunk[8..]);
             else if (!chunk.StartsWith("XMP "u8))

@@ -35,7 +35,8 @@ public sealed record LatentPlannerOptions : IValidated
     /// <param name="actionWidth">Numbers in an action block of the model.</param>
     /// <exception cref="ArgumentException">They do not.</exception>
     public void Require(int actionWidth) => new Allowed("planner").If((long)Cem.ActionSize * ActionRepeat == actionWidth,
-        $"{Cem.ActionSize} numbers repeated {ActionRepeat} times do not fill the model's action block of {actionWidth}; "
+        $"{Cem.ActionSize} numbers repeated {ActionRepeat} times do not fill the model's action "
+            + $"block of {actionWidth}; "
         + $"change cem.actionSize or actionRepeat");
 }
 
@@ -240,7 +241,8 @@ public sealed class LatentPlanner : IDisposable
     public void Dispose()
     {
         if (gate.IsHeldByCurrentThread)
-            throw new InvalidOperationException("the planner is disposed by what it plans with; dispose it after the plan");
+            throw new InvalidOperationException("the planner is disposed by what it plans with; "
+                + "dispose it after the plan");
         isDisposed = true;
         lock (gate)
         {

@@ -46,7 +46,8 @@ public sealed record RunCheckpoint
             || !metadata.TryGetValue(LeWorldModelRecipe.DataKey, out string? data)
             || TrainingProgress.Read(metadata) is not { } progress)
         {
-            throw new BadFileException(path, "it does not say which run it is of: an earlier version wrote it, or it was "
+            throw new BadFileException(path, "it does not say which run it is of: an earlier "
+                + "version wrote it, or it was "
                 + "saved without its training; train it again");
         }
         if (LeWorldModel.Family.Read(file, new LoadOptions()).Config is not LeWorldModelConfig model)

@@ -71,7 +71,8 @@ public sealed class RunFolder(string path)
         RunConfig written = RunConfig.Read(Config);
         if (trained.Difference(written) is { } difference)
         {
-            throw new BadFileException(Config, $"it is not what {Path.GetFileName(Model)} was trained with: {difference}; "
+            throw new BadFileException(Config, $"it is not what {Path.GetFileName(Model)} was "
+                + $"trained with: {difference}; "
                 + "delete it to go on with the model's, or train anew with --overwrite");
         }
         return trained with { Planner = written.Planner };
@@ -86,7 +87,8 @@ public sealed class RunFolder(string path)
         DemoReportData data = DemoReportData.Read(Data);
         if (File.Exists(Model) && data.Checkpoint != Read().Id)
         {
-            throw new BadFileException(Data, $"it was not measured on {Path.GetFileName(Model)} as it is now; measure again: "
+            throw new BadFileException(Data, $"it was not measured on {Path.GetFileName(Model)} as it "
+                + $"is now; measure again: "
                 + $"jepa eval {Root}");
         }
         return data;
@@ -112,7 +114,8 @@ public sealed class RunFolder(string path)
         // Of a log that lacks steps nobody can say.
         return steps.Count < saved.Step || logged == saved
             ? steps
-            : throw new BadFileException(Log, $"it is the log of another run than {Path.GetFileName(Model)}; put the right one "
+            : throw new BadFileException(Log, $"it is the log of another run than "
+            + $"{Path.GetFileName(Model)}; put the right one "
                 + "back, or delete it");
     }
 
@@ -139,7 +142,8 @@ public sealed class RunFolder(string path)
             catch (IOException error) when (IsHeld(error))
             {
                 if (i == LockTries)
-                    throw new BadFileException(Root, "another process trains into it; wait for it, or choose another folder", error);
+                    throw new BadFileException(Root, "another process trains into it; wait for it, "
+                        + "or choose another folder", error);
                 Thread.Sleep(LockMilliseconds);
             }
         }

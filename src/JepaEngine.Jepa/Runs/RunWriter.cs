@@ -10,9 +10,10 @@ namespace JepaEngine.Jepa.Runs;
 /// </summary>
 internal sealed class RunWriter : IDisposable
 {
-    /// <summary>From a checkpoint that could not be written to the next try while training; waits at the end.</summary>
+    /// <summary>From a checkpoint that could not be written to the next try, while training goes on.</summary>
     private static readonly TimeSpan Retry = TimeSpan.FromSeconds(30);
 
+    /// <summary>Waits between the tries at the end.</summary>
     private static readonly TimeSpan[] LastTries = [.. new[] { 1, 2, 4 }.Select(seconds => TimeSpan.FromSeconds(seconds))];
 
     private readonly RunFolder folder;
@@ -114,7 +115,8 @@ internal sealed class RunWriter : IDisposable
     {
         if (!trainer.IsFinite)
         {
-            throw new NumericException($"step {trainer.Step}: the parameters are not finite any more; {folder.Model} is of step "
+            throw new NumericException($"step {trainer.Step}: the parameters are not finite any more; "
+                + $"{folder.Model} is of step "
                 + $"{saved} and whole; lower train.learningRate");
         }
         try

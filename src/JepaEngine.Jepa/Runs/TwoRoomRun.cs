@@ -50,7 +50,8 @@ public sealed class TwoRoomRun(
         RunCheckpoint? earlier = options.Resume ? folder.Read() : null;
         if (!options.Resume && !options.Overwrite && File.Exists(folder.Model))
         {
-            throw new ArgumentException($"{folder.Root} holds a run; go on with it (--resume), replace it (--overwrite), "
+            throw new ArgumentException($"{folder.Root} holds a run; go on with it (--resume), "
+                + $"replace it (--overwrite), "
                 + "or choose another folder");
         }
         options = options with { Data = options.Data ?? earlier?.DataPath };
@@ -131,7 +132,8 @@ public sealed class TwoRoomRun(
         if (earlier is null || episodes.Checksum() == earlier.Data)
             return episodes;
         episodes.Dispose();
-        throw new BadFileException(episodes.Path, $"it is not what the run in {folder.Root} learned from: its SHA-256 is not "
+        throw new BadFileException(episodes.Path, $"it is not what the run in {folder.Root} learned "
+            + $"from: its SHA-256 is not "
             + $"{earlier.Data}; give that file with --data");
     }
 

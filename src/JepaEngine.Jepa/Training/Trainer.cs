@@ -172,7 +172,8 @@ public sealed class Trainer : IDisposable
             if (Progress.Step > recipe.Steps)
                 throw new BadFileException(path, $"it is of step {Progress.Step} of {recipe.Steps}; it is damaged");
             if (!optimizer.IsFinite())
-                throw new BadFileException(path, "parameters or moments are not finite; take an earlier checkpoint (jepa runs)");
+                throw new BadFileException(path, "parameters or moments are not finite; take an "
+                    + "earlier checkpoint (jepa runs)");
         }
     }
 

@@ -153,7 +153,8 @@ public sealed class AtomicFile : IDisposable
         }
         catch (UnauthorizedAccessException error)
         {
-            throw new UnauthorizedAccessException($"{path}: the folder {folder} may not be written; choose another, or change its mode", error);
+            throw new UnauthorizedAccessException($"{path}: the folder {folder} may not be written; choose "
+                + $"another, or change its mode", error);
         }
         catch (IOException error)
         {

@@ -16,7 +16,8 @@ internal sealed class Budget(string path, long bytes)
     {
         if (wanted > bytes - used)
             throw new BadFileException(path,
-                $"what describes it takes more than {bytes >> 20} MB of memory, too much for a file of its size; save only a state_dict()");
+                $"what describes it takes more than {bytes >> 20} MB of memory, too much for a file of its size; "
+                    + $"save only a state_dict()");
         used += wanted;
     }
 }

@@ -182,7 +182,8 @@ internal sealed class FileBytes : IDisposable
             long length = RandomAccess.GetLength(bytes.handle);
             if (length != bytes.Length || File.GetLastWriteTimeUtc(bytes.handle) != bytes.written)
             {
-                throw new BadFileException(bytes.Path, $"it was written to while it was in use (it had {bytes.Length} bytes, now {length}); "
+                throw new BadFileException(bytes.Path, $"it was written to while it was in use (it had "
+                    + $"{bytes.Length} bytes, now {length}); "
                     + "load it again, and replace such files by new ones instead of writing to them");
             }
         }

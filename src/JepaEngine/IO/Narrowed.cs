@@ -19,7 +19,8 @@ internal static class Narrowed
             if (double.IsFinite(number) && !double.IsFinite(As(number, to)))
             {
                 string mend = to == DType.F16 ? "BF16 or F32" : to == DType.BF16 ? "F32" : "a smaller unit";
-                return string.Create(CultureInfo.InvariantCulture, $"'{name}' holds {number:g6}, which is infinite in {to}; take {mend}");
+                return string.Create(CultureInfo.InvariantCulture, $"'{name}' holds {number:g6}, which is "
+                    + $"infinite in {to}; take {mend}");
             }
         }
         return null;

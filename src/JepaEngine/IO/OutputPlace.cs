@@ -36,7 +36,8 @@ internal sealed record OutputPlace(string Path, FileFacts? Old, int? Descriptor)
             {
                 return links == 0
                     ? new OutputPlace(now, null, null)
-                    : throw new IOException($"{path} links to {now}, whose folder is not there; make the folder or remove the link");
+                    : throw new IOException($"{path} links to {now}, whose folder is not there; make the "
+                    + $"folder or remove the link");
             }
             now = System.IO.Path.Combine(folder, name);
             if (IsOfThisProcess(folder) && int.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out int descriptor))

@@ -20,7 +20,8 @@ internal sealed class OutputStream(FileStream file, string path) : Stream
 
     public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException("an output is not read");
 
-    public override void SetLength(long value) => throw new NotSupportedException("an output is as long as what is written");
+    public override void SetLength(long value) => throw new NotSupportedException("an output is as "
+        + "long as what is written");
 
     public override long Seek(long offset, SeekOrigin origin)
     {

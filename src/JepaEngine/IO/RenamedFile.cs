@@ -12,7 +12,8 @@ internal sealed class RenamedFile : TensorFile
         Dictionary<string, string> before = [];
         foreach (string name in inner.Entries.Keys.Concat(inner.Skipped.Keys))
             if (!before.TryAdd(naming(name), name))
-                throw new BadFileException(Path, $"'{before[naming(name)]}' and '{name}' are one tensor but for a wrapper's prefix; keep one of them");
+                throw new BadFileException(Path, $"'{before[naming(name)]}' and '{name}' are one tensor but for a "
+                    + $"wrapper's prefix; keep one of them");
         foreach (TensorEntry entry in inner.Entries.Values)
             Add(new TensorEntry(naming(entry.Name), entry.DType, entry.Shape, entry.Place));
         foreach ((string name, string reason) in inner.Skipped)

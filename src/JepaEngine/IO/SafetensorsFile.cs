@@ -128,7 +128,8 @@ public sealed class SafetensorsFile : TensorFile
         {
             // As U16, F8_E4M3 or C64; another name than types have is damage.
             if (dtype.Length is 0 or > 20 || !char.IsAsciiLetterUpper(dtype[0]) || !dtype.All(letter => char.IsAsciiLetterOrDigit(letter) || letter == '_'))
-                throw new BadFileException(Path, $"{who} holds {dtype[..Math.Min(dtype.Length, 40)]}; known are F64, F32, F16, BF16, I64, I32, I16, I8, U8 and BOOL");
+                throw new BadFileException(Path, $"{who} holds {dtype[..Math.Min(dtype.Length, 40)]}; known are F64, "
+                    + $"F32, F16, BF16, I64, I32, I16, I8, U8 and BOOL");
             Skip(name, $"holds {dtype}");
             return;
         }

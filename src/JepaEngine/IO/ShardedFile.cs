@@ -56,7 +56,8 @@ internal sealed class ShardedFile : TensorFile
                 map = map is null ? ReadMap(json) : throw new BadFileException(Path, "'weight_map' stands there twice");
         }
         json.Next();
-        return map is { Count: > 0 } ? map : throw new BadFileException(Path, "it is JSON without a 'weight_map', so no index of a model's files");
+        return map is { Count: > 0 } ? map : throw new BadFileException(Path, "it is JSON without a 'weight_map', so "
+            + "no index of a model's files");
     }
 
     private Dictionary<string, string> ReadMap(JsonTokens json)

@@ -166,7 +166,8 @@ public abstract class TensorFile : IDisposable
     private void CheckName(string name)
     {
         if (name.Length > MaxName)
-            throw new BadFileException(Path, $"the name '{name[..40]}...' has {name.Length} letters; at most {MaxName} are read");
+            throw new BadFileException(Path, $"the name '{name[..40]}...' has {name.Length} letters; at "
+                + $"most {MaxName} are read");
         if (entries.Count + skipped.Count == MaxTensors)
             throw new BadFileException(Path, $"it has more than {MaxTensors} tensors, the most that are read");
         if (entries.ContainsKey(name) || skipped.ContainsKey(name))

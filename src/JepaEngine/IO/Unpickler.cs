@@ -110,7 +110,8 @@ internal sealed class Unpickler(string path, byte[] data, Budget budget)
         return Pickled.Knows(full)
             ? new PickledGlobal(full)
             : throw new BadFileException(path,
-                $"it names {full[..Math.Min(full.Length, 200)]}, which is no tensor data; nothing of it was run. Save only a state_dict()");
+                $"it names {full[..Math.Min(full.Length, 200)]}, which is no tensor data; nothing of it was run. "
+                    + $"Save only a state_dict()");
     }
 
     private static object Integer(ReadOnlySpan<byte> bytes) => bytes.Length <= MaxIntegerBytes

@@ -102,7 +102,8 @@ internal sealed class ZipDirectory
         if (method is not (0 or 8) || (method == 0 && packed != length))
             throw new BadFileException(file.Path, $"its zip entry '{name}' is packed by method {method}; save it stored or deflated");
         if (length / MostInflated > packed)
-            throw new BadFileException(file.Path, $"its zip entry '{name}' cannot have {length} bytes in {packed}; the file was made to mislead");
+            throw new BadFileException(file.Path, $"its zip entry '{name}' cannot have {length} bytes in {packed}; "
+                + $"the file was made to mislead");
         if (local < 0 || packed < 0 || length < 0 || local > directoryStart - LocalSize - nameLength)
             throw Damaged($"'{name}' lies outside it");
         byte[] header = new byte[LocalSize + nameLength];

@@ -62,7 +62,8 @@ internal sealed class ZipEntryBytes(FileBytes file, string name, long start, lon
         }
         catch (Exception error) when (error is InvalidDataException or EndOfStreamException)
         {
-            throw new BadFileException(file.Path, $"its entry '{name}' is damaged ({error.Message}); copy the file again", error);
+            throw new BadFileException(file.Path, $"its entry '{name}' is damaged "
+                + $"({error.Message}); copy the file again", error);
         }
     }
 

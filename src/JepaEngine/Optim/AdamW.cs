@@ -161,7 +161,8 @@ public sealed class AdamW : IDisposable
         RequireFinite(WeightDecay, nameof(WeightDecay));
         RequireFinite(AverageDecay, nameof(AverageDecay));
         if (!(ClipNorm > 0))
-            throw new ArgumentException($"AdamW: ClipNorm is {ClipNorm}; it is above 0, infinity where nothing is clipped");
+            throw new ArgumentException($"AdamW: ClipNorm is {ClipNorm}; it is above 0, infinity "
+                + $"where nothing is clipped");
         Steps++;
         for (int i = 0; i < steps.Length; i++)
         {
@@ -176,7 +177,8 @@ public sealed class AdamW : IDisposable
         static void RequireFinite(double value, string name)
         {
             if (!float.IsFinite((float)value))
-                throw new ArgumentException($"AdamW: {name} is {value}; one such step would ruin every parameter, so set a finite one");
+                throw new ArgumentException($"AdamW: {name} is {value}; one such step would ruin every "
+                    + $"parameter, so set a finite one");
         }
     }
 

@@ -26,12 +26,14 @@ public readonly struct Allowed(string part)
     /// <summary>Three finite numbers, one a colour channel.</summary>
     /// <exception cref="ArgumentException">They are others.</exception>
     public void Channels(float[] values, [CallerArgumentExpression(nameof(values))] string name = "") =>
-        Require(values is { Length: 3 } && values.All(float.IsFinite), $"{part}.{Key(name)} is {List(values)}; it is three finite numbers");
+        Require(values is { Length: 3 } && values.All(float.IsFinite), $"{part}.{Key(name)} is {List(values)}; it "
+            + $"is three finite numbers");
 
     /// <summary>Numbers to divide by: finite and above 0.</summary>
     /// <exception cref="ArgumentException">One is not.</exception>
     public void Divisors(float[] values, [CallerArgumentExpression(nameof(values))] string name = "") =>
-        Require(values.All(value => value > 0 && float.IsFinite(value)), $"{part}.{Key(name)} is {List(values)}; each is finite and above 0");
+        Require(values.All(value => value > 0 && float.IsFinite(value)), $"{part}.{Key(name)} is {List(values)}; "
+            + $"each is finite and above 0");
 
     /// <summary>A value that its enumeration names.</summary>
     /// <exception cref="ArgumentException">It does not.</exception>

@@ -44,6 +44,7 @@ public static class CpuIsas
             return Math.Min(Environment.ProcessorCount, MostThreads);
         return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int threads) && threads is >= 1 and <= MostThreads
             ? threads
-            : throw new ArgumentException($"JEPA_CPU_THREADS is '{text}'; it is a number of threads, 1 to {MostThreads}");
+            : throw new ArgumentException($"JEPA_CPU_THREADS is '{text}'; it is a number of "
+            + $"threads, 1 to {MostThreads}");
     }
 }
