@@ -27,9 +27,13 @@ internal static class Faults
         return code;
     }
 
-    /// <summary>What others only wrap.</summary>
-    private static Exception Cause(Exception error) =>
-        error is AggregateException or TargetInvocationException or TypeInitializationException && error.InnerException is { } inner ? Cause(inner) : error;
+    /// <summary>What others only wrap; so does who took a missing assembly for a file that cannot be read.</summary>
+    private static Exception Cause(Exception error) => error.InnerException switch
+    {
+        { } inner when error is AggregateException or TargetInvocationException or TypeInitializationException
+            || (error is BadFileException && IsMissingPart(inner)) => Cause(inner),
+        _ => error,
+    };
 
     private static int Code(Exception error) => error switch
     {
@@ -37,7 +41,7 @@ internal static class Faults
         BadFileException => ExitCode.BadInput,
         BuildException build => build.Code,
         PlatformNotSupportedException or CudaException => ExitCode.Device,
-        MemoryRefusedException or OutOfMemoryException or OverflowException => ExitCode.Memory,
+        MemoryRefusedException or OutOfMemoryException or OverflowException or TaskSchedulerException => ExitCode.Memory,
         OperationCanceledException => ExitCode.Interrupted,
         NumericException => ExitCode.Numeric,
         _ when IsMissingPart(error) => ExitCode.Defect,
@@ -55,6 +59,9 @@ internal static class Faults
         CudaException { Result: CudaResult.NoDevice } => $"{error.Message.Split('\n')[0]} (jepa doctor says "
             + $"where it was looked for)",
         OutOfMemoryException => "there is not enough memory; take a smaller batch, clip, picture or model",
+        // The runtime says out of memory, whatever the system lacked.
+        TaskSchedulerException => "no thread can be started; allow more open files (ulimit -n), threads (ulimit -u) "
+            + "or memory",
         OverflowException => "a size is larger than can be counted; take a smaller batch, clip, picture or model",
         _ when IsMissingPart(error) =>
             $"{(error as FileNotFoundException)?.FileName?.Split(',')[0] ?? error.Message} cannot be loaded; allow "

@@ -10,7 +10,14 @@ catch (Exception error)
 {
     // Where too few files may be open, what would report it cannot be loaded.
     StandardStreams.Release();
-    Console.Error.WriteLine($"jepa: {error.Message.Split('\n')[0]} (ulimit -n allows more open files)");
+    try
+    {
+        Console.Error.WriteLine($"jepa: {error.Message.Split('\n')[0]} (ulimit -n allows more open files)");
+    }
+    catch (IOException)
+    {
+        // The error stream cannot be opened either; the exit code is all that is left.
+    }
     return ExitCode.Defect;
 }
 
