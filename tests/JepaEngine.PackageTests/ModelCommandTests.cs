@@ -171,9 +171,17 @@ public sealed class ModelCommandTests : IDisposable
         string broken = Changed(folder, "hf_vjepa2", key, (tensors, scope) => tensors.Add((key, scope.Full([32], double.PositiveInfinity))));
         WriteInputs(In, "hf_vjepa2", ("pixel_values_videos", "input.video"));
         string picture = WritePicture(folder), sheet = Path.Combine(folder, "sheet.png");
-        Assert.Contains("encoder.blocks.0.key.bias", Fails(6, "run", broken, "--inputs", In, "--outputs", Out));
-        Assert.Contains("NaN or infinity in the features: ", Fails(6, "encode", broken, picture, "--out", Out, "--json", "--pca", sheet));
+        Assert.Contains($"'{key}' of ", Fails(6, "run", broken, "--inputs", In, "--outputs", Out));
+        Assert.Contains($"'{key}' of ", Fails(6, "encode", broken, picture, "--out", Out, "--json", "--pca", sheet));
         Assert.False(File.Exists(Out) || File.Exists(sheet));
+
+        // An activation swallows it: GELU of -infinity is 0.
+        Directory.Delete(broken, recursive: true);
+        const string swallowed = "encoder.layer.0.mlp.fc1.bias";
+        broken = Changed(folder, "hf_vjepa2", swallowed,
+            (tensors, scope) => tensors.Add((swallowed, scope.Full([128], double.NegativeInfinity))));
+        Assert.Contains($"'{swallowed}' of ", Fails(6, "run", broken, "--inputs", In, "--outputs", Out));
+        Assert.Contains($"'{swallowed}' of ", Fails(6, "encode", broken, picture, "--out", Out));
 
         // A finite model makes infinity of what is far beyond pictures.
         using var scope = new TensorScope(Device.Cpu, "large");
@@ -189,6 +197,51 @@ public sealed class ModelCommandTests : IDisposable
             return Changed(folder, "hf_vjepa2", bias, (tensors, scope) => tensors.Add((bias, scope.Full([32], 1e6))));
         }
     }
+
+    [Theory]
+    [InlineData("context_mask,target_mask_1", "input 'target_mask_0' is missing")]
+    [InlineData("context_mask,target_mask_0,target_mask_2", "input 'target_mask_1' is missing")]
+    [InlineData("context_mask,target_mask_00", "input 'target_mask_0' is missing")]
+    [InlineData("target_mask_0", "input 'context_mask' is missing")]
+    [InlineData("context_mask", "input 'target_mask_0' is missing")]
+    public void RunRefusesMasksThatItWouldNotRead(string masks, string fault)
+    {
+        using var scope = new TensorScope(Device.Cpu, "masks");
+        Tensor ids = scope.FromRaw<long>([0, 1], [1, 2]);
+        Safetensors.Write(In, [("pixel_values", scope.Zeros([1, 3, 16, 16])), .. masks.Split(',').Select(name => (name, ids))]);
+        Assert.Contains(fault, Fails(2, ["run", At("ijepa.pth.tar"), "--inputs", In, "--outputs", Out, .. Heads]));
+    }
+
+    [Theory]
+    [InlineData(0, 2)]
+    [InlineData(1, 0)]
+    public void RunRefusesWhatIsEmpty(int batch, int targets)
+    {
+        using var scope = new TensorScope(Device.Cpu, "empty");
+        Safetensors.Write(In, [("pixel_values_videos", scope.Zeros([batch, 4, 3, 24, 24])),
+            ("context_mask", scope.FromRaw<long>(new long[batch * 2], [batch, 2])),
+            ("target_mask", scope.FromRaw<long>(new long[batch * targets], [batch, targets]))]);
+        Assert.Matches(@"input '(pixel_values_videos|context_mask|target_mask)' \[.*\b0\b.*\] is empty", Fails(3, "run", At("hf_vjepa2"), "--inputs", In, "--outputs", Out));
+    }
+
+    [Fact]
+    public void AnInputThatIsNotFiniteIsNamed()
+    {
+        using var scope = new TensorScope(Device.Cpu, "not finite");
+        using (TensorFile file = TensorFile.Open(At("lewm.io.safetensors")))
+        {
+            Tensor action = file.Read("input.action", scope);
+            Safetensors.Write(In, [("pixels", file.Read("input.pixels", scope)), ("action", scope.Full(action.Shape, double.NaN))]);
+        }
+        Assert.Contains("the input 'action' holds NaN", Fails(6, "run", At("lewm"), "--inputs", In, "--outputs", Out));
+    }
+
+    [Theory]
+    [InlineData("--family", "ijepa")]
+    [InlineData("--heads", "4")]
+    [InlineData("--image-size", "48")]
+    public void AnOptionThatContradictsTheConfigurationIsRefused(string option, string asked) =>
+        Assert.Contains($"{option} is {asked}, but the configuration of ", Fails(2, "inspect", At("hf_vjepa2"), option, asked));
 
     [Theory]
     [InlineData("context_mask", 18)]

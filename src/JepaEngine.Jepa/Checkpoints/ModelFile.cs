@@ -211,6 +211,7 @@ public sealed partial class ModelFile : IDisposable
     /// <summary>The model, in evaluation mode; its weights stay in the file where that is possible.</summary>
     /// <exception cref="BadFileException">The file does not fit; the message names the first keys of each
     /// kind.</exception>
+    /// <exception cref="NumericException">A weight is NaN or infinite; the message names its tensor.</exception>
     public JepaModel Load(Device device) => Load(device, (model, places) =>
     {
         var whole = new Dictionary<(TensorFile, string), Tensor>();
@@ -248,6 +249,29 @@ public sealed partial class ModelFile : IDisposable
         probe?.Dispose();
     }
 
+    /// <summary>An activation can swallow an infinite weight: GELU and SiLU of −∞ are 0 here, NaN in PyTorch.</summary>
+    private static void RequireFinite(JepaModel model, Device device, Dictionary<string, (TensorFile File, KeyPlace Place)> places)
+    {
+        foreach ((string name, Parameter parameter) in model.Parameters())
+        {
+            // What lies on a GPU is looked at in the file.
+            if (device.IsHost && parameter.Value.IsFinite())
+                continue;
+            (TensorFile file, KeyPlace place) = places[name];
+            if (Array.Find(place.Keys, key => !IsFinite(file, key)) is { } broken)
+            {
+                throw new NumericException($"'{broken}' of {file.Path} holds NaN or infinity; take a checkpoint from "
+                    + $"before it did, or download the file again");
+            }
+        }
+    }
+
+    private static bool IsFinite(TensorFile file, string key)
+    {
+        using var scope = new TensorScope(Device.Cpu, "scan");
+        return file.Load(key, scope).IsFinite();
+    }
+
     private JepaModel Load(Device device, Action<JepaModel, Dictionary<string, (TensorFile File, KeyPlace Place)>> fill)
     {
         (Dictionary<string, (TensorFile File, KeyPlace Place)> places, KeyCheck check) = Compare();
@@ -257,6 +281,7 @@ public sealed partial class ModelFile : IDisposable
         try
         {
             fill(model, places);
+            RequireFinite(model, device, places);
             if (File.Metadata.TryGetValue(Fingerprint.Key, out string? fingerprint))
                 Fingerprint.Read(fingerprint, File.Path).Require(model, File.Path);
             model.Origin = new ModelOrigin(File.Path, File.Format, Layout, Encoder, Ignored);

@@ -8,11 +8,16 @@ internal static class FiniteOutputs
     /// <param name="name">What it is called.</param>
     /// <param name="output">The output.</param>
     /// <param name="pixels">What the encoder saw; null where it saw nothing.</param>
+    /// <param name="inputs">All inputs by name, where there are more than pixels.</param>
     /// <exception cref="NumericException">It is not finite; the message names the first place that is not.</exception>
-    public static void Require(JepaModel model, string name, Tensor output, Tensor? pixels)
+    public static void Require(JepaModel model, string name, Tensor output, Tensor? pixels,
+        IReadOnlyDictionary<string, Tensor>? inputs = null)
     {
-        if (!output.IsFinite())
-            throw new NumericException($"NaN or infinity in {name}: {Place(model, pixels)}");
+        if (output.IsFinite())
+            return;
+        string? given = inputs?.FirstOrDefault(input => !input.Value.IsFinite()).Key;
+        throw new NumericException($"NaN or infinity in {name}: "
+            + (given is null ? Place(model, pixels) : $"the input '{given}' holds NaN or infinity"));
     }
 
     /// <summary>The first parameter of a module that is not finite; null where all are.</summary>

@@ -65,15 +65,14 @@ public sealed class IJepa : MetaModel
     {
         Tensor pixels = given.Needed(Picture), tokens = Encode(pixels);
         List<(string, Tensor)> outputs = [("last_hidden_state", tokens)];
-        if (given.Optional(ContextMask) is not { } context)
+        if (!given.Any(ContextMask) && !given.Any(TargetMask))
             return outputs;
+        Tensor context = Ids(given.Needed(ContextMask), ContextMask, tokens.Shape[1]);
+        Tensor[] targets = [.. given.Numbered(TargetMask + "_").Select((ids, i) => Ids(ids, $"{TargetMask}_{i}", tokens.Shape[1]))];
         Tensor seen = Context(pixels, tokens, context, options);
         outputs.Add(("context_hidden_state", seen));
-        List<Tensor> predictions = [];
-        while (given.Optional($"{TargetMask}_{predictions.Count}") is { } target)
-            predictions.Add(Needed(Predictor).Forward(seen, context, target, tokens: tokens.Shape[1]));
-        if (predictions.Count > 0)
-            outputs.Add(("predictions", TensorOps.Concat(0, [.. predictions])));
+        outputs.Add(("predictions", TensorOps.Concat(0,
+            [.. targets.Select(target => Needed(Predictor).Forward(seen, context, target, tokens: tokens.Shape[1]))])));
         return outputs;
     }
 

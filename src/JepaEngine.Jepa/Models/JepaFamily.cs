@@ -83,8 +83,29 @@ public abstract class JepaFamily(string name, string id, Sight sight)
 
     /// <summary>What a recognised file holds.</summary>
     /// <exception cref="BadFileException">It is damaged, or does not tell its sizes.</exception>
-    public virtual ModelContents Read(TensorFile file, LoadOptions options) =>
-        new(ModelLayout.JepaEngine, JepaFormat.Read(file), KeyMap.Own) { IsPart = JepaFormat.IsModel };
+    /// <exception cref="ArgumentException">An option contradicts what it tells.</exception>
+    public virtual ModelContents Read(TensorFile file, LoadOptions options)
+    {
+        JepaConfig config = JepaFormat.Read(file);
+        RequireNone(options, config, file);
+        return new ModelContents(ModelLayout.JepaEngine, config, KeyMap.Own) { IsPart = JepaFormat.IsModel };
+    }
+
+    /// <summary>Refuses options that contradict what a file tells itself.</summary>
+    /// <exception cref="ArgumentException">One does.</exception>
+    private protected void RequireNone(LoadOptions options, JepaConfig config, TensorFile file)
+    {
+        Require("--family", options.Family?.Id, Id);
+        Require("--heads", options.Heads, config.Encoder.Heads);
+        Require("--predictor-heads", options.PredictorHeads, config.Predictor?.Heads);
+        Require("--image-size", options.ImageSize, config.ImageSize);
+
+        void Require<T>(string option, T? asked, T? told)
+        {
+            if (asked is not null && told is not null && !asked.Equals(told))
+                throw new ArgumentException($"{option} is {asked}, but the configuration of {file.Path} says {told}; leave {option} out");
+        }
+    }
 
     /// <summary>How a layout names the model's parameters.</summary>
     /// <exception cref="ArgumentException">The family has no such layout.</exception>

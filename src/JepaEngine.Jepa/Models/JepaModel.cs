@@ -68,7 +68,8 @@ public abstract class JepaModel : Module
     /// <returns>The outputs, in the scope of the inputs.</returns>
     /// <exception cref="ArgumentException">An input is missing, unknown or of another shape; the message says what the
     /// model takes.</exception>
-    /// <exception cref="ArgumentOutOfRangeException">An id of a mask is none of the tokens.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">An input is empty, or an id of a mask is none of the
+    /// tokens.</exception>
     /// <exception cref="NumericException">An output is not finite.</exception>
     public IReadOnlyList<(string Name, Tensor Tensor)> Run(IReadOnlyDictionary<string, Tensor> inputs, RunOptions? options = null)
     {
@@ -80,7 +81,10 @@ public abstract class JepaModel : Module
             throw new ArgumentException($"{family.Name} has no mask tokens to choose from; leave --mask-token out");
         var outputs = RunNamed(new NamedInputs(inputs, Takes, InputNames), options with { Context = options.Context ?? family.Context });
         foreach ((string name, Tensor output) in outputs)
-            FiniteOutputs.Require(this, name, output, family.PixelInputs.Select(inputs.GetValueOrDefault).FirstOrDefault(x => x is not null));
+        {
+            Tensor? pixels = family.PixelInputs.Select(inputs.GetValueOrDefault).FirstOrDefault(x => x is not null);
+            FiniteOutputs.Require(this, name, output, pixels, inputs);
+        }
         return outputs;
     }
 

@@ -38,7 +38,11 @@ public abstract class MetaFamily(string name, string id, Sight sight = Sight.Cli
             return base.Read(file, options);
         var original = new OriginalFile(file, options);
         if (!original.Found)
-            return Read(HuggingFaceConfig.Of(file)!, file);
+        {
+            ModelContents contents = Read(HuggingFaceConfig.Of(file)!, file);
+            RequireNone(options, (JepaConfig)contents.Config, file);
+            return contents;
+        }
         JepaConfig config = Read(original);
         return new ModelContents(ModelLayout.Original, config, original.Keys(config))
         {

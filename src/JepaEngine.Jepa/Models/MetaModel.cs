@@ -43,9 +43,18 @@ public abstract class MetaModel : JepaModel
     private protected T Needed<T>(T? predictor) where T : class => predictor
         ?? throw new ArgumentException($"masks ask for predictions, but {Origin?.Path ?? "the model"} has no predictor");
 
-    private protected static (Tensor Context, Tensor Target)? Masks(NamedInputs given)
+    /// <summary>The masks, or null where there is none of both.</summary>
+    /// <param name="given">The inputs.</param>
+    /// <param name="tokens">How many tokens a clip has.</param>
+    private protected static (Tensor Context, Tensor Target)? Masks(NamedInputs given, int tokens) =>
+        given.Any(ContextMask) || given.Any(TargetMask)
+            ? (Ids(given.Needed(ContextMask), ContextMask, tokens), Ids(given.Needed(TargetMask), TargetMask, tokens))
+            : null;
+
+    /// <summary>A mask, looked at under its own name before an operation does.</summary>
+    private protected static Tensor Ids(Tensor mask, string name, int tokens)
     {
-        Tensor? context = given.Optional(ContextMask), target = given.Optional(TargetMask);
-        return context is null && target is null ? null : (given.Needed(ContextMask), given.Needed(TargetMask));
+        TokenIds.Read(mask, tokens, name);
+        return mask;
     }
 }

@@ -9,11 +9,13 @@ internal static class TokenIds
     /// <param name="tokens">How many there are.</param>
     /// <param name="name">What the ids are of, for messages.</param>
     /// <exception cref="ArgumentException">They are no integers [B, K].</exception>
-    /// <exception cref="ArgumentOutOfRangeException">One is none of the tokens.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">There are none, or one is none of the tokens.</exception>
     public static long[] Read(Tensor ids, int tokens, string name)
     {
         JepaConfig.Require(ids.Shape.Rank == 2 && ids.DType is DType.I32 or DType.I64, $"{name} {ids} is "
             + $"not I32 or I64 ids [B, K]");
+        if (ids.Shape.Count == 0)
+            throw new ArgumentOutOfRangeException(name, $"{name} {ids.Shape} has no id; each row needs one or more");
         long[] read = ids.ToArray<long>();
         for (int i = 0; i < read.Length; i++)
         {

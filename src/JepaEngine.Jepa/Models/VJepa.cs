@@ -47,7 +47,7 @@ public sealed class VJepa : MetaModel
     {
         Tensor pixels = given.Needed(Video), tokens = Encode(pixels);
         List<(string, Tensor)> outputs = Outputs(tokens);
-        if (Masks(given) is not var (context, target))
+        if (Masks(given, tokens.Shape[1]) is not var (context, target))
             return outputs;
         Tensor seen = Context(pixels, tokens, context, options);
         outputs.Add(("context_hidden_state", seen));

@@ -49,7 +49,7 @@ public sealed class VJepa2 : MetaModel
     {
         Tensor pixels = given.Needed(Video), tokens = Encode(pixels);
         List<(string, Tensor)> outputs = Outputs(tokens);
-        if (Masks(given) is var (context, target))
+        if (Masks(given, tokens.Shape[1]) is var (context, target))
         {
             Tensor seen = Context(pixels, tokens, context, options);
             outputs.Add(("predictor_last_hidden_state", Needed(Predictor).Forward(seen, context, target, MaskToken(options), tokens.Shape[1])));

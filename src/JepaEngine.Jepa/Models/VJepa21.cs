@@ -61,7 +61,7 @@ public sealed class VJepa21 : MetaModel
         List<(string, Tensor)> outputs = picture is null ? [] : [("image_last_hidden_state", Encode(picture))];
         if (clip is null)
             return outputs;
-        (Tensor Context, Tensor Target)? masks = Masks(given);
+        (Tensor Context, Tensor Target)? masks = Masks(given, TokenGrid.Of(clip, Config).Count);
         bool whole = options.Context == ContextView.Whole;
         // All levels end with the one that Encode gives: a predictor that reads them of the whole clip needs no second
         // pass.
