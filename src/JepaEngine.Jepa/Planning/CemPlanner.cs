@@ -64,8 +64,9 @@ public sealed record CemOptions : IValidated
         allowed.Range(ActionSize, 1, 1 << 16);
         allowed.If((long)Candidates * Horizon * ActionSize <= 1 << 28,
             $"{Candidates} candidates of {Horizon} x {ActionSize} numbers are more than {1 << 28} numbers");
-        allowed.Above(InitialStd, 0, 1e30f);
-        allowed.Range(MinStd, 0, 1e30f);
+        // Of actions, which are about 1 large.
+        allowed.Above(InitialStd, 0, 1e6f);
+        allowed.Range(MinStd, 0, Math.Min(InitialStd, Bound));
         allowed.Above(Bound, 0, float.PositiveInfinity);
         allowed.Range(FirstSegments, 0, 1024);
     }

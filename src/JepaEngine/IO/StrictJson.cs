@@ -24,7 +24,7 @@ public static class StrictJson
             if (JsonNode.Parse(json) is not JsonObject given)
                 throw new BadFileException(path, "it is no JSON object");
             Overwrite(all.AsObject(), given, "", path);
-            T record = all.Deserialize(type)!;
+            T record = Deserialize(all, path, type);
             record.Validate();
             return record;
         }
@@ -38,6 +38,42 @@ public static class StrictJson
     /// <exception cref="BadFileException">As there, or the file is missing.</exception>
     public static T ReadFile<T>(string path, T defaults, JsonTypeInfo<T> type) where T : class, IValidated =>
         Read(JsonText.ReadFile(path), path, defaults, type);
+
+    /// <summary>The serializer speaks of .NET's types and of lines that are in no file; its path tells the key.</summary>
+    private static T Deserialize<T>(JsonNode all, string path, JsonTypeInfo<T> type)
+    {
+        try
+        {
+            return all.Deserialize(type)!;
+        }
+        catch (JsonException error) when (error.Path is { } place && place.StartsWith("$.", StringComparison.Ordinal))
+        {
+            string key = place[2..].Split('[')[0];
+            JsonNode? value = all;
+            JsonTypeInfo? known = type;
+            foreach (string word in key.Split('.'))
+            {
+                value = (value as JsonObject)?[word];
+                known = known?.Properties.FirstOrDefault(property => property.Name == word) is { } property
+                    ? type.Options.GetTypeInfo(property.PropertyType) : null;
+            }
+            string given = value?.ToJsonString() ?? "null";
+            throw new BadFileException(path, $"{key} is {(given.Length > 60 ? given[..60] + " ..." : given)}; it is {Expected(known)}", error);
+        }
+    }
+
+    private static string Expected(JsonTypeInfo? type) => type switch
+    {
+        { Type: { IsEnum: true } names } => string.Join(" or ", Enum.GetNames(names)),
+        { Type: { } number } when number == typeof(ulong) => "a whole number from 0 to 18446744073709551615",
+        { Type: { } number } when number == typeof(int) || number == typeof(long) => "a whole number",
+        { Type: { } number } when number == typeof(float) || number == typeof(double) => "a number",
+        { Type: { } flag } when flag == typeof(bool) => "true or false",
+        { Kind: JsonTypeInfoKind.Enumerable, ElementType: { } element } =>
+            $"a list, each element {Expected(type.Options.GetTypeInfo(element))}",
+        { Kind: JsonTypeInfoKind.Object } => "an object with keys",
+        _ => "of another kind",
+    };
 
     private static void Overwrite(JsonObject all, JsonObject given, string prefix, string path)
     {

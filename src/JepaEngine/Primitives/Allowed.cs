@@ -23,17 +23,18 @@ public readonly struct Allowed(string part)
         where T : INumber<T> =>
         Require(value > bound && value <= most, $"{part}.{Key(name)} is {value}; it is above {bound}, up to {most}");
 
-    /// <summary>Three finite numbers, one a colour channel.</summary>
+    /// <summary>Three numbers up to a million in size, one a colour channel.</summary>
     /// <exception cref="ArgumentException">They are others.</exception>
     public void Channels(float[] values, [CallerArgumentExpression(nameof(values))] string name = "") =>
-        Require(values is { Length: 3 } && values.All(float.IsFinite), $"{part}.{Key(name)} is {List(values)}; it "
-            + $"is three finite numbers");
+        Require(values is { Length: 3 } && values.All(value => Math.Abs(value) <= 1e6f),
+            $"{part}.{Key(name)} is {List(values)}; it is three numbers from -1e6 to 1e6");
 
-    /// <summary>Numbers to divide by: finite and above 0.</summary>
+    /// <summary>Numbers to divide by: from a billionth to a billion, so that a quotient is neither nothing nor
+    /// infinite.</summary>
     /// <exception cref="ArgumentException">One is not.</exception>
     public void Divisors(float[] values, [CallerArgumentExpression(nameof(values))] string name = "") =>
-        Require(values.All(value => value > 0 && float.IsFinite(value)), $"{part}.{Key(name)} is {List(values)}; "
-            + $"each is finite and above 0");
+        Require(values.All(value => value is >= 1e-9f and <= 1e9f), $"{part}.{Key(name)} is {List(values)}; "
+            + $"each is 1e-9 to 1e9");
 
     /// <summary>A value that its enumeration names.</summary>
     /// <exception cref="ArgumentException">It does not.</exception>

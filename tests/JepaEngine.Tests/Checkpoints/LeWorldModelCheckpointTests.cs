@@ -103,14 +103,14 @@ public sealed class LeWorldModelCheckpointTests : IDisposable
     [Theory]
     [InlineData("it is no known checkpoint", null)]
     [InlineData("unknown key 'imageSise'; nearest is 'imageSize'", "{\"imageSise\": 28}")]
-    [InlineData("its configuration cannot be read", "{\"imageSize\": \"large\"}")]
+    [InlineData("imageSize is \"large\"; it is a whole number", "{\"imageSize\": \"large\"}")]
     [InlineData("its configuration cannot be read", "{\"imageSize\": 28")]
     [InlineData("encoderWidth is -1; it is 1 to 65536", "{\"encoderWidth\": -1}")]
     [InlineData("patch is 0; it is 1 to 224", "{\"patch\": 0}")]
     [InlineData("encoderDepth is 65536; it is 1 to 1024", "{\"encoderDepth\": 65536}")]
     [InlineData("its configuration is of an encoder 192 wide, 1000 blocks", "{\"encoderDepth\": 1000}")]
     [InlineData("predictorDepth is 2000000000; it is 1 to 1024", "{\"predictorDepth\": 2000000000}")]
-    [InlineData("pixelStd is [0, 1, 1]; each is finite and above 0", "{\"pixelStd\": [0, 1, 1]}")]
+    [InlineData("pixelStd is [0, 1, 1]; each is 1e-9 to 1e9", "{\"pixelStd\": [0, 1, 1]}")]
     [InlineData("a number is beyond 1.8e308", "{\"dropout\": 1e999}")]
     public void A_bad_configuration_is_refused(string message, string? config)
     {
