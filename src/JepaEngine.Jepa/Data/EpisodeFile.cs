@@ -110,9 +110,29 @@ public sealed unsafe class EpisodeFile : IDisposable
         new ReadOnlySpan<float>(At(episode) + StateBytes(episode), steps[episode] * Format.ActionSize);
 
     /// <summary>The mean and standard deviation of all actions.</summary>
+    /// <exception cref="BadFileException">An action is infinite.</exception>
     /// <exception cref="ArgumentException">There are fewer than two, or a dimension never changes.</exception>
-    public ActionScale ActionScale() => Data.ActionScale.Of(
-        Enumerable.Range(0, Count).Select(episode => new ReadOnlyMemory<float>(Actions(episode).ToArray())), Format.ActionSize);
+    public ActionScale ActionScale()
+    {
+        CheckActions();
+        return Data.ActionScale.Of(
+            Enumerable.Range(0, Count).Select(episode => new ReadOnlyMemory<float>(Actions(episode).ToArray())), Format.ActionSize);
+    }
+
+    /// <summary>Refuses actions that are infinite; NaN stands for none.</summary>
+    /// <exception cref="BadFileException">One is infinite.</exception>
+    internal void CheckActions()
+    {
+        for (int episode = 0; episode < Count; episode++)
+        {
+            int at = Actions(episode).IndexOfAny(float.PositiveInfinity, float.NegativeInfinity);
+            if (at >= 0)
+            {
+                throw new BadFileException(Path, $"episode {episode}, step {at / Format.ActionSize}: its action holds infinity; "
+                    + "record the episodes again");
+            }
+        }
+    }
 
     /// <summary>One frame, [H, W, 3].</summary>
     /// <exception cref="InvalidOperationException">The file stores no frames.</exception>

@@ -21,7 +21,8 @@ public sealed class WindowSampler
     /// <param name="environment">Draws the frames where the file stores none; else null.</param>
     /// <param name="frames">Frames in a window, T.</param>
     /// <param name="skip">Environment steps from one frame to the next, k.</param>
-    /// <exception cref="BadFileException">No episode is long enough, or the file belongs to another environment.</exception>
+    /// <exception cref="BadFileException">No episode is long enough, the file belongs to another environment, or one of
+    /// its states cannot be drawn or actions be carried out.</exception>
     public WindowSampler(EpisodeFile file, IEnvironment? environment, int frames, int skip)
     {
         ArgumentNullException.ThrowIfNull(file);
@@ -39,7 +40,9 @@ public sealed class WindowSampler
             }
             this.environment = environment;
             FrameBytes = environment.Height * environment.Width * 3;
+            CheckStates(environment);
         }
+        file.CheckActions();
         ends = new long[file.Count];
         long span = (frames - 1L) * skip;
         for (int i = 0; i < ends.Length; i++)
@@ -123,6 +126,26 @@ public sealed class WindowSampler
         }
         environment.SetState(state);
         environment.Render(destination);
+    }
+
+    /// <summary>A state that cannot be drawn would end training when a window with it is drawn.</summary>
+    private void CheckStates(IEnvironment environment)
+    {
+        for (int episode = 0; episode < file.Count; episode++)
+        {
+            for (int step = 0; step <= file.Steps(episode); step++)
+            {
+                try
+                {
+                    environment.SetState(file.States(episode).Slice(step * environment.StateSize, environment.StateSize));
+                }
+                catch (ArgumentException error)
+                {
+                    throw new BadFileException(file.Path, $"episode {episode}, step {step}: "
+                        + $"{error.Message.Split(" (Parameter ")[0]}; record the episodes again", error);
+                }
+            }
+        }
     }
 
     private static void Check(int length, long expected, string name)

@@ -26,13 +26,19 @@ public sealed class LeWorldModelRecipe : ITrainingRecipe
 
     /// <summary>The recipe of an allocated model.</summary>
     /// <exception cref="ArgumentException">The options cannot be, or do not fit the model.</exception>
+    /// <exception cref="MemoryRefusedException">A batch is larger than an array can be.</exception>
     public LeWorldModelRecipe(LeWorldModel model, WindowSampler sampler, TrainOptions options)
     {
         options.Validate(model.Config.History);
         (this.model, this.sampler, this.options) = (model, sampler, options);
         data = sampler.Checksum();
-        frames = new byte[options.Batch * options.Frames * sampler.FrameBytes];
-        actions = new float[options.Batch * (options.Frames - 1) * model.Config.ActionWidth];
+        frames = new byte[Count((long)options.Frames * sampler.FrameBytes)];
+        actions = new float[Count((options.Frames - 1L) * model.Config.ActionWidth)];
+
+        int Count(long aWindow) => (double)options.Batch * aWindow <= Array.MaxLength
+            ? (int)(options.Batch * aWindow)
+            : throw new MemoryRefusedException($"a batch of train.batch {options.Batch} windows of {aWindow} bytes or "
+                + $"numbers is larger than an array can be ({Array.MaxLength}); lower train.batch");
     }
 
     /// <inheritdoc/>

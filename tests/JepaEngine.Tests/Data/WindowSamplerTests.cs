@@ -98,6 +98,26 @@ public sealed class WindowSamplerTests : IDisposable
         Assert.Throws<BadFileException>(() => new WindowSampler(other, room, 1, 1));
     }
 
+    [Theory]
+    [InlineData(float.NaN, 0, "episode 1, step 2: [NaN, 50] is no position")]
+    [InlineData(1e9f, 0, "episode 1, step 2: [1E+09, 50] is no position")]
+    [InlineData(50, float.PositiveInfinity, "episode 1, step 2: its action holds infinity")]
+    public void Numbers_that_cannot_be_are_refused_at_once_with_their_place(float x, float action, string mentions)
+    {
+        string path = Path.Combine(folder, "bad");
+        var room = new TwoRoom(56);
+        using (var writer = new EpisodeFileWriter(path, new EpisodeFormat(room.Name, 2, 2)))
+        {
+            writer.Add([50, 50, 51, 51, 52, 52, 53, 53], [0, 0, 0, 0, 0, 0]);
+            writer.Add([50, 50, 51, 51, x, 50, 53, 53], [0, 0, 0, 0, 0, action]);
+            writer.Complete();
+        }
+        using var file = EpisodeFile.Open(path);
+        string message = Assert.Throws<BadFileException>(() => new WindowSampler(file, room, 2, 1)).Message;
+        Assert.StartsWith(path, message);
+        Assert.Contains(mentions, message);
+    }
+
     private static byte[] Batch(WindowSampler sampler, PhiloxKey key)
     {
         byte[] frames = new byte[8 * 3 * sampler.FrameBytes];
