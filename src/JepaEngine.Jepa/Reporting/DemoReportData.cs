@@ -86,6 +86,8 @@ public sealed record DemoReportData : IValidated
     {
         if (new[] { Prediction, SigReg, EffectiveRank }.Any(curve => curve.Steps.Length != curve.Values.Length))
             return "a curve has other numbers of steps and of values";
+        if (!Finite(Prediction.Steps, SigReg.Steps, EffectiveRank.Steps))
+            return "a curve's steps hold NaN or infinity";
         if (PatchMaps.Any(map => map.Size < 1 || map.Frame.Length != (long)map.Size * map.Size * 3 || map.Grid < 1
             || map.Components.Length != (long)map.Grid * map.Grid * 3))
         {
@@ -96,6 +98,8 @@ public sealed record DemoReportData : IValidated
         {
             return "a trace has an odd number of coordinates";
         }
+        if (!Traces.All(trace => Finite([trace.Start, trace.Goal, trace.Executed, .. trace.Imagined])))
+            return "a trace's coordinates hold NaN or infinity";
         if (Energy is { } map && (map.Size < 2 || map.Costs.Length != (long)map.Size * map.Size || map.Chosen.Length != 2))
             return "the energy landscape's arrays do not have the lengths that its size says";
         if (Policies.Length == 0)
@@ -104,7 +108,17 @@ public sealed record DemoReportData : IValidated
             return "there are more successes than episodes";
         if (Policies.Any(policy => policy.Groups.Sum(group => (long)group.Episodes) > int.MaxValue))
             return $"there are more than {int.MaxValue} episodes";
-        return null;
+        if (Policies.SelectMany(policy => policy.Groups).Any(group => group.Successes > 0 && !(group.MeanSteps is >= 0 and <= int.MaxValue)))
+            return "the mean steps of successful episodes are no number of steps";
+        return Stages.All(stage => stage.Seconds is >= 0 and <= 1e12) ? null : "a stage's seconds are no time";
+    }
+
+    private static bool Finite(params ReadOnlySpan<float[]> lists)
+    {
+        foreach (float[] list in lists)
+            if (!Array.TrueForAll(list, float.IsFinite))
+                return false;
+        return true;
     }
 }
 

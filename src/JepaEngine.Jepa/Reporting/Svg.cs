@@ -65,8 +65,11 @@ internal sealed class Svg
     /// <summary>The finished picture.</summary>
     public override string ToString() => text + "</svg>";
 
+    /// <summary>What has no place is not drawn.</summary>
     private Svg Add(FormattableString piece)
     {
+        if (!piece.GetArguments().OfType<double>().All(double.IsFinite))
+            return this;
         text.Append(piece.ToString(CultureInfo.InvariantCulture));
         return this;
     }

@@ -82,7 +82,7 @@ public sealed partial class DemoReportTests : IDisposable
         {
             Policies = [new("Planner", [new("same room", 0, 10, double.NaN), new("through the door", 0, 0, double.NaN)])],
             Prediction = new Curve([1, 2, 3], [float.NaN, 1, float.PositiveInfinity]),
-            SigReg = new Curve([], []),
+            SigReg = new Curve([1, 2], [-5, 3]),
             EffectiveRank = new Curve([1], [float.NaN]),
             Spectrum = [],
             PatchMaps = [],
@@ -121,6 +121,10 @@ public sealed partial class DemoReportTests : IDisposable
             data with { Energy = data.Energy! with { Size = 30 } },
             data with { Policies = [] },
             data with { Policies = [new("p", [new("k", 3, 2, 1)])] },
+            data with { Policies = [new("p", [new("k", 1, 2, double.PositiveInfinity)])] },
+            data with { SigReg = new Curve([1, float.PositiveInfinity], [1, 1]) },
+            data with { Traces = [data.Traces[0] with { Goal = [1, float.NaN] }] },
+            data with { Stages = [new("training", -1)] },
         ];
         foreach (var record in wrong)
         {
