@@ -53,6 +53,63 @@ public sealed class OutputCommandTests : IDisposable
         Assert.Contains(message, Shell.Fails(3, folder, script));
     }
 
+    /// <summary>The runtime's own descriptors are not ours to write to: it ended with a stack trace.</summary>
+    [Theory]
+    [InlineData("/dev/fd/8")]
+    [InlineData("/dev/fd/0 < in.safetensors")]
+    [InlineData("far")]
+    public void A_descriptor_that_nobody_opened_for_writing_is_refused(string output) =>
+        Assert.Contains("was not open for writing when this command began", Shell.Fails(3, folder, $"ln -s /proc/self/fd/9 far; {RunTo(output)}"));
+
+    [Fact]
+    public void Names_that_are_not_UTF8_are_refused()
+    {
+        Assert.Contains("bytes that are not UTF-8", Shell.Fails(3, folder, $"mkdir $'bad\\xff'; cd $'bad\\xff'; jepa run '{Model}' --inputs ../in.safetensors --outputs x"));
+        Assert.Contains("bytes that are not UTF-8", Shell.Fails(3, folder, RunTo("$'bad\\xff/x'")));
+        Works("test \"$(ls | wc -l)\" = 2 && rmdir bad*");
+    }
+
+    [Theory]
+    [InlineData("encode copy picture.png --out same.npy --pca ./same.npy", "named for two outputs")]
+    [InlineData("encode copy picture.png --out x.npy --pca picture.png", "is what this command reads")]
+    [InlineData("encode copy picture.png --out copy/model.safetensors", "is what this command reads")]
+    [InlineData("encode copy frames --out x.npy --pca frames/0.png", "is what this command reads")]
+    [InlineData("run copy --inputs in.safetensors --outputs link", "is what this command reads")]
+    [InlineData("roofline --from in.safetensors --out in.safetensors", "is what this command reads")]
+    public void An_output_that_is_an_input_or_another_output_is_refused(string command, string message)
+    {
+        ModelFixture.WritePicture(folder);
+        Works($"cp -r '{Model}' copy; mkdir frames; cp picture.png frames/0.png; ln -s in.safetensors link");
+        string before = Sums();
+        Assert.Contains(message, Shell.Fails(2, folder, $"jepa {command}"));
+        Assert.Equal(before, Sums());
+
+        string Sums() => Shell.Run(folder, "find . -type f | sort | xargs sha256sum").Output;
+    }
+
+    [Fact]
+    public void A_file_that_cannot_be_replaced_is_told_before_the_work()
+    {
+        Assert.SkipUnless(Environment.IsPrivilegedProcess, "only root mounts");
+        File.WriteAllText(Path.Combine(folder, "damaged.safetensors"), "");
+        string run = $"jepa run '{Model}' --inputs damaged.safetensors --outputs";
+        (int code, _, string error) = Shell.Run(folder,
+            $"touch source target; mount --bind source target || exit 99; {run} target; code=$?; umount target; exit $code");
+        Assert.SkipWhen(code == 99, $"this machine does not let its root mount: {error}");
+        Assert.Equal(3, code);
+        Assert.Contains("a file that is mounted itself cannot be replaced", error);
+    }
+
+    [Fact]
+    public void A_conversion_does_not_take_the_place_of_a_run()
+    {
+        Directory.CreateDirectory(Path.Combine(folder, "run"));
+        File.WriteAllText(Path.Combine(folder, "run", "train.jsonl"), "");
+        Assert.Contains("is a training run", Shell.Fails(2, folder, ConvertTo("run")));
+        Assert.Contains("is a training run", Shell.Fails(2, folder, ConvertTo("run/model.safetensors", "jepa")));
+        Works(ConvertTo("run/other.safetensors", "jepa"));
+    }
+
     [Fact]
     public void A_shorter_model_leaves_no_shards_of_the_earlier_one()
     {

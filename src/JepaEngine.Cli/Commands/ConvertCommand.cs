@@ -24,6 +24,10 @@ internal static class ConvertCommand
 
     private static int Run(ModelFile file, string to, ModelLayout layout, DType type, Output output)
     {
+        string? folder = layout == ModelLayout.HuggingFace ? to : Path.GetDirectoryName(Path.GetFullPath(to));
+        if (folder is not null && new RunFolder(folder) is var run && run.IsRun()
+            && (layout == ModelLayout.HuggingFace || AtomicFile.IsSame(to, run.Model)))
+            throw new UsageException($"{folder} is a training run, which would lose its checkpoint; write elsewhere");
         AtomicFile.Check(layout == ModelLayout.HuggingFace ? Path.Combine(to, "config.json") : to);
         using JepaModel model = file.Load(Device.Cpu);
         IReadOnlyList<string> left = ModelWriter.Write(to, model, layout, type);

@@ -29,9 +29,7 @@ internal static class EncodeCommand
                 string ending => throw new UsageException($"--out ends with '{ending}'; it ends with .safetensors or .npy"),
             };
             bool draws = parsed.GetValue(pca) is not null;
-            AtomicFile.Check(path);
-            if (draws)
-                AtomicFile.Check(parsed.GetValue(pca)!);
+            Outputs.Check([path, parsed.GetValue(pca)], model.Path(parsed), parsed.GetValue(input));
             Device where = DeviceOption.Read(parsed, device);
             var clock = Stopwatch.StartNew();
             (TensorScope scope, Clip clip, TokenGrid grid, Tensor features, Picture? sheet) = await Interruptible.Run(() =>

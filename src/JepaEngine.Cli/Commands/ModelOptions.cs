@@ -23,13 +23,16 @@ internal sealed class ModelOptions
     /// <summary>The argument, which comes first.</summary>
     public Symbol Model => model;
 
+    /// <summary>The argument's path.</summary>
+    public string Path(ParseResult parsed) => parsed.GetValue(model)!;
+
     /// <summary>The options, which come last in a verb's help.</summary>
     public ReadOnlySpan<Symbol> Options => new Symbol[] { encoder, family, heads, predictorHeads, imageSize, copy, probe, probeHeads };
 
     /// <summary>Opens the model.</summary>
     /// <exception cref="UsageException">There is no such family, or a number is not above 0.</exception>
     /// <exception cref="BadFileException">It is missing, damaged or no known checkpoint.</exception>
-    public ModelFile Open(ParseResult parsed) => ModelFile.Open(parsed.GetValue(model)!, new LoadOptions
+    public ModelFile Open(ParseResult parsed) => ModelFile.Open(Path(parsed), new LoadOptions
     {
         Family = parsed.GetValue(family) is { } name ? Family(name) : null, Encoder = parsed.GetValue(encoder),
         Heads = CommonOptions.Positive(parsed, heads), PredictorHeads = CommonOptions.Positive(parsed, predictorHeads),

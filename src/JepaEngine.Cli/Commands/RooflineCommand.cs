@@ -23,6 +23,7 @@ internal static class RooflineCommand
         command.SetAction(async (parsed, cancellation) =>
         {
             string[]? ops = CommandLine.List(parsed.GetValue(op)), models = CommandLine.List(parsed.GetValue(model));
+            Outputs.Check([parsed.GetValue(to)], parsed.GetValue(from));
             Device? named = parsed.GetValue(device) is { } name ? DeviceOption.Read(name) : null;
             int? count = CommonOptions.Positive(parsed, threads);
             IReadOnlyList<Roofline> rooflines;
@@ -40,8 +41,6 @@ internal static class RooflineCommand
             }
             else
             {
-                if (parsed.GetValue(to) is { } later)
-                    AtomicFile.Check(later);
                 Device on = named ?? Device.Cpu;
                 if (on.Kind == DeviceKind.Cpu)
                     on = on.With(threads: count ?? 0);

@@ -27,7 +27,7 @@ internal static class RunCommand
             var output = new Output(parsed.GetValue(json));
             string from = parsed.GetValue(inputs)!, to = parsed.GetValue(outputs)!;
             var choice = new RunOptions(View(parsed.GetValue(context)), parsed.GetValue(token));
-            AtomicFile.Check(to);
+            Outputs.Check([to], from, model.Path(parsed));
             long? most = MemoryOption.Read(parsed, limit);
             Device where = DeviceOption.Read(parsed, device);
             var clock = Stopwatch.StartNew();

@@ -151,7 +151,7 @@ public sealed class RunFolder(string path)
 
     /// <summary>Whether the folder holds a run: what a run leaves at least, or a checkpoint that says it is
     /// one.</summary>
-    internal bool IsRun()
+    public bool IsRun()
     {
         if (File.Exists(Log) || File.Exists(LockFile))
             return true;

@@ -5,7 +5,7 @@ namespace JepaEngine.IO;
 /// <summary>
 /// A file that is written whole or not at all: into a temporary file beside it, which takes the name at <see cref="Commit"/>. Disposed before
 /// that (an exception, a full disk), the temporary file is removed and an earlier file of the name stays as it was.
-/// <para>A file that is replaced keeps its mode and, where this user may, its owner; a link stays and what it leads to is replaced. What is no
+/// <para>A file that is replaced keeps its mode, its access list and, where this user may, its owner; a link stays and what it leads to is replaced. What is no
 /// file (a device, a pipe, a descriptor such as /dev/stdout) is written to as it is.</para>
 /// </summary>
 public sealed class AtomicFile : IDisposable
@@ -30,7 +30,7 @@ public sealed class AtomicFile : IDisposable
         else
         {
             MakeFolder(place.Folder);
-            file = Temporary(place.Folder, path, place.Old);
+            file = Temporary(place.Folder, path, place);
         }
         Stream = new OutputStream(file, path);
     }
@@ -54,10 +54,18 @@ public sealed class AtomicFile : IDisposable
         string folder = wanted.Folder;
         while (!Path.Exists(folder))
             folder = Path.GetDirectoryName(folder)!;
-        FileStream trial = Temporary(folder, path, wanted.Old);
+        FileStream trial = Temporary(folder, path, wanted);
         using (trial)
             File.Delete(trial.Name);
         return true;
+    }
+
+    /// <summary>Whether two paths lead to one file; false of devices and pipes.</summary>
+    /// <exception cref="IOException">One cannot be followed.</exception>
+    public static bool IsSame(string path, string other)
+    {
+        OutputPlace one = OutputPlace.Of(path);
+        return !one.IsThrough && one.Path == OutputPlace.Of(other).Path;
     }
 
     /// <summary>Waits until the disk has the bytes, takes the name, and waits until the disk has that too.</summary>
@@ -140,15 +148,15 @@ public sealed class AtomicFile : IDisposable
     }
 
     /// <summary>A temporary file that is whose the old one is; never open to more than may see that one.</summary>
-    private static FileStream Temporary(string folder, string path, FileFacts? old)
+    private static FileStream Temporary(string folder, string path, OutputPlace wanted)
     {
         if (!Directory.Exists(folder))
             throw new IOException($"{path}: {folder} is no folder");
         try
         {
-            FileStream stream = TemporaryFiles.Create(folder, old is null ? null : UnixFileMode.UserRead | UnixFileMode.UserWrite);
-            if (old is { } kept)
-                NativeFile.Give(stream.SafeFileHandle, kept);
+            FileStream stream = TemporaryFiles.Create(folder, wanted.Old is null ? null : UnixFileMode.UserRead | UnixFileMode.UserWrite);
+            if (wanted.Old is { } kept)
+                NativeFile.Give(stream.SafeFileHandle, kept, wanted.Path);
             return stream;
         }
         catch (UnauthorizedAccessException error)

@@ -7,7 +7,14 @@ namespace JepaEngine.IO;
 internal enum PathKind { Regular, Folder, Link, Other }
 
 /// <summary>What a file is besides its bytes.</summary>
-internal readonly record struct FileFacts(PathKind Kind, UnixFileMode Mode, uint Owner, uint Group);
+/// <param name="Kind">File, folder, link or something else.</param>
+/// <param name="Mode">Who may do what.</param>
+/// <param name="Owner">The user's number.</param>
+/// <param name="Group">The group's number.</param>
+/// <param name="IsMount">Whether it is where something is mounted.</param>
+/// <param name="IsFixed">Whether nobody may change or replace it: chattr +i, +a.</param>
+internal readonly record struct FileFacts(
+    PathKind Kind, UnixFileMode Mode, uint Owner, uint Group, bool IsMount = false, bool IsFixed = false);
 
 /// <summary>What the runtime's own files cannot do: say what stands at a path, give a file to its owner, and report
 /// that the disk failed.</summary>
@@ -30,7 +37,27 @@ internal static unsafe partial class NativeFile
                 : throw new IOException($"{path}: {Marshal.GetLastPInvokeErrorMessage()}");
         }
         PathKind kind = (found.Mode >> 12) switch { 8 => PathKind.Regular, 4 => PathKind.Folder, 10 => PathKind.Link, _ => PathKind.Other };
-        return new FileFacts(kind, (UnixFileMode)(found.Mode & 0xFFF), found.Owner, found.Group);
+        const ulong fixedOrAppended = 0x30, mountRoot = 0x2000;
+        return new FileFacts(kind, (UnixFileMode)(found.Mode & 0xFFF), found.Owner, found.Group,
+            (found.Attributes & mountRoot) != 0, (found.Attributes & fixedOrAppended) != 0);
+    }
+
+    /// <summary>Whether this user may replace a file: in a sticky folder only its owner and the folder's may.</summary>
+    public static bool MayReplace(FileFacts file, string folder)
+    {
+        if (!OperatingSystem.IsLinux() || Facts(folder) is not { } place || !place.Mode.HasFlag(UnixFileMode.StickyBit))
+            return true;
+        uint user = EffectiveUser();
+        return user == 0 || user == file.Owner || user == place.Owner;
+    }
+
+    /// <summary>Whether a descriptor was given to this process, for writing. The runtime's own are closed on
+    /// exec.</summary>
+    public static bool IsGiven(int descriptor)
+    {
+        const int getFlags = 1, closedOnExec = 1, getStatus = 3, accessMode = 3;
+        int flags = Control(descriptor, getFlags);
+        return flags >= 0 && (flags & closedOnExec) == 0 && (Control(descriptor, getStatus) & accessMode) != 0;
     }
 
     /// <summary>An existing path without links and dots; null where that cannot be said.</summary>
@@ -44,14 +71,23 @@ internal static unsafe partial class NativeFile
         return text;
     }
 
-    /// <summary>Gives a file the owner, the group and the mode of another, as far as this user may.</summary>
-    public static void Give(SafeFileHandle file, FileFacts facts)
+    /// <summary>Gives a file the owner, the group, the mode and the access list of another, as far as this user
+    /// may.</summary>
+    public static void Give(SafeFileHandle file, FileFacts facts, string path)
     {
         if (OperatingSystem.IsWindows())
             return;
         if (OperatingSystem.IsLinux() && ChangeOwner(file, facts.Owner, facts.Group) != 0)
             _ = ChangeOwner(file, uint.MaxValue, facts.Group);
         _ = ChangeMode(file, (uint)facts.Mode);
+        if (!OperatingSystem.IsLinux())
+            return;
+        // Where there is a list, the mode's middle is its mask and not what the group may do.
+        const string accessList = "system.posix_acl_access";
+        byte[] list = new byte[1 << 16];
+        nint length = GetAttribute(path, accessList, list, list.Length);
+        if (length > 0 && SetAttribute(file, accessList, list, length, 0) != 0)
+            _ = ChangeMode(file, (uint)(facts.Mode & (UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute)));
     }
 
     /// <summary>Waits until a file's bytes are on the disk. The runtime's own call is silent where the disk
@@ -112,6 +148,7 @@ internal static unsafe partial class NativeFile
     [StructLayout(LayoutKind.Explicit, Size = 256)]
     private struct StatBuffer
     {
+        [FieldOffset(8)] public ulong Attributes;
         [FieldOffset(20)] public uint Owner;
         [FieldOffset(24)] public uint Group;
         [FieldOffset(28)] public ushort Mode;
@@ -131,6 +168,18 @@ internal static unsafe partial class NativeFile
 
     [LibraryImport("libc", EntryPoint = "open", StringMarshalling = StringMarshalling.Utf8)]
     private static partial int Open(string path, int flags);
+
+    [LibraryImport("libc", EntryPoint = "fcntl")]
+    private static partial int Control(int descriptor, int command);
+
+    [LibraryImport("libc", EntryPoint = "geteuid")]
+    private static partial uint EffectiveUser();
+
+    [LibraryImport("libc", EntryPoint = "getxattr", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial nint GetAttribute(string path, string name, byte[] value, nint size);
+
+    [LibraryImport("libc", EntryPoint = "fsetxattr", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int SetAttribute(SafeFileHandle file, string name, byte[] value, nint size, int flags);
 
     [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
     private static partial int SyncFile(SafeFileHandle file);

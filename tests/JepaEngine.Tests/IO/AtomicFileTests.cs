@@ -1,10 +1,11 @@
 using System.Diagnostics;
 using System.IO.Pipes;
+using System.Runtime.InteropServices;
 using JepaEngine.IO;
 
 namespace JepaEngine.Tests.IO;
 
-public sealed class AtomicFileTests : IDisposable
+public sealed partial class AtomicFileTests : IDisposable
 {
     private readonly TemporaryFile temporary = new();
 
@@ -24,6 +25,35 @@ public sealed class AtomicFileTests : IDisposable
         Assert.Equal(device, new FileInfo(link).LinkTarget);
         Assert.Empty(Directory.GetFiles("/dev", ".jepa-*"));
     }
+
+    /// <summary>User 1000 may read, the group may not, although the mode shows the mask: 640.</summary>
+    [Fact]
+    public void An_access_list_is_kept()
+    {
+        const string name = "system.posix_acl_access";
+        (ushort Tag, ushort Rights, uint Id)[] entries = [(1, 6, ~0u), (2, 4, 1000), (4, 0, ~0u), (16, 4, ~0u), (32, 0, ~0u)];
+        byte[] list = [2, 0, 0, 0, .. entries.SelectMany(entry => (byte[])
+            [.. BitConverter.GetBytes(entry.Tag), .. BitConverter.GetBytes(entry.Rights), .. BitConverter.GetBytes(entry.Id)])];
+        File.WriteAllText(temporary.Path, "old");
+        Assert.SkipUnless(OperatingSystem.IsLinux() && Set(temporary.Path, name, list, list.Length, 0) == 0, "a file system with access lists");
+        AtomicFile.WriteText(temporary.Path, "new");
+        Assert.Equal("new", File.ReadAllText(temporary.Path));
+        byte[] kept = new byte[list.Length];
+        Assert.Equal(list.Length, Get(temporary.Path, name, kept, kept.Length));
+        Assert.Equal(list, kept);
+    }
+
+    [LibraryImport("libc", EntryPoint = "setxattr", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Set(string path, string name, byte[] value, nint size, int flags);
+
+    [LibraryImport("libc", EntryPoint = "getxattr", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial nint Get(string path, string name, byte[] value, nint size);
+
+    [LibraryImport("libc", EntryPoint = "dup")]
+    private static partial int Copy(int descriptor);
+
+    [LibraryImport("libc", EntryPoint = "close")]
+    private static partial int Close(int descriptor);
 
     [Fact]
     public void A_full_device_is_a_fault()
@@ -53,12 +83,17 @@ public sealed class AtomicFileTests : IDisposable
         using (var file = new FileStream(temporary.Path, FileMode.Create))
         {
             file.Write("before "u8);
-            string descriptor = $"/proc/self/fd/{file.SafeFileHandle.DangerousGetHandle()}";
+            // The runtime's own is closed on exec and nobody's to name; a copy is as one that a shell opened.
+            int own = (int)file.SafeFileHandle.DangerousGetHandle(), given = Copy(own);
+            string descriptor = $"/proc/self/fd/{given}";
             AtomicFile.WriteText(descriptor, "one ");
             AtomicFile.WriteText(Link("link", descriptor), "two");
+            Close(given);
+            foreach (int other in (int[])[own, given])
+                Assert.Contains("was not open for writing", Assert.Throws<IOException>(() => AtomicFile.Check($"/proc/self/fd/{other}")).Message);
         }
         Assert.Equal("before one two", File.ReadAllText(temporary.Path));
-        using var pipe = new AnonymousPipeServerStream(PipeDirection.In);
+        using var pipe = new AnonymousPipeServerStream(PipeDirection.In, HandleInheritability.Inheritable);
         AtomicFile.WriteText($"/dev/fd/{pipe.ClientSafePipeHandle.DangerousGetHandle()}", "through");
         byte[] bytes = new byte[7];
         pipe.ReadExactly(bytes);
