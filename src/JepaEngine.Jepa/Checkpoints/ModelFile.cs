@@ -147,35 +147,40 @@ public sealed partial class ModelFile : IDisposable
         return file.Load(device);
     }
 
-    /// <summary>With the names that the file has, or, where those fit no model, without what wrappers add to
-    /// them.</summary>
+    /// <summary>With the names that the file has, or, where those fit no model, without what wrappers add to them; where
+    /// none fits, as what lacks the fewest tensors.</summary>
     private static ModelFile Open(TensorFile file, TensorFile? classifier, LoadOptions options)
     {
-        ModelFile? opened = null;
+        (ModelFile File, int Lacks)? opened = null;
         BadFileException? fault = null;
         (TensorFile? before, TensorFile? classifierBefore) = (null, null);
-        foreach (Func<string, string> naming in Wrappers.Namings)
+        foreach (Func<TensorFile, TensorFile> naming in Wrappers.Namings)
         {
-            (TensorFile named, TensorFile? namedClassifier) = (file.Renamed(naming), classifier?.Renamed(naming));
+            (TensorFile named, TensorFile? namedClassifier) = (naming(file), classifier is null ? null : naming(classifier));
             if ((named, namedClassifier) == (before, classifierBefore))
                 continue;
             (before, classifierBefore) = (named, namedClassifier);
+            ModelFile model;
+            KeyCheck check;
             try
             {
-                var model = new ModelFile(named, namedClassifier, options);
-                if (model.Check().Passed)
-                {
-                    Wrappers.RequireOne(named, model.Used);
-                    return model;
-                }
-                opened ??= model;
+                model = new ModelFile(named, namedClassifier, options);
+                check = model.Check();
             }
             catch (BadFileException error)
             {
                 fault ??= error;
+                continue;
             }
+            if (check.Passed)
+            {
+                Wrappers.RequireOne(file, named, model.Used);
+                return model;
+            }
+            if (opened is null || check.Missing.Count < opened.Value.Lacks)
+                opened = (model, check.Missing.Count);
         }
-        return opened ?? throw fault!;
+        return opened?.File ?? throw fault!;
     }
 
     // As facebook/vjepa2-vitl-fpc64-256; what ends as files of weights do is a file that is not there.

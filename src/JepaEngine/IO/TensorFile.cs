@@ -68,9 +68,9 @@ public abstract class TensorFile : IDisposable
 
     /// <summary>The same file with other names for its tensors, this one where none changes. Disposing either closes
     /// both.</summary>
-    /// <param name="naming">The name of a tensor that has this one.</param>
+    /// <param name="naming">The name of a tensor that has this one; null leaves it out.</param>
     /// <exception cref="BadFileException">Two tensors would have one name.</exception>
-    public TensorFile Renamed(Func<string, string> naming) =>
+    public TensorFile Renamed(Func<string, string?> naming) =>
         entries.Keys.Concat(skipped.Keys).All(name => naming(name) == name) ? this : new RenamedFile(this, naming);
 
     /// <summary>The refusal of a file that lacks a tensor: why the one of this name is not read, or the nearest
