@@ -13,25 +13,22 @@ internal sealed class OriginalFile
 
     private readonly TensorFile file;
     private readonly string encoder, predictor;
+    private readonly Dictionary<string, string?> names;
 
     /// <summary>Looks for an encoder.</summary>
-    /// <exception cref="BadFileException">The encoder asked for is not there.</exception>
+    /// <exception cref="BadFileException">The encoder asked for is not there, or which is meant nobody can
+    /// tell.</exception>
     public OriginalFile(TensorFile file, LoadOptions options)
     {
         this.file = file;
         Options = options;
         string[] prefixes = [.. Prefixes(file, PatchEmbed)];
-        Offered = [.. prefixes.Select(Name).OfType<string>().Order(StringComparer.Ordinal)];
-        string? chosen = options.Encoder ?? Encoders.FirstOrDefault(name => prefixes.Any(p => Name(p) == name));
-        if (options.Encoder is not null && !Offered.Contains(options.Encoder))
-        {
-            string offered = Offered.Count == 0 ? "one encoder without a name" : string.Join(" and ", Offered);
-            throw new BadFileException(file.Path, $"it has no {options.Encoder}; it has {offered}");
-        }
-        encoder = prefixes.FirstOrDefault(p => Name(p) == chosen) ?? prefixes.FirstOrDefault() ?? "";
-        Encoder = prefixes.Length == 0 ? null : Name(encoder);
-        predictor = Prefixes(file, PredictorEmbed).Concat(Prefixes(file, LevelsEmbed)).FirstOrDefault() ?? "";
+        names = prefixes.ToDictionary(prefix => prefix, prefix => Name(prefix, prefixes));
+        Offered = [.. names.Values.OfType<string>().Order(StringComparer.Ordinal)];
         Found = prefixes.Length > 0;
+        encoder = Found ? Choose(prefixes) : "";
+        Encoder = names.GetValueOrDefault(encoder);
+        predictor = PredictorOf(encoder);
     }
 
     /// <summary>Whether there is an encoder at all.</summary>
@@ -102,7 +99,7 @@ internal sealed class OriginalFile
         string prefix = Prefixes(file, Queries).FirstOrDefault()
             ?? throw new BadFileException(file.Path,
                 $"it has no '{Queries}', so it is no attentive probe; nearest is '{Nearest.Of(Queries, file.Entries.Keys)}'");
-        var reader = new OriginalFile(file, options);
+        var reader = new OriginalFile(file, options with { Encoder = null });
         Shape queries = reader.Shape(prefix + Queries);
         // EK100's evaluation may have the actions' head alone.
         string[] heads = queries[1] == 3 ? ["verb_classifier", "noun_classifier", "action_classifier"]
@@ -146,6 +143,33 @@ internal sealed class OriginalFile
         .Where(key => key.EndsWith(ending, StringComparison.Ordinal) && (key.Length == ending.Length || key[^(ending.Length + 1)] == '.'))
         .Select(key => key[..^ending.Length]).Order(StringComparer.Ordinal);
 
-    private static string? Name(string prefix) =>
-        Encoders.FirstOrDefault(name => Wrappers.Bare(prefix).StartsWith(name + ".", StringComparison.Ordinal));
+    /// <summary>What an encoder is called: the word that the papers have for it, wherever it stands in the prefix; all of
+    /// the prefix where that tells no two apart; nothing where the only one has none.</summary>
+    private static string? Name(string prefix, string[] prefixes) =>
+        Word(prefix) is { } word && prefixes.Count(other => Word(other) == word) == 1 ? word
+        : prefixes.Length > 1 && prefix.Length > 0 ? prefix[..^1]
+        : Word(prefix);
+
+    private static string? Word(string prefix) => Encoders.FirstOrDefault(prefix.Split('.').Contains);
+
+    private string Choose(string[] prefixes)
+    {
+        if (Options.Encoder is { } asked)
+            return prefixes.FirstOrDefault(prefix => names[prefix] == asked) ?? throw new BadFileException(Path,
+                $"it has no {asked}; it has {(Offered.Count == 0 ? "one encoder without a name" : string.Join(" and ", Offered))}");
+        string? word = Encoders.FirstOrDefault(encoder => prefixes.Any(prefix => Word(prefix) == encoder));
+        string[] meant = [.. prefixes.Where(prefix => Word(prefix) == word)];
+        return meant.Length == 1 ? meant[0] : throw new BadFileException(Path,
+            $"it has several encoders, {string.Join(" and ", meant.Select(m => names[m] ?? "one without a name").Take(8))}; "
+            + "say which (--encoder)");
+    }
+
+    /// <summary>The predictor that stands beside the encoder, where there are several.</summary>
+    private string PredictorOf(string encoder)
+    {
+        string[] found = [.. Prefixes(file, PredictorEmbed).Concat(Prefixes(file, LevelsEmbed))
+            .GroupBy(prefix => prefix.AsSpan().CommonPrefixLength(encoder)).MaxBy(group => group.Key) ?? Enumerable.Empty<string>()];
+        return found.Length <= 1 ? found.FirstOrDefault() ?? "" : throw new BadFileException(Path,
+            $"it has several predictors, '{found[0]}' and '{found[1]}'; keep one of them");
+    }
 }

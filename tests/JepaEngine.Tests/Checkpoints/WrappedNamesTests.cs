@@ -62,6 +62,73 @@ public sealed class WrappedNamesTests : IDisposable
         }
     }
 
+    [Theory]
+    [InlineData("state_dict.")]
+    [InlineData("state_dict.model.")]
+    [InlineData("model.module.")]
+    [InlineData("trainer.jepa.")]
+    public void The_papers_encoder_is_found_in_any_wrapping(string prefix)
+    {
+        string path = Path.Combine(Models, "ijepa.pth.tar"), copy = Copy(path, key => [prefix + key]);
+        foreach (string? encoder in (ReadOnlySpan<string?>)[null, "target_encoder", "encoder"])
+        {
+            using JepaModel sound = ModelFile.Load(path, Device.Cpu, Options("x.pt") with { Encoder = encoder });
+            using JepaModel wrapped = ModelFile.Load(copy, Device.Cpu, Options("x.pt") with { Encoder = encoder });
+            Assert.Equal(encoder ?? "target_encoder", wrapped.Origin!.Encoder);
+            Assert.Equal(Parameters(sound), Parameters(wrapped));
+        }
+    }
+
+    [Fact]
+    public void Of_several_encoders_that_no_name_tells_apart_one_has_to_be_named()
+    {
+        string path = Path.Combine(Models, "ijepa.pth.tar");
+        string copy = Copy(path, key => key.StartsWith("predictor", StringComparison.Ordinal) ? [key]
+            : [key.StartsWith("target", StringComparison.Ordinal) ? $"teacher.{key[15..]}" : $"student.{key[8..]}"]);
+        Assert.Contains("it has several encoders, student.module and teacher.module; say which (--encoder)",
+            Assert.Throws<BadFileException>(() => ModelFile.Load(copy, Device.Cpu, Options("x.pt"))).Message);
+        using JepaModel sound = ModelFile.Load(path, Device.Cpu, Options("x.pt"));
+        using JepaModel teacher = ModelFile.Load(copy, Device.Cpu, Options("x.pt") with { Encoder = "teacher.module" });
+        Assert.Equal(Parameters(sound), Parameters(teacher));
+
+        // Two trainings in one file: the predictor that belongs to the encoder is taken.
+        copy = Copy(path, key => [$"first.{key}", $"second.{key}"]);
+        Assert.Contains("first.target_encoder.module and second.target_encoder.module",
+            Assert.Throws<BadFileException>(() => ModelFile.Load(copy, Device.Cpu, Options("x.pt"))).Message);
+        var second = Options("x.pt") with { Encoder = "second.target_encoder.module" };
+        using JepaModel chosen = ModelFile.Load(copy, Device.Cpu, second);
+        Assert.Equal(Parameters(sound), Parameters(chosen));
+        copy = Copy(path, key => key.StartsWith("pred", StringComparison.Ordinal) ? [$"a.{key}", $"b.{key}"] : [key]);
+        Assert.Contains("it has several predictors, 'a.predictor.module.' and 'b.predictor.module.'; keep one of them",
+            Assert.Throws<BadFileException>(() => ModelFile.Load(copy, Device.Cpu, Options("x.pt"))).Message);
+    }
+
+    [Theory]
+    [InlineData("hf_vjepa2", "model.safetensors")]
+    [InlineData("hf_ijepa", "model.safetensors")]
+    [InlineData("lewm", "weights.pt")]
+    [InlineData("ijepa.pth.tar", null)]
+    [InlineData("own", null)]
+    public void What_a_trainer_keeps_beside_the_model_is_passed_over(string name, string? weights)
+    {
+        string path = name == "own" ? Own() : Path.Combine(Models, name, weights ?? "");
+        using JepaModel sound = ModelFile.Load(path, Device.Cpu, Options(name));
+        using TensorFile file = TensorFile.Open(path);
+        string first = file.Entries.Keys.First();
+        foreach (string prefix in new[] { "model.", "model_state_dict.", "state_dict.model.", "model.module." })
+        {
+            string[] beside = ["optimizer.state.0.exp_avg", prefix == "state_dict.model." ? "state_dict.loss" : "rng_state"];
+            string copy = Copy(path, key => key == first ? [prefix + key, .. beside] : [prefix + key]);
+            using JepaModel nested = ModelFile.Load(copy, Device.Cpu, Options(name));
+            Assert.Equal(Parameters(sound), Parameters(nested));
+            if (name == "ijepa.pth.tar")
+                continue;
+            string message = Assert.Throws<BadFileException>(() => ModelFile.Load(
+                Copy(path, key => [prefix + key, $"ema.{key}"]), Device.Cpu, Options(name))).Message;
+            Assert.Contains("are one tensor but for a wrapper's prefix; keep one of them", message);
+        }
+    }
+
     [Fact]
     public void A_tensor_that_is_not_read_is_named_where_a_model_needs_it_and_listed_where_none_does()
     {
