@@ -102,6 +102,11 @@ internal sealed class PickleFile : TensorFile
             Skip(name, $"holds {storage.Type.Name}");
             return;
         }
+        if (tensor.Bit is { } bit)
+        {
+            Skip(name, $"has PyTorch's bit '{bit}' (tensor.resolve_{bit}() takes it off)");
+            return;
+        }
         if (tensor.Shape.Count > Primitives.Shape.MaxRank)
         {
             Skip(name, $"has {tensor.Shape.Count} dimensions");

@@ -15,7 +15,13 @@ internal sealed record PickledDict(bool IsNamespace = false)
 internal sealed record PickledGlobal(string Name);
 
 /// <summary>Elements of a tensor: a view of a storage, both counted in elements.</summary>
-internal sealed record PickledTensor(PickledStorage Storage, long Offset, IReadOnlyList<long> Shape, IReadOnlyList<long> Strides);
+/// <param name="Storage">The storage.</param>
+/// <param name="Offset">The first element.</param>
+/// <param name="Shape">Its dimensions.</param>
+/// <param name="Strides">Elements from one to the next in each dimension.</param>
+/// <param name="Bit">What makes other numbers of the stored ones ("neg"); null where nothing does.</param>
+internal sealed record PickledTensor(
+    PickledStorage Storage, long Offset, IReadOnlyList<long> Shape, IReadOnlyList<long> Strides, string? Bit);
 
 /// <summary>A storage: an entry of the zip file.</summary>
 internal sealed record PickledStorage(string Key, PickledType Type, long Count);
@@ -70,8 +76,8 @@ internal static class Pickled
         ["__builtin__.set"] = (arguments, _) => As<List<object?>>(arguments[0]),
         ["torch.Size"] = (arguments, _) => As<List<object?>>(arguments[0]),
         ["torch.device"] = Device,
-        ["torch._utils._rebuild_tensor_v2"] = (arguments, budget) => Tensor(arguments, As<PickledStorage>(arguments[0]), budget),
-        ["torch._utils._rebuild_tensor_v3"] = (arguments, budget) => Tensor(arguments, Typed(arguments), budget),
+        ["torch._utils._rebuild_tensor_v2"] = (arguments, budget) => Tensor(arguments, As<PickledStorage>(arguments[0]), 6, budget),
+        ["torch._utils._rebuild_tensor_v3"] = (arguments, budget) => Tensor(arguments, Typed(arguments), 7, budget),
         ["torch._utils._rebuild_parameter"] = (arguments, _) => As<PickledTensor>(arguments[0]),
         ["torch._utils._rebuild_parameter_with_state"] = (arguments, _) => As<PickledTensor>(arguments[0]),
         ["numpy.dtype"] = (arguments, _) => new PickledOpaque(As<string>(arguments[0])),
@@ -100,8 +106,12 @@ internal static class Pickled
     /// <summary>A value that has to be of a type.</summary>
     public static T As<T>(object? value) => value is T typed ? typed : throw new InvalidCastException($"a {typeof(T).Name} is missing");
 
-    private static PickledTensor Tensor(List<object?> arguments, PickledStorage storage, Budget budget) =>
-        new(storage, As<long>(arguments[1]), Longs(arguments[2], budget), Longs(arguments[3], budget));
+    /// <summary>The bits ("conj", "neg") stand in a dictionary behind the other arguments, where any is set.</summary>
+    private static PickledTensor Tensor(List<object?> arguments, PickledStorage storage, int bits, Budget budget) =>
+        new(storage, As<long>(arguments[1]), Longs(arguments[2], budget), Longs(arguments[3], budget),
+            arguments.Count > bits && arguments[bits] is not null
+                ? As<PickledDict>(arguments[bits]).Items.Find(bit => bit.Value is not false).Key?.ToString()
+                : null);
 
     /// <summary>Version 3 has bytes without a type, and the type beside them.</summary>
     private static PickledStorage Typed(List<object?> arguments)
