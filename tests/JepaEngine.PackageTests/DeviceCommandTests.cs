@@ -51,6 +51,20 @@ public sealed class DeviceCommandTests
     [InlineData("--watch is for kernels", "--op", "Gelu", "--watch", "kernels")]
     public void AnArgumentThatCannotBeIsUsage(string says, params string[] arguments) => Assert.Contains(says, Fails(2, ["parity", .. arguments]));
 
+    [Fact]
+    public void AKernelCacheThatOthersCanWriteToIsSaidNotToBeUsed()
+    {
+        if (OperatingSystem.IsWindows())
+            return;
+        string cache = Directory.CreateTempSubdirectory("jepa-cache").FullName;
+        File.SetUnixFileMode(cache, (UnixFileMode)0b111_111_111);
+        (int code, _, string error) = Run([("JEPA_CACHE", cache)], "parity", "--device", "sim", "--op", "Gelo");
+        Directory.Delete(cache, recursive: true);
+        Assert.Equal(2, code);
+        Assert.StartsWith($"jepa: the kernel cache is not used: {cache} can be written by others (chmod go-w {cache})", error);
+        Assert.Equal(2, error.Count(letter => letter == '\n'));
+    }
+
     /// <summary>As on a bare machine: a home, and nothing in it.</summary>
     [Fact]
     public void ABareHomeGetsAKernelCache()

@@ -1,3 +1,5 @@
+using JepaEngine.Cuda.Compile;
+
 namespace JepaEngine.Cli.Commands;
 
 /// <summary>The option <c>--device</c>.</summary>
@@ -9,11 +11,17 @@ internal static class DeviceOption
         DefaultValueFactory = _ => "cpu",
     };
 
-    /// <summary>The device that was named.</summary>
+    /// <summary>The device that was named. Says so where each start would compile its kernels.</summary>
     /// <exception cref="UsageException">There is none of that name.</exception>
     public static Device Read(ParseResult parsed, Option<string> option) => Read(parsed.GetValue(option)!);
 
     /// <inheritdoc cref="Read(ParseResult, Option{string})"/>
-    public static Device Read(string name) => Device.TryParse(name, out Device? device) ? device
-        : throw new UsageException($"--device is '{name}'; it is cpu, cuda:N, cuda:N:bf16, sim or sim:bf16");
+    public static Device Read(string name)
+    {
+        if (!Device.TryParse(name, out Device? device))
+            throw new UsageException($"--device is '{name}'; it is cpu, cuda:N, cuda:N:bf16, sim or sim:bf16");
+        if (!device.IsHost && KernelCache.Fault(KernelCache.DefaultFolder()) is { } fault)
+            Console.Error.WriteLine($"jepa: the kernel cache is not used: {fault}");
+        return device;
+    }
 }

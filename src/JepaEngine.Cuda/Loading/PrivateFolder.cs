@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 namespace JepaEngine.Cuda.Loading;
 
 /// <summary>
-/// Tells folders whose files may be run: this user's own or the system's, which nobody else can write to, replace or
-/// lead elsewhere. Looked at on Linux; Windows keeps a user's folders by itself.
+/// Tells folders, and files in them, that may be run: this user's own or the system's, which nobody else can write to,
+/// replace or lead elsewhere. Looked at on Linux; Windows keeps a user's folders by itself.
 /// </summary>
 internal static unsafe partial class PrivateFolder
 {
@@ -58,6 +58,11 @@ internal static unsafe partial class PrivateFolder
         }
         return $"{folder} leads in circles";
     }
+
+    /// <summary>Whether a file in such a folder is private too, and itself no link: it may have been put there with
+    /// another mode, or before the folder was private.</summary>
+    public static bool Keeps(string file) => !OperatingSystem.IsLinux() || (Look(file) is { } seen
+        && (seen.Owner == Root || seen.Owner == UserId()) && (seen.Mode & Kind) != Link && (seen.Mode & OthersWrite) == 0);
 
     // The root, then each folder on the way, then the path.
     private static IEnumerable<string> Steps(string path)

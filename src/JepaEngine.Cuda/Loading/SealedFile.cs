@@ -10,12 +10,13 @@ internal static class SealedFile
 {
     private const string Unfinished = ".unfinished";
 
-    /// <summary>What a file holds; null where there is none, or it is not as it was written.</summary>
+    /// <summary>What a file holds; null where there is none, it is not as it was written, or others could have written
+    /// it: a checksum is no signature.</summary>
     /// <exception cref="IOException">It cannot be read.</exception>
     /// <exception cref="UnauthorizedAccessException">Likewise.</exception>
     public static byte[]? Read(string path)
     {
-        if (!File.Exists(path))
+        if (!File.Exists(path) || !PrivateFolder.Keeps(path))
             return null;
         byte[] bytes = File.ReadAllBytes(path);
         int length = bytes.Length - SHA256.HashSizeInBytes;

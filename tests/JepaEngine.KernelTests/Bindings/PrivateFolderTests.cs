@@ -123,6 +123,10 @@ public sealed class PrivateFolderTests : IDisposable
         Assert.Equal(own, Library.Library());
         SetMode(Cache, Mine);
 
+        SetMode(library, Shared);
+        Assert.Equal(library, Library.Library());
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, Mode(library));
+
         byte[] flipped = [.. whole];
         flipped[0] ^= 1;
         foreach (byte[] damaged in new[] { flipped, whole[..^1], [] })
@@ -155,6 +159,31 @@ public sealed class PrivateFolderTests : IDisposable
         SealedFile.Write(path, []);
         Assert.Empty(SealedFile.Read(path)!);
         Assert.Equal([path], Directory.GetFiles(Cache));
+    }
+
+    [Fact]
+    public void AFileThatOthersCanWriteToOrThatIsALinkIsNone()
+    {
+        string path = Path.Combine(Cache, "file"), elsewhere = Path.Combine(folder.Path, "elsewhere");
+        SealedFile.Write(path, [1, 2, 3]);
+        foreach (UnixFileMode more in new[] { UnixFileMode.GroupWrite, UnixFileMode.OtherWrite })
+        {
+            SetMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | more);
+            Assert.Null(SealedFile.Read(path));
+        }
+        SetMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.OtherRead);
+        Assert.NotNull(SealedFile.Read(path));
+        File.Move(path, elsewhere);
+        File.CreateSymbolicLink(path, elsewhere);
+        Assert.Null(SealedFile.Read(path));
+        // Writing replaces the link, and not what it leads to.
+        SealedFile.Write(path, [4]);
+        Assert.Equal([4], SealedFile.Read(path));
+        Assert.Equal([1, 2, 3], SealedFile.Read(elsewhere));
+        if (!Environment.IsPrivilegedProcess)
+            return;
+        Process.Start("chown", ["1234", path]).WaitForExit();
+        Assert.Null(SealedFile.Read(path));
     }
 
     [Fact]
