@@ -1,10 +1,12 @@
+using System.Runtime.InteropServices;
+
 namespace JepaEngine.Cuda.Loading;
 
 /// <summary>
 /// Finds programs on the search path alone, in its folders that are named in full: the system and .NET also look into
 /// the current folder, where a data set may have brought a program of its own.
 /// </summary>
-internal static class ProgramPath
+internal static partial class ProgramPath
 {
     private static readonly string[] Endings = OperatingSystem.IsWindows() ? ["", ".exe"] : [""];
 
@@ -22,9 +24,13 @@ internal static class ProgramPath
             .FirstOrDefault(IsProgram);
     }
 
+    /// <summary>Whether this user may run it: bits for others do not count.</summary>
     private static bool IsProgram(string path)
     {
-        const UnixFileMode run = UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute;
-        return File.Exists(path) && (OperatingSystem.IsWindows() || (File.GetUnixFileMode(path) & run) != UnixFileMode.None);
+        const int run = 1;
+        return File.Exists(path) && (OperatingSystem.IsWindows() || Access(path, run) == 0);
     }
+
+    [LibraryImport("libc", EntryPoint = "access", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Access(string path, int mode);
 }

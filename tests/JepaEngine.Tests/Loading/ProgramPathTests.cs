@@ -47,6 +47,20 @@ public sealed class ProgramPathTests : IDisposable
     }
 
     [Fact]
+    public void A_program_that_only_others_may_run_hides_none()
+    {
+        Assert.SkipWhen(Environment.IsPrivilegedProcess, "root may run what anybody may");
+        string own = Path.Combine(temporary.Folder, "own"), others = Path.Combine(temporary.Folder, "others");
+        Directory.CreateDirectory(own);
+        Directory.CreateDirectory(others);
+        Script(Path.Combine(own, "ffmpeg"), "exit 0");
+        Script(Path.Combine(others, "ffmpeg"), "exit 1");
+        if (!OperatingSystem.IsWindows())
+            File.SetUnixFileMode(Path.Combine(others, "ffmpeg"), UnixFileMode.UserRead | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute);
+        Assert.Equal(Path.Combine(own, "ffmpeg"), ProgramPath.Find("ffmpeg", $"{others}:{own}"));
+    }
+
+    [Fact]
     public void What_lies_in_the_current_folder_is_not_run()
     {
         Environment.SetEnvironmentVariable("PATH", $".::{path}");
