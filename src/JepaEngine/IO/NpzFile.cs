@@ -3,7 +3,8 @@ namespace JepaEngine.IO;
 /// <summary>Reads numpy's npz: a zip file of npy arrays, stored or deflated, each under its name.</summary>
 internal sealed class NpzFile : TensorFile
 {
-    private const string Ending = ".npy";
+    /// <summary>What the entries' names end with.</summary>
+    public const string Ending = ".npy";
 
     public NpzFile(FileBytes file, ZipDirectory zip) : base(file)
     {

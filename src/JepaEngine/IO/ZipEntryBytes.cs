@@ -14,11 +14,11 @@ namespace JepaEngine.IO;
 /// <param name="packed">Number of bytes there.</param>
 /// <param name="length">Number of bytes once inflated.</param>
 /// <param name="deflated">Whether they are deflated.</param>
-/// <param name="crc">The checksum; 0 of a stored entry where PyTorch was told to compute none.</param>
+/// <param name="crc">The checksum; 0 of a stored entry where PyTorch, but never numpy, was told to compute none.</param>
 internal sealed class ZipEntryBytes(FileBytes file, string name, long start, long packed, long length, bool deflated, uint crc)
     : ByteSource
 {
-    private volatile bool isSound = !deflated && crc == 0;
+    private volatile bool isSound = !deflated && crc == 0 && !name.EndsWith(NpzFile.Ending, StringComparison.Ordinal);
 
     public override long Length => length;
 

@@ -67,6 +67,17 @@ public sealed class ChecksumTests : IDisposable
     }
 
     [Fact]
+    public void A_checksum_of_0_is_none_in_a_file_of_PyTorch_alone()
+    {
+        byte[] bytes = File.ReadAllBytes(Fixture.Of("stored.npz"));
+        int central = bytes.AsSpan().IndexOf((byte[])[0x50, 0x4B, 1, 2]);
+        bytes.AsSpan(14, 4).Clear();
+        bytes.AsSpan(central + 16, 4).Clear();
+        File.WriteAllBytes(temporary.Path, bytes);
+        Assert.Contains("is damaged (its checksum is another)", Assert.Throws<BadFileException>(() => ReadAll(mapped: true)).Message);
+    }
+
+    [Fact]
     public void Headers_that_do_not_agree_are_refused()
     {
         byte[] pickle = new PickleBytes().Op("N").Ended;
