@@ -1,3 +1,4 @@
+using System.IO.Compression;
 using System.Text.Json;
 using JepaEngine.IO;
 using JepaEngine.Jepa.Checkpoints;
@@ -104,6 +105,15 @@ public sealed class ModelCommandTests : IDisposable
         WriteInputs(In, "hf_vjepa2", ("pixel_values", "input.video"));
         string[] run = ["run", At("hf_vjepa2"), "--inputs", In, "--outputs", Out];
         Assert.Contains("input 'pixel_values' is not known; the model takes pixel_values_videos [B, T, C, H, W]", Fails(2, run));
+        // By its name alone: what it holds is damaged, and was not looked at.
+        string npz = Path.ChangeExtension(In, "npz");
+        using (ZipArchive zip = ZipFile.Open(npz, ZipArchiveMode.Create))
+        using (Stream entry = zip.CreateEntry("other.npy", CompressionLevel.NoCompression).Open())
+            entry.Write([0x93, .. "NUMPY\u0001\0\u003c\0{'descr': '<f4', 'fortran_order': False, 'shape': (1,), }  \n1234"u8]);
+        byte[] bytes = File.ReadAllBytes(npz);
+        bytes[bytes.AsSpan().IndexOf("\n1234"u8) + 1] ^= 1;
+        File.WriteAllBytes(npz, bytes);
+        Assert.Contains("input 'other' is not known", Fails(2, "run", At("hf_vjepa2"), "--inputs", npz, "--outputs", Out));
         WriteInputs(In, "hf_vjepa2", ("pixel_values_videos", "input.video"), ("mask", "context_mask"));
         Assert.Contains("input 'mask' is not known", Fails(2, run));
         WriteInputs(In, "hf_ijepa", ("pixel_values_videos", "input.image"));

@@ -47,28 +47,40 @@ internal static class RunCommand
         ModelFile opened, string inputs, RunOptions options, long? limit, Device device)
     {
         using ModelFile file = opened;
-        JepaFamily family = file.Config.Family;
-        (TensorScope scope, Dictionary<string, Tensor> given) = Read(inputs, device);
-        foreach ((string name, Tensor pixels) in given.Where(input => family.PixelInputs.Contains(input.Key) && input.Value.Shape.Rank >= 4))
-        {
-            int frames = pixels.Shape.Rank == 5 ? pixels.Shape[1] : 1;
-            (int clips, TokenGrid grid) = family.Cost(file.Config, frames, pixels.Shape[^2], pixels.Shape[^1]);
-            MemoryOption.Require(file, pixels.Shape[0] * clips, grid, limit);
-            if (given.ContainsKey(JepaModel.ContextMask) && (grid.Rows, grid.Columns) != (file.Config.Grid, file.Config.Grid))
-            {
-                Console.Error.WriteLine($"jepa: {name} has {grid.Rows} x {grid.Columns} patches, but the predictor counts in a grid of "
-                    + $"{file.Config.Grid} x {file.Config.Grid}; say how large its pictures are (--image-size)");
-            }
-        }
-        using JepaModel model = file.Load(scope.Device);
+        using TensorFile given = TensorFile.Open(inputs);
+        Check(given, file, limit);
+        var scope = new TensorScope(device, "run");
+        Dictionary<string, Tensor> tensors =
+            given.Entries.Keys.Concat(given.Skipped.Keys).ToDictionary(name => name, name => given.Load(name, scope));
+        using JepaModel model = file.Load(device);
         try
         {
-            return (scope, model.Run(given, options));
+            return (scope, model.Run(tensors, options));
         }
         // An id of a mask.
         catch (ArgumentOutOfRangeException error)
         {
             throw new BadFileException(inputs, error.Message.Split(" (Parameter ")[0], error);
+        }
+    }
+
+    /// <summary>Refuses what the model does not take or the memory does not hold, by the file's description alone: once
+    /// inflated it may be large.</summary>
+    private static void Check(TensorFile given, ModelFile file, long? limit)
+    {
+        JepaFamily family = file.Config.Family;
+        using (JepaModel model = JepaModel.Create(file.Config))
+            model.CheckInputs(given.Entries.Keys.Concat(given.Skipped.Keys));
+        foreach (TensorEntry pixels in given.Entries.Values.Where(input => family.PixelInputs.Contains(input.Name) && input.Shape.Rank >= 4))
+        {
+            int frames = pixels.Shape.Rank == 5 ? pixels.Shape[1] : 1;
+            (int clips, TokenGrid grid) = family.Cost(file.Config, frames, pixels.Shape[^2], pixels.Shape[^1]);
+            MemoryOption.Require(file, pixels.Shape[0] * clips, grid, limit);
+            if (given.Entries.ContainsKey(JepaModel.ContextMask) && (grid.Rows, grid.Columns) != (file.Config.Grid, file.Config.Grid))
+            {
+                Console.Error.WriteLine($"jepa: {pixels.Name} has {grid.Rows} x {grid.Columns} patches, but the predictor counts in a grid of "
+                    + $"{file.Config.Grid} x {file.Config.Grid}; say how large its pictures are (--image-size)");
+            }
         }
     }
 
@@ -79,13 +91,6 @@ internal static class RunCommand
         "whole" => ContextView.Whole,
         _ => throw new UsageException($"--context is '{name}'; it is visible or whole"),
     };
-
-    private static (TensorScope Scope, Dictionary<string, Tensor> Given) Read(string inputs, Device device)
-    {
-        using TensorFile file = TensorFile.Open(inputs);
-        var scope = new TensorScope(device, "run");
-        return (scope, file.Entries.Keys.Concat(file.Skipped.Keys).ToDictionary(name => name, name => file.Load(name, scope)));
-    }
 
     private static void Report(Output output, string path, IReadOnlyList<(string Name, Tensor Tensor)> results, TimeSpan time)
     {

@@ -62,6 +62,10 @@ public abstract class JepaModel : Module
     /// <summary>The names of the inputs; one that ends with _ stands for any number behind it.</summary>
     protected virtual string[] InputNames => [Picture];
 
+    /// <summary>Refuses names of inputs that <see cref="Run"/> does not take, before anybody reads them.</summary>
+    /// <exception cref="ArgumentException">One is unknown; the message says what the model takes.</exception>
+    public void CheckInputs(IEnumerable<string> names) => NamedInputs.Check(names, Takes, InputNames);
+
     /// <summary>Runs the model from named tensors to named tensors, for scripts and parity (<c>jepa run</c>). The names
     /// are those of the references: transformers' VJEPA2Model and IJepaModel, vjepa2's vit_ac_predictor, the published
     /// LeWM. Inputs are normalised floats, masks I64 ids.</summary>

@@ -12,13 +12,19 @@ public sealed class NamedInputs
     public NamedInputs(IReadOnlyDictionary<string, Tensor> tensors, string takes, params ReadOnlySpan<string> known)
     {
         (this.tensors, this.takes) = (tensors, takes);
+        Check(tensors.Keys, takes, known);
         foreach ((string name, Tensor tensor) in tensors)
-        {
-            if (!known.Contains(name) && !known.Contains(name.TrimEnd("0123456789".ToCharArray())))
-                throw new ArgumentException($"input '{name}' is not known; the model takes {takes}");
             if (tensor.Shape.Count == 0)
                 throw new ArgumentOutOfRangeException(name, $"input '{name}' {tensor.Shape} is empty; each length is 1 or more");
-        }
+    }
+
+    /// <summary>Refuses names that are not known.</summary>
+    /// <exception cref="ArgumentException">One is not.</exception>
+    internal static void Check(IEnumerable<string> names, string takes, params ReadOnlySpan<string> known)
+    {
+        foreach (string name in names)
+            if (!known.Contains(name) && !known.Contains(name.TrimEnd("0123456789".ToCharArray())))
+                throw new ArgumentException($"input '{name}' is not known; the model takes {takes}");
     }
 
     /// <summary>An input, or null.</summary>

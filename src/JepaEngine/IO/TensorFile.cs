@@ -125,16 +125,21 @@ public abstract class TensorFile : IDisposable
 
     /// <summary>The names of the float tensors that hold a NaN or an infinity; reads the whole file.</summary>
     /// <exception cref="BadFileException">The file is shorter than it was.</exception>
-    public IReadOnlyList<string> NonFinite()
+    public unsafe IReadOnlyList<string> NonFinite()
     {
         List<string> found = [];
-        foreach (TensorEntry entry in entries.Values.Where(entry => entry.DType.IsFloat()))
+        // Views of one storage are looked at where they lie: they may repeat its elements.
+        foreach (IGrouping<object, TensorEntry> side in entries.Values.Where(entry => entry.DType.IsFloat() && entry.Shape.Count > 0)
+            .GroupBy(entry => entry.Place.Layout.IsContiguous ? (object)entry : entry.Place.Source))
         {
+            long start = side.Min(entry => entry.Place.First);
+            long end = side.Max(entry => entry.Place.First + entry.Place.Span * entry.Place.ElementSize);
             using var scope = new TensorScope(Device.Cpu, "scan");
-            Tensor tensor = scope.Empty(entry.Shape, entry.DType);
-            Fill(entry, tensor);
-            if (!Finite.All(tensor.Operand))
-                found.Add(entry.Name);
+            byte* bytes = (byte*)new Operand(scope.Rent(end - start), DType.U8, new Layout([])).Address;
+            ReadBytes(side.First().Place.Source, start, bytes, end - start);
+            foreach (TensorEntry entry in side)
+                if (!Finite.All(bytes + (entry.Place.First - start), entry.Place.Layout, entry.DType))
+                    found.Add(entry.Name);
         }
         return found;
     }

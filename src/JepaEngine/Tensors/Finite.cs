@@ -8,6 +8,23 @@ internal static unsafe class Finite
     /// <summary>Whether each element of a contiguous float tensor is finite.</summary>
     public static bool All(in Operand x) => All((byte*)x.Address, x.Count, x.DType);
 
+    /// <summary>Whether each float that a layout reaches is finite, from its first element on; what it repeats is looked
+    /// at once.</summary>
+    public static bool All(byte* first, in Layout layout, DType dtype, int axis = 0)
+    {
+        if (layout.IsContiguous && axis == 0)
+            return All(first, layout.Shape.Count, dtype);
+        if (axis == layout.Shape.Rank)
+            return All(first, 1, dtype);
+        (long stride, int length) = (layout.Stride(axis), layout.Shape[axis]);
+        if (stride == 1 && axis == layout.Shape.Rank - 1)
+            return All(first, length, dtype);
+        for (int i = 0; i < (stride == 0 ? 1 : length); i++)
+            if (!All(first + i * stride * dtype.Size(), layout, dtype, axis + 1))
+                return false;
+        return true;
+    }
+
     /// <summary>Whether each of so many floats side by side is finite.</summary>
     private static bool All(byte* bits, long count, DType dtype) => dtype switch
     {

@@ -1,4 +1,5 @@
 using System.IO.Compression;
+using System.Runtime.InteropServices;
 using JepaEngine.IO;
 using JepaEngine.Memory;
 using JepaEngine.Primitives;
@@ -97,6 +98,24 @@ public sealed class PickleFileTests : IDisposable
         };
         Assert.Equal(expected.OrderBy(item => item.Key),
             file.Metadata.Where(item => !item.Key.StartsWith("opt.", StringComparison.Ordinal)).OrderBy(item => item.Key));
+    }
+
+    /// <summary>A row that is repeated, one that overlaps, and columns with a gap; the element 5 is no number.</summary>
+    [Theory]
+    [InlineData(0, new long[] { 1000, 5 }, new long[] { 0, 1 }, true)]
+    [InlineData(0, new long[] { 1000, 6 }, new long[] { 0, 1 }, false)]
+    [InlineData(0, new long[] { 3, 3 }, new long[] { 1, 1 }, true)]
+    [InlineData(1, new long[] { 3, 3 }, new long[] { 1, 1 }, false)]
+    [InlineData(1, new long[] { 2, 2 }, new long[] { 1, 6 }, true)]
+    [InlineData(3, new long[] { 2, 2 }, new long[] { 6, 2 }, false)]
+    public void What_is_not_finite_is_found_in_views_where_they_lie(long offset, long[] shape, long[] strides, bool finite)
+    {
+        float[] stored = [.. Enumerable.Range(0, 12).Select(i => i == 5 ? float.NaN : i)];
+        byte[] pickle = new PickleBytes().Tensor(12, offset, shape, strides).Ended;
+        File.WriteAllBytes(temporary.Path, PickleBytes.Zip(CompressionLevel.NoCompression, ("a/data.pkl", pickle),
+            ("a/data/0", MemoryMarshal.AsBytes<float>(stored).ToArray())));
+        using TensorFile file = TensorFile.Open(temporary.Path);
+        Assert.Equal(finite ? [] : ["tensor"], file.NonFinite());
     }
 
     [Fact]
