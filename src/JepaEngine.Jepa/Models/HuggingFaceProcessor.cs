@@ -4,15 +4,53 @@ using JepaEngine.Jepa.Pictures;
 namespace JepaEngine.Jepa.Models;
 
 /// <summary>What the processor in a Hugging Face folder does to pictures, as transformers 5.12 does it: each key is
-/// honoured, or refused by its name. A key that is not there has the class's default.</summary>
+/// honoured, or refused by its name. A key that is not there has the class's default; a class that is not known is
+/// refused.</summary>
 internal sealed class HuggingFaceProcessor
 {
+    private const string VJepa2 = "VJEPA2", VideoMae = "VideoMAE", ViT = "ViT";
+
+    private static readonly string[] Endings =
+        ["VideoProcessor", "ImageProcessor", "ImageProcessorFast", "ImageProcessorPil", "FeatureExtractor"];
+
     private static readonly string[] Filters = ["nearest", "lanczos", "bilinear", "bicubic", "box", "hamming"];
 
-    private readonly string path;
-    private readonly JsonElement root;
+    /// <summary>Of the keys that say what is done, those that are followed, or change no pixel here: frames are chosen
+    /// elsewhere, and pictures are RGB whatever the file says.</summary>
+    private static readonly string[] Followed =
+        ["do_resize", "do_center_crop", "do_rescale", "do_normalize", "do_sample_frames", "do_convert_rgb"];
 
-    private HuggingFaceProcessor(string path, JsonElement root) => (this.path, this.root) = (path, root);
+    /// <summary>Other keys that change pixels where they are set; what is in neither list says nothing of
+    /// pixels.</summary>
+    private static readonly string[] Changing = ["rescale_offset", "pad_size", "size_divisor", "crop_pct", "use_square_size"];
+
+    private static readonly ClassDefaults Clip = new(ResizeFilter.Bicubic,
+        [0.48145466f, 0.4578275f, 0.40821073f], [0.26862954f, 0.26130258f, 0.27577711f], Crops: true);
+
+    /// <summary>By what stands before ImageProcessor and VideoProcessor.</summary>
+    private static readonly Dictionary<string, ClassDefaults> Classes = new()
+    {
+        [VJepa2] = new(ResizeFilter.Bilinear, [0.485f, 0.456f, 0.406f], [0.229f, 0.224f, 0.225f], Crops: true),
+        [VideoMae] = new(ResizeFilter.Bilinear, [0.5f, 0.5f, 0.5f], [0.5f, 0.5f, 0.5f], Crops: true),
+        [ViT] = new(ResizeFilter.Bilinear, [0.5f, 0.5f, 0.5f], [0.5f, 0.5f, 0.5f], Crops: false),
+        ["Bit"] = Clip,
+        ["CLIP"] = Clip,
+    };
+
+    private readonly string path, name;
+    private readonly JsonElement root;
+    private readonly ClassDefaults defaults;
+
+    private HuggingFaceProcessor(string path, JsonElement root, bool clips)
+    {
+        (this.path, this.root) = (path, root);
+        name = Class(clips);
+        defaults = Classes[name];
+    }
+
+    /// <summary>What a class does where the file says nothing; one that crops takes a single size for the short
+    /// side.</summary>
+    private sealed record ClassDefaults(ResizeFilter Filter, float[] Mean, float[] Std, bool Crops);
 
     /// <summary>A folder's processor, in the order in which transformers looks for it; null where it has
     /// none.</summary>
@@ -23,25 +61,24 @@ internal sealed class HuggingFaceProcessor
         if (File.Exists(joint)
             && HuggingFaceConfig.Parse(joint).TryGetProperty(clips ? "video_processor" : "image_processor", out JsonElement nested)
             && nested.ValueKind == JsonValueKind.Object)
-            return new HuggingFaceProcessor(joint, nested);
+            return new HuggingFaceProcessor(joint, nested, clips);
         string[] names = clips ? ["video_preprocessor_config.json", "preprocessor_config.json"] : ["preprocessor_config.json"];
         string? found = names.Select(name => Path.Combine(folder, name)).FirstOrDefault(File.Exists);
-        return found is null ? null : new HuggingFaceProcessor(found, HuggingFaceConfig.Parse(found));
+        return found is null ? null : new HuggingFaceProcessor(found, HuggingFaceConfig.Parse(found), clips);
     }
 
     /// <summary>A model's configuration with what the processor does.</summary>
     /// <exception cref="BadFileException">It does what this engine does not.</exception>
     public JepaConfig Apply(JepaConfig config)
     {
-        foreach (string key in (ReadOnlySpan<string>)["do_pad", "do_flip_channel_order", "do_grayscale"])
-            Require(!Flag(key, false), $"{key} is true; pictures are not changed so here");
+        RefuseOthers();
+        bool resizes = Flag("do_resize", true), crops = Flag("do_center_crop", defaults.Crops);
+        (int crop, _) = Edge("crop_size", config.ImageSize, isShort: false);
         // The class takes the short side from the crop, whatever the file says of it.
-        bool ofVJepa2 = Type.Length == 0 ? config.Tubelet > 1 : Type.Contains("VJEPA2", StringComparison.Ordinal);
-        bool resizes = Flag("do_resize", true), crops = Flag("do_center_crop", ofVJepa2);
-        (int crop, _) = Edge("crop_size", config.ImageSize);
-        (int edge, bool isShort) = ofVJepa2 ? ((int)(crop * 256L / 224), true) : Edge("size", config.ImageSize);
-        Require(crops || !resizes || !isShort, $"do_center_crop is false, so that pictures keep their "
-            + $"shape; the model sees squares");
+        (int edge, bool isShort) = name == VJepa2 ? ((int)(crop * 256L / 224), true)
+            : Edge("size", config.ImageSize, isShort: !Flag("default_to_square", !defaults.Crops));
+        Require(crops || !resizes || !isShort, $"do_center_crop is false{(TryGet("do_center_crop", out _) ? "" : " by default")}, "
+            + $"so that pictures keep their shape; the model sees squares");
         Require(!crops || !resizes || edge >= crop, $"crop_size {crop} is larger than size {edge}; "
             + $"pictures get no margins here");
         int size = crops ? crop : resizes ? edge : config.ImageSize;
@@ -51,8 +88,8 @@ internal sealed class HuggingFaceProcessor
         bool normalizes = Flag("do_normalize", true);
         return config with
         {
-            PixelMean = normalizes ? Scaled(Channels("image_mean", config.PixelMean), whole) : [0, 0, 0],
-            PixelStd = Scaled(normalizes ? Channels("image_std", config.PixelStd) : [1, 1, 1], whole),
+            PixelMean = normalizes ? Scaled(Channels("image_mean", defaults.Mean), whole) : [0, 0, 0],
+            PixelStd = Scaled(normalizes ? Channels("image_std", defaults.Std) : [1, 1, 1], whole),
             Filter = Filter(),
             Framing = (resizes, crops, isShort) switch
             {
@@ -67,22 +104,40 @@ internal sealed class HuggingFaceProcessor
         };
     }
 
-    private string Type
+    /// <summary>The class that transformers would take; where the file names none, that of the model.</summary>
+    private string Class(bool clips)
     {
-        get
+        foreach (string key in (ReadOnlySpan<string>)["video_processor_type", "image_processor_type", "feature_extractor_type"])
         {
-            foreach (string key in (ReadOnlySpan<string>)["video_processor_type", "image_processor_type", "feature_extractor_type"])
-                if (root.TryGetProperty(key, out JsonElement type) && type.ValueKind == JsonValueKind.String)
-                    return type.GetString()!;
-            return "";
+            if ((key[0] == 'v' && !clips) || !TryGet(key, out JsonElement value) || value.ValueKind != JsonValueKind.String)
+                continue;
+            string type = value.GetString()!;
+            string? known = Classes.Keys.FirstOrDefault(name => Endings.Any(ending => type == name + ending));
+            Require(known is not null, $"{key} is {type}; what that does to pictures is not known here, but what those of "
+                + $"{string.Join(", ", Classes.Keys)} do");
+            // Of the classes for pictures these alone have a sister for clips.
+            return clips && known is not (VJepa2 or VideoMae) ? VJepa2 : known!;
+        }
+        return clips ? VJepa2 : ViT;
+    }
+
+    private void RefuseOthers()
+    {
+        foreach (JsonProperty property in root.EnumerateObject())
+        {
+            (string key, JsonElement value) = (property.Name, property.Value);
+            if (value.ValueKind is JsonValueKind.Null or JsonValueKind.False || Followed.Contains(key))
+                continue;
+            Require(!key.StartsWith("do_", StringComparison.Ordinal) && !Changing.Contains(key),
+                $"{key} is {value.GetRawText()}; pictures are not changed so here");
         }
     }
 
     /// <summary>A square's edge, or with true that of the short side.</summary>
-    private (int Edge, bool IsShort) Edge(string key, int missing)
+    private (int Edge, bool IsShort) Edge(string key, int missing, bool isShort)
     {
         if (!TryGet(key, out JsonElement value))
-            return (missing, false);
+            return (missing, isShort);
         if (value.ValueKind == JsonValueKind.Object)
         {
             if (value.TryGetProperty("shortest_edge", out JsonElement shortest) && !value.TryGetProperty("longest_edge", out _))
@@ -92,7 +147,7 @@ internal sealed class HuggingFaceProcessor
             Require(Whole(key, height) == Whole(key, width), $"{key} is {height} x {width}; the model sees squares");
             return (Whole(key, height), false);
         }
-        return (Whole(key, value), false);
+        return (Whole(key, value), isShort);
     }
 
     private int Whole(string key, JsonElement value)
@@ -106,13 +161,13 @@ internal sealed class HuggingFaceProcessor
     private ResizeFilter Filter()
     {
         if (!TryGet("resample", out JsonElement value))
-            return ResizeFilter.Bilinear;
-        string name = value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int number) && number >= 0 && number < Filters.Length
+            return defaults.Filter;
+        string filter = value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int number) && number >= 0 && number < Filters.Length
             ? Filters[number]
             : value.ToString();
-        Require(name is "bilinear" or "bicubic", $"resample is {value.GetRawText()} ({name}); pictures are resized "
+        Require(filter is "bilinear" or "bicubic", $"resample is {value.GetRawText()} ({filter}); pictures are resized "
             + $"bilinear (2) or bicubic (3)");
-        return name == "bicubic" ? ResizeFilter.Bicubic : ResizeFilter.Bilinear;
+        return filter == "bicubic" ? ResizeFilter.Bicubic : ResizeFilter.Bilinear;
     }
 
     private float[] Channels(string key, float[] missing)

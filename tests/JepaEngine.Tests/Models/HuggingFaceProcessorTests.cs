@@ -88,6 +88,14 @@ public sealed class HuggingFaceProcessorTests : IDisposable
     [InlineData("the model sees squares", Image + "\"size\": {\"height\": 64, \"width\": 80}")]
     [InlineData("height and width, or shortest_edge", Image + "\"size\": {\"longest_edge\": 64}")]
     [InlineData("crop_size 64 is larger than size 50", Image + "\"size\": 50, \"do_center_crop\": true")]
+    [InlineData("do_center_crop is false by default", Image + "\"size\": {\"shortest_edge\": 64}")]
+    [InlineData("do_center_crop is false, so", "\"image_processor_type\": \"CLIPImageProcessor\", \"size\": 64, \"do_center_crop\": false")]
+    [InlineData("image_processor_type is EfficientNetImageProcessor; what that does", "\"image_processor_type\": \"EfficientNetImageProcessor\"")]
+    [InlineData("feature_extractor_type is FlavaFeatureExtractor", "\"feature_extractor_type\": \"FlavaFeatureExtractor\"")]
+    [InlineData("rescale_offset is true", Image + "\"rescale_offset\": true")]
+    [InlineData("pad_size is {", Image + "\"pad_size\": {\"height\": 64, \"width\": 64}")]
+    [InlineData("do_flip_channel_order is true", Video + "\"do_flip_channel_order\": true")]
+    [InlineData("do_thumbnail is true", Image + "\"do_thumbnail\": true")]
     [InlineData("do_pad is true", Image + "\"do_pad\": true")]
     [InlineData("do_resize is 1; it is true or false", Image + "\"do_resize\": 1")]
     [InlineData("rescale_factor is 0", Image + "\"rescale_factor\": 0")]
@@ -95,6 +103,33 @@ public sealed class HuggingFaceProcessorTests : IDisposable
     [InlineData("image_std is no list", Image + "\"image_std\": [1, 1]")]
     public void What_is_not_done_here_is_refused_by_its_name(string message, string json) =>
         Assert.Contains(message, Assert.Throws<BadFileException>(() => Configured(64, json)).Message);
+
+    [Theory]
+    [InlineData("CLIPImageProcessor", ResizeFilter.Bicubic, Framing.ShortSideThenCrop, 0.48145466f, 0.26862954f)]
+    [InlineData("BitImageProcessorFast", ResizeFilter.Bicubic, Framing.ShortSideThenCrop, 0.48145466f, 0.26862954f)]
+    [InlineData("ViTFeatureExtractor", ResizeFilter.Bilinear, Framing.Stretch, 0.5f, 0.5f)]
+    [InlineData("VideoMAEImageProcessor", ResizeFilter.Bilinear, Framing.ShortSideThenCrop, 0.5f, 0.5f)]
+    public void A_class_has_its_own_defaults(string type, ResizeFilter filter, Framing framing, float mean, float std)
+    {
+        JepaConfig config = Configured(64, $"\"image_processor_type\": \"{type}\", \"size\": 64, \"do_convert_rgb\": true, \"do_pad\": false, "
+            + "\"pad_size\": null, \"rescale_offset\": false, \"do_sample_frames\": true, \"device\": \"cpu\"");
+        Assert.Equal((filter, framing), (config.Filter, config.Framing));
+        Assert.Equal(mean, config.PixelMean[0], 1e-6f);
+        Assert.Equal(std, config.PixelStd[0], 1e-6f);
+    }
+
+    [Fact]
+    public void Clips_have_the_class_for_clips()
+    {
+        Assert.Equal(0.485f, Configured(64, Video + "\"crop_size\": 64").PixelMean[0]);
+        string file = Path.Combine(temporary.Folder, "video_preprocessor_config.json");
+        foreach ((string json, float mean) in new[] { ("{}", 0.485f), ("{\"image_processor_type\": \"ViTImageProcessor\"}", 0.485f),
+            ("{\"image_processor_type\": \"VideoMAEImageProcessor\"}", 0.5f), ("{\"video_processor_type\": \"VideoMAEVideoProcessor\"}", 0.5f) })
+        {
+            File.WriteAllText(file, json);
+            Assert.Equal(mean, HuggingFaceProcessor.Find(temporary.Folder, clips: true)!.Apply(VJepa2.Large256).PixelMean[0]);
+        }
+    }
 
     private JepaConfig Configured(int size, string json)
     {
