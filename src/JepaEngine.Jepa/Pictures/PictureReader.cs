@@ -30,7 +30,7 @@ public sealed class PictureReader(Ffmpeg ffmpeg)
         if (!kind.IsStill)
             return ffmpeg.Frames(path, [0]).Single();
         StillFile file = StillFile.Read(path, kind);
-        return file.Turn(kind == MediaKind.Png ? Png.Read(path) : ffmpeg.Still(path, kind, file));
+        return Orientation.Turn(kind == MediaKind.Png ? Png.Read(path) : ffmpeg.Still(path, kind, file), file.Turned);
     }
 
     /// <summary>A clip as a model sees it; each frame is prepared as it arrives, so that no more than one is held at its full size.</summary>

@@ -2,16 +2,15 @@ using System.Buffers.Binary;
 
 namespace JepaEngine.Jepa.Pictures;
 
-/// <summary>A still picture's bytes without what cameras write beside the pixels, and how that asks the picture to be
-/// turned: a tag that makes no sense turns nothing, and is no reason to refuse the picture.</summary>
+/// <summary>A still picture's bytes without what cameras write beside the pixels.</summary>
 /// <param name="Bytes">What is decoded.</param>
-/// <param name="Orientation">1 to 8, as EXIF has it; 1 is upright.</param>
+/// <param name="Turned">How it asks to be turned, as <see cref="Orientation"/> has it.</param>
 /// <param name="Sampling">How colours are subsampled; null where they are not.</param>
-internal sealed record StillFile(byte[] Bytes, int Orientation, Subsampling? Sampling = null)
+internal sealed record StillFile(byte[] Bytes, int Turned, Subsampling? Sampling = null)
 {
-    private const int OrientationTag = 0x112, ShortType = 3;
-
     private static ReadOnlySpan<byte> ExifHeader => "Exif\0\0"u8;
+
+    private static ReadOnlySpan<byte> XmpHeader => "http://ns.adobe.com/xap/1.0/\0"u8;
 
     /// <summary>Reads a file.</summary>
     /// <exception cref="BadFileException">It cannot be read, or is an animation that cannot be decoded.</exception>
@@ -29,16 +28,16 @@ internal sealed record StillFile(byte[] Bytes, int Orientation, Subsampling? Sam
         return kind.Name switch
         {
             "JPEG" => Jpeg(file),
-            "PNG" => new StillFile(file, Png(file)),
-            "TIFF" => new StillFile(file, Tag(file)),
+            "PNG" => Png(file),
+            "TIFF" => new StillFile(file, Orientation.Of(file, new TiffTags(file).Value(TiffTags.Xmp))),
             "WebP" => WebP(file, path),
             _ => new StillFile(file, 1),
         };
     }
 
-    /// <summary>ffmpeg's filter to RGB. Planes of subsampled colour are stretched by whole numbers, to the pixel between its
-    /// neighbours, as libjpeg does it: 0.1 levels from Pillow in the mean and 3 at most. ffmpeg's own way is 2 to 5 off,
-    /// and up to 94.</summary>
+    /// <summary>ffmpeg's filter to RGB. Planes of subsampled colour are stretched by whole numbers, to the pixel
+    /// between its neighbours, as libjpeg does it: 0.1 levels from Pillow in the mean and 3 at most. ffmpeg's own way is 2 to 5
+    /// off, and up to 94.</summary>
     public string Colours
     {
         get
@@ -46,54 +45,39 @@ internal sealed record StillFile(byte[] Bytes, int Orientation, Subsampling? Sam
             const string toRgb = "scale=flags=accurate_rnd+full_chroma_int";
             if (Sampling is not var (width, height, across, down, format))
                 return toRgb;
-            string whole = $"scale=iw*{across}:ih*{down}:flags=bilinear+accurate_rnd,crop={width}:{height}:0:0:exact=1,setsar=1";
-            return $"extractplanes=y+u+v[y][u][v];[y]setsar=1[a];[u]{whole}[b];[v]{whole}[c];[a][b][c]mergeplanes=0x001020:{format},{toRgb}";
+            string whole = $"scale=iw*{across}:ih*{down}:flags=bilinear+accurate_rnd,"
+                + $"crop={width}:{height}:0:0:exact=1,setsar=1";
+            return $"extractplanes=y+u+v[y][u][v];[y]setsar=1[a];[u]{whole}[b];[v]{whole}[c];"
+                + $"[a][b][c]mergeplanes=0x001020:{format},{toRgb}";
         }
-    }
-
-    /// <summary>The picture, turned as it asks.</summary>
-    public Picture Turn(Picture picture)
-    {
-        if (Orientation == 1)
-            return picture;
-        (int w, int h) = (picture.Width, picture.Height);
-        (int width, int height) = Orientation >= 5 ? (h, w) : (w, h);
-        byte[] rgb = new byte[picture.Rgb.Length];
-        for (int y = 0, at = 0; y < height; y++)
-        {
-            for (int x = 0; x < width; x++, at += 3)
-            {
-                (int column, int row) = Orientation switch
-                {
-                    2 => (w - 1 - x, y),
-                    3 => (w - 1 - x, h - 1 - y),
-                    4 => (x, h - 1 - y),
-                    5 => (y, x),
-                    6 => (y, h - 1 - x),
-                    7 => (w - 1 - y, h - 1 - x),
-                    _ => (w - 1 - y, x),
-                };
-                picture.Rgb.AsSpan(3 * (row * w + column), 3).CopyTo(rgb.AsSpan(at));
-            }
-        }
-        return new Picture(width, height, rgb);
     }
 
     /// <summary>Segments up to the first scan; of the application's, the first and Adobe's (the colours)
     /// stay.</summary>
     private static StillFile Jpeg(byte[] file)
     {
-        int orientation = 1, at = 2;
         bool isRgb = false;
         Subsampling? sampling = null;
+        ReadOnlySpan<byte> exif = default, xmp = default;
         var kept = new MemoryStream(file.Length);
         kept.Write(file.AsSpan(0, 2));
-        while (at + 4 <= file.Length && file[at] == 0xFF && file[at + 1] is not (0xDA or 0xFF or 0))
+        int at = 2;
+        while (at + 4 <= file.Length && (file[at], file[at + 1]) is not (0xFF, 0xDA))
         {
-            int marker = file[at + 1], length = 2 + BinaryPrimitives.ReadUInt16BigEndian(file.AsSpan(at + 2));
+            int marker = file[at + 1];
+            // A segment may follow bytes that fill, markers that stand alone, and junk.
+            if (file[at] != 0xFF || marker is 0 or 1 or (>= 0xD0 and <= 0xD9) or 0xFF)
+            {
+                at++;
+                continue;
+            }
+            int length = 2 + BinaryPrimitives.ReadUInt16BigEndian(file.AsSpan(at + 2));
             ReadOnlySpan<byte> segment = file.AsSpan(at, Math.Min(length, file.Length - at));
-            if (marker == 0xE1 && segment.Length > 10 && segment[4..].StartsWith(ExifHeader))
-                orientation = Tag(segment[10..]);
+            ReadOnlySpan<byte> content = marker == 0xE1 && segment.Length > 4 ? segment[4..] : default;
+            if (exif.IsEmpty && content.StartsWith(ExifHeader))
+                exif = content[ExifHeader.Length..];
+            else if (content.StartsWith(XmpHeader))
+                xmp = content[XmpHeader.Length..];
             // Adobe's last byte is 0 for RGB; frames begin with any of these but 0xC4, 0xC8 and 0xCC, which are tables.
             isRgb |= marker == 0xEE && segment.Length >= 16 && segment[15] == 0;
             if (marker is >= 0xC0 and <= 0xCF and not (0xC4 or 0xC8 or 0xCC))
@@ -103,7 +87,7 @@ internal sealed record StillFile(byte[] Bytes, int Orientation, Subsampling? Sam
             at += segment.Length;
         }
         kept.Write(file.AsSpan(at));
-        return new StillFile(kept.ToArray(), orientation, isRgb ? null : sampling);
+        return new StillFile(kept.ToArray(), Orientation.Of(exif, xmp), isRgb ? null : sampling);
     }
 
     /// <summary>Of a frame's header: precision, rows, columns, and for each component its name, factors and
@@ -116,28 +100,36 @@ internal sealed record StillFile(byte[] Bytes, int Orientation, Subsampling? Sam
             return null;
         (int across, int down) = (segment[11] >> 4, segment[11] & 15);
         (int colour, int below) = (segment[14] >> 4, segment[14] & 15);
-        if (colour == 0 || below == 0 || across % colour != 0 || down % below != 0 || (across == colour && down == below))
+        if (colour == 0 || below == 0 || across % colour != 0 || down % below != 0
+            || (across == colour && down == below))
             return null;
-        int height = BinaryPrimitives.ReadUInt16BigEndian(segment[5..]), width = BinaryPrimitives.ReadUInt16BigEndian(segment[7..]);
-        return height == 0 || width == 0 ? null : new Subsampling(width, height, across / colour, down / below, "yuvj444p");
+        int height = BinaryPrimitives.ReadUInt16BigEndian(segment[5..]);
+        int width = BinaryPrimitives.ReadUInt16BigEndian(segment[7..]);
+        return height == 0 || width == 0 ? null
+            : new Subsampling(width, height, across / colour, down / below, "yuvj444p");
     }
 
-    private static int Png(ReadOnlySpan<byte> file)
+    private static StillFile Png(byte[] file)
     {
-        int orientation = 1;
+        ReadOnlySpan<byte> exif = default, xmp = default;
         for (long at = 8, length; at + 12 <= file.Length; at += 12 + length)
         {
-            length = BinaryPrimitives.ReadUInt32BigEndian(file[(int)at..]);
-            if (file.Slice((int)at + 4, 4).SequenceEqual("eXIf"u8) && at + 12 + length <= file.Length)
-                orientation = Tag(file.Slice((int)at + 8, (int)length));
+            length = BinaryPrimitives.ReadUInt32BigEndian(file.AsSpan((int)at));
+            if (at + 12 + length > file.Length)
+                break;
+            ReadOnlySpan<byte> chunk = file.AsSpan((int)at + 4, 4 + (int)length);
+            if (chunk.StartsWith("eXIf"u8))
+                exif = chunk[4..];
+            else if (chunk.StartsWith("iTXtXML:com.adobe.xmp\0"u8))
+                xmp = chunk[4..];
         }
-        return orientation;
+        return new StillFile(file, Orientation.Of(exif, xmp));
     }
 
     private static StillFile WebP(byte[] file, string path)
     {
-        int orientation = 1;
         Subsampling? sampling = null;
+        ReadOnlySpan<byte> exif = default, xmp = default;
         var kept = new MemoryStream(file.Length);
         kept.Write(file.AsSpan(0, 12));
         for (long at = 12; at + 8 <= file.Length;)
@@ -148,41 +140,22 @@ internal sealed record StillFile(byte[] Bytes, int Orientation, Subsampling? Sam
                 throw new BadFileException(path, "it is an animated WebP, which ffmpeg does not decode; "
                     + "convert it to MP4, GIF or APNG");
             if (chunk.StartsWith("EXIF"u8))
-                orientation = Tag(chunk[8..].StartsWith(ExifHeader) ? chunk[14..] : chunk[8..]);
-            else if (!chunk.StartsWith("XMP "u8))
+                exif = chunk[(chunk[8..].StartsWith(ExifHeader) ? 8 + ExifHeader.Length : 8)..];
+            else if (chunk.StartsWith("XMP "u8))
+                xmp = chunk[8..];
+            else
                 kept.Write(chunk);
             if (chunk.StartsWith("VP8 "u8) && chunk.Length >= 18)
             {
                 int width = BinaryPrimitives.ReadUInt16LittleEndian(chunk[14..]) & 0x3FFF;
-                sampling = new Subsampling(width, BinaryPrimitives.ReadUInt16LittleEndian(chunk[16..]) & 0x3FFF, 2, 2, "yuv444p");
+                int height = BinaryPrimitives.ReadUInt16LittleEndian(chunk[16..]) & 0x3FFF;
+                sampling = new Subsampling(width, height, 2, 2, "yuv444p");
             }
             at += chunk.Length;
         }
         byte[] bytes = kept.ToArray();
         BinaryPrimitives.WriteInt32LittleEndian(bytes.AsSpan(4), bytes.Length - 8);
-        return new StillFile(bytes, orientation, sampling);
-    }
-
-    /// <summary>The orientation in a TIFF's first directory; 1 where there is none that makes sense.</summary>
-    private static int Tag(ReadOnlySpan<byte> tiff)
-    {
-        if (tiff.Length < 8 || !(tiff.StartsWith("II*\0"u8) || tiff.StartsWith("MM\0*"u8)))
-            return 1;
-        bool little = tiff[0] == 'I';
-        uint directory = little ? BinaryPrimitives.ReadUInt32LittleEndian(tiff[4..]) : BinaryPrimitives.ReadUInt32BigEndian(tiff[4..]);
-        if (directory > tiff.Length - 2)
-            return 1;
-        ReadOnlySpan<byte> entries = tiff[(int)directory..];
-        for (int i = 0, count = Short(entries); i < count && 2 + 12 * (i + 1) <= entries.Length; i++)
-        {
-            ReadOnlySpan<byte> entry = entries.Slice(2 + 12 * i, 12);
-            if (Short(entry) == OrientationTag && Short(entry[2..]) == ShortType)
-                return Short(entry[8..]) is >= 1 and <= 8 and var orientation ? orientation : 1;
-        }
-        return 1;
-
-        int Short(ReadOnlySpan<byte> bytes) =>
-            little ? BinaryPrimitives.ReadUInt16LittleEndian(bytes) : BinaryPrimitives.ReadUInt16BigEndian(bytes);
+        return new StillFile(bytes, Orientation.Of(exif, xmp), sampling);
     }
 }
 

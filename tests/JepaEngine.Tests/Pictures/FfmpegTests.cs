@@ -171,7 +171,7 @@ public sealed class FfmpegTests : IDisposable
     public void A_picture_is_turned_eight_ways(int orientation, string expected)
     {
         var picture = new Picture(2, 3, [.. "abcdef".SelectMany(letter => Enumerable.Repeat((byte)letter, 3))]);
-        Picture turned = new StillFile([], orientation).Turn(picture);
+        Picture turned = Orientation.Turn(picture, orientation);
         string letters = string.Concat(turned.Rgb.Where((_, i) => i % 3 == 0).Select(letter => (char)letter));
         Assert.Equal(expected, string.Join('/', letters.Chunk(turned.Width).Select(row => new string(row))));
     }
