@@ -6,14 +6,16 @@ namespace JepaEngine.Jepa.Pictures;
 /// <param name="Bytes">What is decoded.</param>
 /// <param name="Turned">How it asks to be turned, as <see cref="Orientation"/> has it.</param>
 /// <param name="Sampling">How colours are subsampled; null where they are not.</param>
-internal sealed record StillFile(byte[] Bytes, int Turned, Subsampling? Sampling = null)
+/// <param name="Prepare">A filter of ffmpeg's that the pixels need first.</param>
+internal sealed record StillFile(byte[] Bytes, int Turned, Subsampling? Sampling = null, string? Prepare = null)
 {
     private static ReadOnlySpan<byte> ExifHeader => "Exif\0\0"u8;
 
     private static ReadOnlySpan<byte> XmpHeader => "http://ns.adobe.com/xap/1.0/\0"u8;
 
     /// <summary>Reads a file.</summary>
-    /// <exception cref="BadFileException">It cannot be read, or is an animation that cannot be decoded.</exception>
+    /// <exception cref="BadFileException">It cannot be read, or is of a kind that ffmpeg decodes wrong or not at
+    /// all.</exception>
     public static StillFile Read(string path, MediaKind kind)
     {
         byte[] file;
@@ -27,9 +29,9 @@ internal sealed record StillFile(byte[] Bytes, int Turned, Subsampling? Sampling
         }
         return kind.Name switch
         {
-            "JPEG" => Jpeg(file),
+            "JPEG" => Jpeg(file, path),
             "PNG" => Png(file),
-            "TIFF" => new StillFile(file, Orientation.Of(file, new TiffTags(file).Value(TiffTags.Xmp))),
+            "TIFF" => Tiff(file, path),
             "WebP" => WebP(file, path),
             _ => new StillFile(file, 1),
         };
@@ -42,7 +44,7 @@ internal sealed record StillFile(byte[] Bytes, int Turned, Subsampling? Sampling
     {
         get
         {
-            const string toRgb = "scale=flags=accurate_rnd+full_chroma_int";
+            string toRgb = (Prepare is null ? "" : Prepare + ",") + "scale=flags=accurate_rnd+full_chroma_int";
             if (Sampling is not var (width, height, across, down, format))
                 return toRgb;
             string whole = $"scale=iw*{across}:ih*{down}:flags=bilinear+accurate_rnd,"
@@ -54,7 +56,7 @@ internal sealed record StillFile(byte[] Bytes, int Turned, Subsampling? Sampling
 
     /// <summary>Segments up to the first scan; of the application's, the first and Adobe's (the colours)
     /// stay.</summary>
-    private static StillFile Jpeg(byte[] file)
+    private static StillFile Jpeg(byte[] file, string path)
     {
         bool isRgb = false;
         Subsampling? sampling = null;
@@ -81,7 +83,7 @@ internal sealed record StillFile(byte[] Bytes, int Turned, Subsampling? Sampling
             // Adobe's last byte is 0 for RGB; frames begin with any of these but 0xC4, 0xC8 and 0xCC, which are tables.
             isRgb |= marker == 0xEE && segment.Length >= 16 && segment[15] == 0;
             if (marker is >= 0xC0 and <= 0xCF and not (0xC4 or 0xC8 or 0xCC))
-                sampling = Frame(segment);
+                sampling = Frame(segment, path);
             if (marker is < 0xE1 or > 0xEF or 0xEE)
                 kept.Write(segment);
             at += segment.Length;
@@ -92,8 +94,12 @@ internal sealed record StillFile(byte[] Bytes, int Turned, Subsampling? Sampling
 
     /// <summary>Of a frame's header: precision, rows, columns, and for each component its name, factors and
     /// table.</summary>
-    private static Subsampling? Frame(ReadOnlySpan<byte> segment)
+    private static Subsampling? Frame(ReadOnlySpan<byte> segment, string path)
     {
+        if (segment.Length >= 22 && segment[9] == 4
+            && (segment[11], segment[11], segment[11]) != (segment[14], segment[17], segment[20]))
+            throw new BadFileException(path, "it is a JPEG of CMYK whose colours are subsampled, which ffmpeg decodes "
+                + "wrong; convert it to PNG");
         if (segment.Length < 19 || segment[9] != 3 || segment[14] != segment[17])
             return null;
         if (segment[10] == 'R' && segment[13] == 'G' && segment[16] == 'B')
@@ -124,6 +130,16 @@ internal sealed record StillFile(byte[] Bytes, int Turned, Subsampling? Sampling
                 xmp = chunk[4..];
         }
         return new StillFile(file, Orientation.Of(exif, xmp));
+    }
+
+    private static StillFile Tiff(byte[] file, string path)
+    {
+        var tags = new TiffTags(file);
+        if (tags.Fault() is { } fault)
+            throw new BadFileException(path, $"it is a TIFF {fault}, which ffmpeg decodes wrong or not at all; "
+                + "convert it to PNG");
+        return new StillFile(file, Orientation.Of(file, tags.Value(TiffTags.Xmp)),
+            Prepare: tags[TiffTags.ExtraSamples] == 1 ? "format=gbrap,unpremultiply=inplace=1" : null);
     }
 
     private static StillFile WebP(byte[] file, string path)

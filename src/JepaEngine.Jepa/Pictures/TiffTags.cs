@@ -12,6 +12,13 @@ internal readonly ref struct TiffTags(ReadOnlySpan<byte> tiff)
     /// <summary>A packet of XMP.</summary>
     public const int Xmp = 700;
 
+    /// <summary>What the samples beyond the colours are: 1 is alpha that the colours were multiplied
+    /// with.</summary>
+    public const int ExtraSamples = 338;
+
+    private const int Bits = 258, Compression = 259, Photometric = 262, FillOrder = 266, Samples = 277, Planar = 284,
+        Predictor = 317, TileWidth = 322, SampleFormat = 339, DngVersion = 50706;
+
     private readonly ReadOnlySpan<byte> tiff =
         tiff.StartsWith("II*\0"u8) || tiff.StartsWith("MM\0*"u8) ? tiff : default;
 
@@ -27,6 +34,32 @@ internal readonly ref struct TiffTags(ReadOnlySpan<byte> tiff)
 
     /// <summary>A tag's bytes; none where they are not all there.</summary>
     public ReadOnlySpan<byte> Value(int tag) => Value(tag, out _);
+
+    /// <summary>Why ffmpeg would misread this TIFF: most of these it decodes as wrong pixels and says nothing. What is
+    /// left was held against Pillow, kind by kind.</summary>
+    public string? Fault()
+    {
+        long compression = this[Compression] ?? 1, samples = this[Samples] ?? 1, bits = this[Bits] ?? 1;
+        long colours = this[Photometric] ?? (samples < 3 ? 1 : 2);
+        bool isPacked = compression is 5 or 8 or 32946 or 34925;
+        return (compression, colours) switch
+        {
+            (6 or 7, _) => "compressed as JPEG",
+            _ when !isPacked && compression is not (>= 1 and <= 4 or 32773) => $"of compression {compression}",
+            _ when !Value(DngVersion).IsEmpty => "of a camera's raw data (DNG)",
+            _ when this[TileWidth] is not null => "in tiles",
+            _ when (this[SampleFormat] ?? 1) is not (1 or 4) => "of signed or floating-point numbers",
+            // ffmpeg undoes it always, libtiff only where it packed.
+            _ when !isPacked && this[Predictor] is > 1 => "with a predictor, but not packed",
+            _ when this[FillOrder] is 2 && bits is 2 or 4 => "of bits in reverse order",
+            (_, 5) when bits != 8 || samples != 4 || this[Planar] is 2 => "of CMYK in planes, 16 bits or with alpha",
+            (_, 0 or 1) when samples <= 2 => null,
+            (_, 2) when samples is 3 or 4 => null,
+            (_, 3) when samples == 1 => null,
+            (_, 5) => null,
+            _ => $"of colours {colours} in {samples} samples",
+        };
+    }
 
     private ReadOnlySpan<byte> Value(int tag, out int size)
     {

@@ -8,7 +8,7 @@ namespace JepaEngine.Tests.Pictures;
 /// <summary>The real ffmpeg on clips that it draws itself.</summary>
 public sealed class FfmpegTests : IDisposable
 {
-    private static readonly bool Installed = Environment.GetEnvironmentVariable("PATH")!.Split(Path.PathSeparator)
+    internal static readonly bool Installed = Environment.GetEnvironmentVariable("PATH")!.Split(Path.PathSeparator)
         .Any(folder => File.Exists(Path.Combine(folder, "ffmpeg")) || File.Exists(Path.Combine(folder, "ffmpeg.exe")));
 
     private readonly TemporaryFile temporary = new();

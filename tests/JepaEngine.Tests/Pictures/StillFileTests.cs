@@ -1,9 +1,11 @@
 using System.Buffers.Binary;
+using JepaEngine.IO;
 using JepaEngine.Jepa.Pictures;
 
 namespace JepaEngine.Tests.Pictures;
 
-/// <summary>Still pictures as Pillow reads them: how they ask to be turned.</summary>
+/// <summary>Still pictures as Pillow reads them: how they ask to be turned, and what ffmpeg would
+/// misread.</summary>
 public sealed class StillFileTests : IDisposable
 {
     private static readonly byte[] Xmp = [.. "<rdf:Description tiff:Orientation=\"6\"/>"u8];
@@ -44,6 +46,61 @@ public sealed class StillFileTests : IDisposable
         byte[] tiff = Tiff((700, 1, 26));
         BinaryPrimitives.WriteInt32LittleEndian(tiff.AsSpan(14), Xmp.Length);
         Assert.Equal(6, Read("TIFF", [.. tiff, .. Xmp]).Turned);
+    }
+
+    [Theory]
+    [InlineData("compressed as JPEG", 259, 7)]
+    [InlineData("compressed as JPEG", 259, 6)]
+    [InlineData("compression 50001", 259, 50001)]
+    [InlineData("in tiles", 322, 64)]
+    [InlineData("signed or floating-point", 339, 2)]
+    [InlineData("signed or floating-point", 339, 3)]
+    [InlineData("predictor", 317, 2)]
+    [InlineData("colours 6 in 3 samples", 262, 6)]
+    [InlineData("colours 8 in 3 samples", 262, 8)]
+    [InlineData("colours 1 in 3 samples", 262, 1)]
+    [InlineData("CMYK", 262, 5)]
+    [InlineData("raw data", 50706, 1)]
+    public void A_tiff_that_ffmpeg_misreads_is_refused(string reason, int tag, int value)
+    {
+        string message = Assert.Throws<BadFileException>(() => Read("TIFF", Rgb((tag, 3, value)))).Message;
+        Assert.Contains(reason, message);
+        Assert.Contains("convert it to PNG", message);
+        Read("TIFF", Rgb());
+        Read("TIFF", Rgb((259, 3, 5), (317, 3, 2)));
+
+        static byte[] Rgb(params (int Tag, int Type, int Value)[] own) => Tiff([.. own,
+            .. new[] { (258, 3, 8), (259, 3, 1), (262, 3, 2), (277, 3, 3) }
+                .ExceptBy(own.Select(tag => tag.Tag), tag => tag.Item1)]);
+    }
+
+    [Fact]
+    public void A_jpeg_of_subsampled_cmyk_is_refused()
+    {
+        byte[] frame = [8, 0, 16, 0, 16, 4, 1, 0x22, 0, 2, 0x11, 0, 3, 0x11, 0, 4, 0x22, 0];
+        byte[] Jpeg() => [0xFF, 0xD8, .. Segment(0xC0, frame)];
+        Assert.Contains("CMYK", Assert.Throws<BadFileException>(() => Read("JPEG", Jpeg())).Message);
+        foreach (int factors in (int[])[7, 10, 13, 16])
+            frame[factors] = 0x11;
+        Read("JPEG", Jpeg());
+    }
+
+    [Fact]
+    public void Colours_that_were_multiplied_with_alpha_are_divided()
+    {
+        Assert.SkipUnless(FfmpegTests.Installed, "ffmpeg is not installed");
+        byte[] Pixels(int at) => Tiff((256, 3, 34), (257, 3, 18), (258, 3, 8), (259, 3, 1), (262, 3, 2), (273, 4, at),
+            (277, 3, 4), (278, 3, 18), (279, 4, 4 * 34 * 18), (338, 3, 1));
+        byte[][] pixels = [.. Enumerable.Repeat<byte[]>([0x40, 0x30, 0x10, 0x80], 34 * 18)];
+        File.WriteAllBytes(temporary.Path, [.. Pixels(Pixels(0).Length), .. pixels.SelectMany(pixel => pixel)]);
+        Near(new PictureReader().Read(temporary.Path), 0x80, 0x60, 0x20);
+    }
+
+    private static void Near(Picture picture, params byte[] colour)
+    {
+        Assert.Equal((34, 18), (picture.Width, picture.Height));
+        for (int i = 0; i < picture.Rgb.Length; i++)
+            Assert.InRange(picture.Rgb[i], colour[i % 3] - 3, colour[i % 3] + 3);
     }
 
     private StillFile Read(string kind, byte[] bytes)
