@@ -33,24 +33,26 @@ internal sealed record StillFile(byte[] Bytes, int Turned, Subsampling? Sampling
             "PNG" => Png(file),
             "TIFF" => Tiff(file, path),
             "WebP" => WebP(file, path),
+            // Its colours may be YCbCr, of the full range.
+            "JPEG 2000" => new StillFile(file, 1, Prepare: "setrange=pc"),
             _ => new StillFile(file, 1),
         };
     }
 
     /// <summary>ffmpeg's filter to RGB. Planes of subsampled colour are stretched by whole numbers, to the pixel
     /// between its neighbours, as libjpeg does it: 0.1 levels from Pillow in the mean and 3 at most. ffmpeg's own way is 2 to 5
-    /// off, and up to 94.</summary>
+    /// off, and up to 94. The scaler must not take a plane for a picture of grey and change its range.</summary>
     public string Colours
     {
         get
         {
             string toRgb = (Prepare is null ? "" : Prepare + ",") + "scale=flags=accurate_rnd+full_chroma_int";
-            if (Sampling is not var (width, height, across, down, format))
+            if (Sampling is not var (width, height, across, down, range))
                 return toRgb;
-            string whole = $"scale=iw*{across}:ih*{down}:flags=bilinear+accurate_rnd,"
-                + $"crop={width}:{height}:0:0:exact=1,setsar=1";
+            string whole = $"setrange=pc,scale=iw*{across}:ih*{down}:flags=bilinear+accurate_rnd:"
+                + $"in_range=pc:out_range=pc,crop={width}:{height}:0:0:exact=1,setsar=1";
             return $"extractplanes=y+u+v[y][u][v];[y]setsar=1[a];[u]{whole}[b];[v]{whole}[c];"
-                + $"[a][b][c]mergeplanes=0x001020:{format},{toRgb}";
+                + $"[a][b][c]mergeplanes=0x001020:yuv444p,setrange={range},{toRgb}";
         }
     }
 
@@ -112,7 +114,7 @@ internal sealed record StillFile(byte[] Bytes, int Turned, Subsampling? Sampling
         int height = BinaryPrimitives.ReadUInt16BigEndian(segment[5..]);
         int width = BinaryPrimitives.ReadUInt16BigEndian(segment[7..]);
         return height == 0 || width == 0 ? null
-            : new Subsampling(width, height, across / colour, down / below, "yuvj444p");
+            : new Subsampling(width, height, across / colour, down / below, "pc");
     }
 
     private static StillFile Png(byte[] file)
@@ -165,7 +167,7 @@ internal sealed record StillFile(byte[] Bytes, int Turned, Subsampling? Sampling
             {
                 int width = BinaryPrimitives.ReadUInt16LittleEndian(chunk[14..]) & 0x3FFF;
                 int height = BinaryPrimitives.ReadUInt16LittleEndian(chunk[16..]) & 0x3FFF;
-                sampling = new Subsampling(width, height, 2, 2, "yuv444p");
+                sampling = new Subsampling(width, height, 2, 2, "tv");
             }
             at += chunk.Length;
         }
@@ -180,5 +182,6 @@ internal sealed record StillFile(byte[] Bytes, int Turned, Subsampling? Sampling
 /// <param name="Height">Its rows.</param>
 /// <param name="Across">Columns that share one.</param>
 /// <param name="Down">Rows that share one.</param>
-/// <param name="Format">ffmpeg's name of the same with a colour at each pixel.</param>
-internal sealed record Subsampling(int Width, int Height, int Across, int Down, string Format);
+/// <param name="Range">Which levels its planes have, as ffmpeg calls it: pc for all of them, tv for 16 to
+/// 235.</param>
+internal sealed record Subsampling(int Width, int Height, int Across, int Down, string Range);

@@ -1,10 +1,11 @@
 using System.Buffers.Binary;
+using System.Diagnostics;
 using JepaEngine.IO;
 using JepaEngine.Jepa.Pictures;
 
 namespace JepaEngine.Tests.Pictures;
 
-/// <summary>Still pictures as Pillow reads them: how they ask to be turned, and what ffmpeg would
+/// <summary>Still pictures as Pillow reads them: how they ask to be turned, their colours, and what ffmpeg would
 /// misread.</summary>
 public sealed class StillFileTests : IDisposable
 {
@@ -85,6 +86,18 @@ public sealed class StillFileTests : IDisposable
         Read("JPEG", Jpeg());
     }
 
+    [Theory]
+    [InlineData("a.webp", "yuv420p", "-quality", "100")]
+    [InlineData("a.webp", "yuva420p", "-quality", "100")]
+    [InlineData("a.jp2", "yuv444p", "-vf", "scale=out_range=pc")]
+    public void Flat_colours_stay(string name, string format, params string[] options)
+    {
+        string path = Path.Combine(temporary.Folder, name);
+        Make(path, ["-f", "lavfi", "-i", "color=0x0963C8:s=34x18,format=rgb24", .. options, "-pix_fmt", format,
+            "-frames:v", "1"]);
+        Near(new PictureReader().Read(path), 0x09, 0x63, 0xC8);
+    }
+
     [Fact]
     public void Colours_that_were_multiplied_with_alpha_are_divided()
     {
@@ -101,6 +114,14 @@ public sealed class StillFileTests : IDisposable
         Assert.Equal((34, 18), (picture.Width, picture.Height));
         for (int i = 0; i < picture.Rgb.Length; i++)
             Assert.InRange(picture.Rgb[i], colour[i % 3] - 3, colour[i % 3] + 3);
+    }
+
+    private static void Make(string path, string[] arguments)
+    {
+        Assert.SkipUnless(FfmpegTests.Installed, "ffmpeg is not installed");
+        using Process make = Process.Start("ffmpeg", ["-v", "error", "-nostdin", "-y", .. arguments, path]);
+        make.WaitForExit();
+        Assert.Equal(0, make.ExitCode);
     }
 
     private StillFile Read(string kind, byte[] bytes)
