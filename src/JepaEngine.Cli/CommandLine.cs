@@ -1,5 +1,6 @@
 using System.CommandLine.Help;
 using System.Runtime.InteropServices;
+using System.Text.RegularExpressions;
 
 namespace JepaEngine.Cli;
 
@@ -22,7 +23,7 @@ internal sealed class Verb(string name, string description, string example) : Co
 }
 
 /// <summary>Runs a command line to its exit code.</summary>
-internal static class CommandLine
+internal static partial class CommandLine
 {
     /// <summary>Signals within so many milliseconds are one.</summary>
     private const long SignalMoment = 1000;
@@ -52,7 +53,7 @@ internal static class CommandLine
         if (parsed.Errors.Count > 0)
         {
             foreach (var error in parsed.Errors)
-                await Console.Error.WriteLineAsync($"jepa: {error.Message}");
+                await Console.Error.WriteLineAsync($"jepa: {Plain(error.Message)}");
             await Console.Error.WriteLineAsync("Try 'jepa --help', or 'jepa VERB --help' for an example.");
             return ExitCode.Usage;
         }
@@ -67,6 +68,22 @@ internal static class CommandLine
             await Console.Out.WriteLineAsync($"Example:\n  {verb.Example}\n");
         return code;
     }
+
+    /// <summary>A parser's message without .NET's types.</summary>
+    private static string Plain(string message)
+    {
+        Match match = ExpectedType().Match(message);
+        if (!match.Success)
+            return message;
+        string type = match.Groups[3].Value;
+        string kind = type.Contains("UInt", StringComparison.Ordinal) ? "a whole number, 0 or more"
+            : type.Contains("Int", StringComparison.Ordinal) ? "a whole number"
+            : type.Contains("Boolean", StringComparison.Ordinal) ? "true or false" : "a number";
+        return $"{match.Groups[2].Value} is '{match.Groups[1].Value}'; it is {kind}";
+    }
+
+    [GeneratedRegex("^Cannot parse argument '(.*)' for option '(.*)' as expected type '(.*)'", RegexOptions.Singleline)]
+    private static partial Regex ExpectedType();
 
     /// <summary>The first signal asks the work to save and end. One that comes later than a moment after it ends the process;
     /// a closing session sends several at once.</summary>

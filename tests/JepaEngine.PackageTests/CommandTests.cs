@@ -67,7 +67,10 @@ public sealed class CommandTests : IDisposable
     public void ADivergingRunStopsWithSix()
     {
         string config = Path.Combine(folder, "diverge.json");
-        File.WriteAllText(config, """{"model": {"imageSize": 56, "encoderWidth": 24, "encoderDepth": 1, "encoderHeads": 2, "encoderMlp": 24, "pixelStd": [1e-45, 1e-45, 1e-45]}}""");
+        File.WriteAllText(config, """
+            {"model": {"imageSize": 56, "encoderWidth": 24, "encoderDepth": 1, "encoderHeads": 2, "encoderMlp": 24},
+             "train": {"sigRegWeight": 1e30}}
+            """);
         string run = Path.Combine(folder, "diverge");
         (int code, _, string error) = Run("train", run, "--config", config, "--batch", "4", "--steps", "10");
         Assert.True(code == 6, $"exit code {code}: {error}");
@@ -106,6 +109,9 @@ public sealed class CommandTests : IDisposable
     [InlineData(3, "model.safetensors: ", "eval", "no-such-run")]
     [InlineData(3, "report.json: ", "report", "no-such-run")]
     [InlineData(2, "x,y", "plan", "no-such-run", "--start", "1;2")]
+    [InlineData(2, "--goal is '112,150', which is in a wall", "plan", "no-such-run", "--goal", "112,150")]
+    [InlineData(2, "--seed is '-1'; it is a whole number, 0 or more", "plan", "no-such-run", "--seed", "-1")]
+    [InlineData(2, "--batch is 'x'; it is a whole number\n", "train", "no-such-run", "--batch", "x")]
     public void FaultsEndInOneLineAndACode(int expected, string mentions, params string[] arguments)
     {
         (int code, _, string error) = Run(arguments);
@@ -130,7 +136,7 @@ public sealed class CommandTests : IDisposable
     [InlineData("""{"model": {"encoderHeads": 5}}""", "no multiple of encoderHeads 5")]
     [InlineData("""{"model": {"pixelMean": null}}""", "pixelMean")]
     [InlineData("""{"train": {"frames": 6}}""", "5 contexts, which do not divide into windows of 3")]
-    [InlineData("""{"train": {"steps": "many"}}""", "$.train.steps")]
+    [InlineData("""{"train": {"steps": "many"}}""", "train.steps is \"many\"; it is a whole number")]
     [InlineData("""{"train": """, "cannot be read")]
     [InlineData("[1]", "no JSON object")]
     public void AConfigurationThatCannotBeEndsInOneLine(string json, string mentions)

@@ -3,6 +3,10 @@ namespace JepaEngine.Cli.Commands;
 /// <summary>Which frames of a picture or video a verb looks at, and how large.</summary>
 internal sealed class ClipOptions
 {
+    /// <summary>18 minutes at 60 frames a second, and the longest edge of a JPEG: far more than memory holds the tokens
+    /// of.</summary>
+    private const int MaxFrames = 1 << 16, MaxSize = 1 << 16;
+
     private readonly Option<int?> frames = new("--frames") { Description = "Frames of the clip; by default the model's, and 1 for a picture" };
     private readonly Option<int?> every = new("--every") { Description = "Take every Nth frame, from the first on; by default they are spread over the video" };
     private readonly Option<double?> fps = new("--fps") { Description = "Take N frames a second, from the first on, instead of --every" };
@@ -19,7 +23,7 @@ internal sealed class ClipOptions
     public Clip Read(ParseResult parsed, string path, ModelFile file)
     {
         (IModelConfig config, JepaFamily family) = (file.Config, file.Config.Family);
-        int? count = CommonOptions.Positive(parsed, frames), step = CommonOptions.Positive(parsed, every);
+        int? count = CommonOptions.Positive(parsed, frames, MaxFrames), step = CommonOptions.Positive(parsed, every);
         double? rate = parsed.GetValue(fps);
         if (step is not null && rate is not null)
             throw new UsageException("--every and --fps say the same in two ways; give one");
@@ -29,7 +33,7 @@ internal sealed class ClipOptions
             throw new UsageException($"{family.Name} sees single pictures; leave --frames, --every and --fps out");
         // Robot frames are each seen alone: its loader refuses a recording that is too short.
         var sampling = new FrameSampling(count ?? Frames(path, config)) { Every = step, Fps = rate, RepeatsLast = family.Sight != Sight.Frames };
-        int edge = CommonOptions.Positive(parsed, size) ?? config.ImageSize;
+        int edge = CommonOptions.Positive(parsed, size, MaxSize) ?? config.ImageSize;
         (int clips, TokenGrid grid) = family.Cost(config, sampling.Frames, edge, edge);
         return new Clip(path, config, sampling, edge, MemoryOption.Require(file, clips, grid, MemoryOption.Read(parsed, limit)));
     }

@@ -142,7 +142,7 @@ internal sealed class HuggingFaceConfig
         ? missing
         : value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out double number) && number is > 0 and < 1e6
             ? number
-            : throw new BadFileException(path, $"{key} is {value.GetRawText()}; it is a number above 0");
+            : throw new BadFileException(path, $"{key} is {value.GetRawText()}; it is a number above 0 and below 1e6");
 
     /// <summary>A text.</summary>
     /// <exception cref="BadFileException">It is none.</exception>
