@@ -115,9 +115,13 @@ public sealed partial class Ffmpeg
     internal Picture Still(string path, MediaKind kind, StillFile file)
     {
         // To explode means for a TIFF that a tag which ffmpeg does not know is a fault.
-        using PipedProcess process = Start(ffmpeg, path, ["-v", "error", "-nostdin", "-xerror", .. kind.Name == "TIFF" ? [] : Decoder, "-noautorotate",
-            "-protocol_whitelist", "pipe", "-f", kind.Demuxer, "-frame_size", $"{file.Bytes.Length}", "-i", "pipe:0",
-            "-filter_complex", file.Colours, "-frames:v", "1", .. Output], file.Bytes);
+        string[] decoder = kind.Name == "TIFF" ? [] : Decoder;
+        bool isPiped = kind.Name != "HEIF";
+        string[] input = isPiped ? ["-protocol_whitelist", "pipe", "-f", kind.Demuxer, "-frame_size",
+            $"{file.Bytes.Length}", "-i", "pipe:0"] : Input(path);
+        using PipedProcess process = Start(ffmpeg, path, ["-v", "error", "-nostdin", "-xerror", .. decoder,
+            "-noautorotate", .. input, "-filter_complex", file.Colours, "-frames:v", "1", .. Output],
+            isPiped ? file.Bytes : null);
         Picture picture = ReadFrame(process, path, 0);
         End(process, path);
         return picture;

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Text;
 
 namespace JepaEngine.Jepa.Pictures;
@@ -62,7 +63,8 @@ internal sealed record MediaKind(string Name, string Demuxer, bool IsStill = fal
                 throw new BadFileException(path, "it is empty");
             using FileStream stream = File.OpenRead(path);
             byte[] start = new byte[Needed];
-            return Of(start.AsSpan(0, stream.ReadAtLeast(start, Needed, throwOnEndOfStream: false)))
+            MediaKind? kind = Of(start.AsSpan(0, stream.ReadAtLeast(start, Needed, throwOnEndOfStream: false)));
+            return kind == Png && IsAnimated(stream) ? new MediaKind("APNG", "apng") : kind
                 ?? throw new BadFileException(path, "it begins as no picture or video that is read does (PNG, "
                     + "JPEG, WebP, TIFF, GIF, MP4, "
                     + "Matroska, AVI and others); is it a text, a list or damaged?");
@@ -76,18 +78,14 @@ internal sealed record MediaKind(string Name, string Demuxer, bool IsStill = fal
     private static MediaKind? Of(ReadOnlySpan<byte> start)
     {
         string text = Encoding.Latin1.GetString(start);
-        if (text.StartsWith("\x89PNG\r\n\x1A\n", StringComparison.Ordinal))
-        {
-            // An animation says so before its first pixels, behind the header and what describes its colours.
-            int pixels = text.IndexOf("IDAT", StringComparison.Ordinal), animated = text.IndexOf("acTL", StringComparison.Ordinal);
-            return animated > 0 && (pixels < 0 || animated < pixels) ? new MediaKind("APNG", "apng") : Png;
-        }
+        if (Has(text, 0, "\x89PNG\r\n\x1A\n"))
+            return Png;
         if (Has(text, 0, "RIFF"))
             return Has(text, 8, "WEBP") ? new("WebP", "webp_pipe", true) : Has(text, 8, "AVI ") ? new("AVI", "avi") : null;
         if (Has(text, 4, "ftyp"))
         {
             bool still = Has(text, 8, "mif1") || Has(text, 8, "heic") || Has(text, 8, "heix") || Has(text, 8, "avif");
-            return new MediaKind(still ? "HEIF" : "MP4", "mov");
+            return still ? new("HEIF", "mov", true) : new("MP4", "mov");
         }
         if (Has(text, 4, "moov") || Has(text, 4, "mdat") || Has(text, 4, "wide") || Has(text, 4, "skip") || Has(text, 4, "free"))
             return new MediaKind("QuickTime", "mov");
@@ -98,6 +96,20 @@ internal sealed record MediaKind(string Name, string Demuxer, bool IsStill = fal
             if (text.StartsWith(prefix, StringComparison.Ordinal))
                 return kind;
         return null;
+    }
+
+    /// <summary>Whether a PNG's chunks have one that says so before the first of pixels.</summary>
+    private static bool IsAnimated(FileStream png)
+    {
+        Span<byte> chunk = stackalloc byte[8];
+        png.Position = 8;
+        while (png.ReadAtLeast(chunk, 8, throwOnEndOfStream: false) == 8 && !chunk.EndsWith("IDAT"u8))
+        {
+            if (chunk.EndsWith("acTL"u8))
+                return true;
+            png.Position += BinaryPrimitives.ReadUInt32BigEndian(chunk) + 4L;
+        }
+        return false;
     }
 
     private static bool Has(string text, int at, string word) =>

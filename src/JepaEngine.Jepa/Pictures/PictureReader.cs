@@ -17,7 +17,7 @@ public sealed class PictureReader(Ffmpeg ffmpeg)
         if (Directory.Exists(path))
             return false;
         MediaKind kind = MediaKind.Of(path);
-        return kind.IsStill || kind.Name == "HEIF" || (kind.Name is "GIF" or "APNG" && ffmpeg.Probe(path).Frames == 1);
+        return kind.IsStill || (kind.Name is "GIF" or "APNG" && ffmpeg.Probe(path).Frames == 1);
     }
 
     /// <summary>A picture, or the first frame of a video or of a folder.</summary>

@@ -33,6 +33,7 @@ internal sealed record StillFile(byte[] Bytes, int Turned, Subsampling? Sampling
             "PNG" => Png(file),
             "TIFF" => Tiff(file, path),
             "WebP" => WebP(file, path),
+            "HEIF" => Heif(file),
             // Its colours may be YCbCr, of the full range.
             "JPEG 2000" => new StillFile(file, 1, Prepare: "setrange=pc"),
             _ => new StillFile(file, 1),
@@ -174,6 +175,32 @@ internal sealed record StillFile(byte[] Bytes, int Turned, Subsampling? Sampling
         byte[] bytes = kept.ToArray();
         BinaryPrimitives.WriteInt32LittleEndian(bytes.AsSpan(4), bytes.Length - 8);
         return new StillFile(bytes, Orientation.Of(exif, xmp), sampling);
+    }
+
+    /// <summary>Which properties are the picture's is not looked up: they are few, and a thumbnail has the
+    /// same.</summary>
+    private static StillFile Heif(byte[] file)
+    {
+        ReadOnlySpan<byte> meta = Box(file, "meta"u8);
+        ReadOnlySpan<byte> properties = Box(Box(meta.Length < 4 ? default : meta[4..], "iprp"u8), "ipco"u8);
+        ReadOnlySpan<byte> turned = Box(properties, "irot"u8), mirrored = Box(properties, "imir"u8);
+        // Quarters against the clock, and after that upside down or left to right.
+        ReadOnlySpan<byte> orientations = [1, 4, 2, 8, 5, 7, 3, 2, 4, 6, 7, 5];
+        int turns = turned.IsEmpty ? 0 : turned[0] & 3, mirror = mirrored.IsEmpty ? 0 : 1 + (mirrored[0] & 1);
+        return new StillFile(file, orientations[3 * turns + mirror]);
+    }
+
+    /// <summary>What is in the first box of a name; nothing where there is none.</summary>
+    private static ReadOnlySpan<byte> Box(ReadOnlySpan<byte> boxes, ReadOnlySpan<byte> name)
+    {
+        while (boxes.Length >= 8 && BinaryPrimitives.ReadUInt32BigEndian(boxes) is >= 8 and var length
+            && length <= boxes.Length)
+        {
+            if (boxes[4..].StartsWith(name))
+                return boxes[8..(int)length];
+            boxes = boxes[(int)length..];
+        }
+        return default;
     }
 }
 

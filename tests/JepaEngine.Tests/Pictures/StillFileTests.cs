@@ -50,6 +50,47 @@ public sealed class StillFileTests : IDisposable
     }
 
     [Theory]
+    [InlineData(1, -1, -1)]
+    [InlineData(3, 2, -1)]
+    [InlineData(6, 3, -1)]
+    [InlineData(8, 1, -1)]
+    [InlineData(2, -1, 1)]
+    [InlineData(4, -1, 0)]
+    [InlineData(7, 1, 1)]
+    public void A_heifs_boxes_turn_it(int expected, int turns, int mirror)
+    {
+        byte[] properties = [.. Box("ispe", new byte[12]), .. turns < 0 ? [] : Box("irot", [(byte)turns]),
+            .. mirror < 0 ? [] : Box("imir", [(byte)mirror])];
+        byte[] meta = [0, 0, 0, 0, .. Box("hdlr", new byte[25]), .. Box("iprp", Box("ipco", properties))];
+        Assert.Equal(expected, Read("HEIF", [.. Box("ftyp", [.. "avif"u8]), .. Box("meta", meta)]).Turned);
+
+        static byte[] Box(string name, byte[] content) =>
+            [0, 0, 0, (byte)(content.Length + 8), .. name.Select(letter => (byte)letter), .. content];
+    }
+
+    [Fact]
+    public void A_pngs_chunks_say_whether_it_is_animated()
+    {
+        byte[] header = [0x89, .. "PNG\r\n\u001a\n"u8, .. Chunk("IHDR", new byte[13])];
+        byte[] control = Chunk("acTL", new byte[8]), pixels = Chunk("IDAT", new byte[9]);
+        byte[] text = Chunk("tEXt", [.. "Comment\0 IDAT acTL"u8, .. new byte[600]]);
+        Assert.Equal("APNG", Kind([.. header, .. text, .. control, .. pixels]));
+        Assert.Equal("PNG", Kind([.. header, .. text, .. pixels]));
+        Assert.Equal("PNG", Kind([.. header, .. pixels, .. control]));
+        Assert.Equal("PNG", Kind(header));
+        Assert.Equal("PNG", Kind([.. header, 0xFF, 0xFF, 0xFF, 0xFF, .. "tEXt"u8]));
+
+        string Kind(byte[] bytes)
+        {
+            File.WriteAllBytes(temporary.Path, bytes);
+            return MediaKind.Of(temporary.Path).Name;
+        }
+
+        static byte[] Chunk(string name, byte[] content) => [0, 0, (byte)(content.Length >> 8), (byte)content.Length,
+            .. name.Select(letter => (byte)letter), .. content, 0, 0, 0, 0];
+    }
+
+    [Theory]
     [InlineData("compressed as JPEG", 259, 7)]
     [InlineData("compressed as JPEG", 259, 6)]
     [InlineData("compression 50001", 259, 50001)]
