@@ -31,6 +31,9 @@ public sealed partial class Ffmpeg
     /// threads.</summary>
     private const int HeldBack = 16;
 
+    /// <summary>As many frames an argument may name: Linux takes one of 128 KiB, Windows 32 KiB for all.</summary>
+    private const int MaxChosen = 1000;
+
     private readonly string ffmpeg, ffprobe;
     private readonly TimeSpan limit;
 
@@ -127,7 +130,8 @@ public sealed partial class Ffmpeg
         return picture;
     }
 
-    /// <summary>Decodes frames of a file, one by one as they are asked for.</summary>
+    /// <summary>Decodes frames of a file, one by one as they are asked for. Where they are many, ffmpeg gives all from
+    /// the first to the last.</summary>
     /// <param name="path">The file.</param>
     /// <param name="frames">Numbers of the frames, ascending.</param>
     /// <param name="isCut">Whether the file's end is known to be damaged, and what ffmpeg says of it counts for
@@ -138,12 +142,22 @@ public sealed partial class Ffmpeg
         // A decoder would rather guess what it cannot read; -xerror and explode make it say so. The frames get times of their own, or PPM's writer
         // would complain about those of a variable rate. Progress shows that it works where many frames lie between
         // two.
-        string chosen = string.Join('+', frames.Select(n => $"eq(n,{n})"));
+        bool areMany = frames.Count > MaxChosen;
+        int[] decoded = areMany ? [.. Enumerable.Range(frames[0], frames[^1] - frames[0] + 1)] : [.. frames];
+        string chosen = areMany ? $"between(n,{frames[0]},{frames[^1]})"
+            : string.Join('+', frames.Select(n => $"eq(n,{n})"));
         using PipedProcess process = Start(ffmpeg, path, ["-v", "error", "-nostdin", "-progress", "pipe:2", "-stats_period", "5",
             .. isCut ? (string[])[] : ["-xerror"], .. Decoder, .. Input(path), "-map", "0:V:0", "-vf", $"select='{chosen}',setpts=N/TB",
-            "-sws_flags", "bicubic", "-fps_mode", "passthrough", "-frames:v", $"{frames.Count}", .. Output]);
-        foreach (int frame in frames)
-            yield return ReadFrame(process, path, frame);
+            "-sws_flags", "bicubic", "-fps_mode", "passthrough", "-frames:v", $"{decoded.Length}", .. Output]);
+        int next = 0;
+        foreach (int frame in decoded)
+        {
+            Picture picture = ReadFrame(process, path, frame);
+            if (frame != frames[next])
+                continue;
+            next++;
+            yield return picture;
+        }
         if (!isCut)
             End(process, path);
     }
