@@ -1,6 +1,7 @@
 using System.ComponentModel;
 using System.Text;
 using System.Text.RegularExpressions;
+using JepaEngine.Cuda.Loading;
 
 namespace JepaEngine.Jepa.Pictures;
 
@@ -37,17 +38,20 @@ public sealed partial class Ffmpeg
     private readonly string ffmpeg, ffprobe;
     private readonly TimeSpan limit;
 
-    /// <summary>The program that JEPA_FFMPEG names, with the ffprobe beside it, or the ones on the path.</summary>
+    /// <summary>The program that JEPA_FFMPEG names, or the one on the path.</summary>
     /// <param name="limit">How long ffmpeg may be silent before it is killed; 60 s if not given.</param>
-    public Ffmpeg(TimeSpan? limit = null) : this(Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } named ? named : "ffmpeg", limit)
+    public Ffmpeg(TimeSpan? limit = null)
+        : this(Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } named ? named : "ffmpeg", limit)
     {
     }
 
-    /// <summary>A certain program, and the ffprobe beside it.</summary>
+    /// <summary>A certain program, and the ffprobe beside it, beside what it is a link to, or on the path.</summary>
     internal Ffmpeg(string program, TimeSpan? limit)
     {
         ffmpeg = program;
-        ffprobe = Path.Combine(Path.GetDirectoryName(program) ?? "", Path.GetFileName(program).Replace("ffmpeg", "ffprobe"));
+        FileSystemInfo? target = ProgramPath.Find(program) is { } found ? File.ResolveLinkTarget(found, true) : null;
+        string[] probes = [.. Beside(program), .. target is null ? [] : Beside(target.FullName), "ffprobe"];
+        ffprobe = probes.FirstOrDefault(probe => ProgramPath.Find(probe) is not null) ?? probes[0];
         this.limit = limit ?? TimeSpan.FromSeconds(60);
     }
 
@@ -182,6 +186,14 @@ public sealed partial class Ffmpeg
         }
     }
 
+    /// <summary>ffprobe as it is called beside ffmpeg, whatever that is called: ffmpeg-7 has an ffprobe-7.</summary>
+    private static string[] Beside(string program)
+    {
+        (string folder, string name) = (Path.GetDirectoryName(program) ?? "", Path.GetFileName(program));
+        string[] names = [name.Replace("ffmpeg", "ffprobe"), "ffprobe" + (OperatingSystem.IsWindows() ? ".exe" : "")];
+        return [.. names.Where(probe => probe != name).Select(probe => Path.Combine(folder, probe))];
+    }
+
     /// <summary>The file as ffmpeg cannot misread it: no option, address, list or numbered sequence.</summary>
     private static string[] Input(string path) =>
         ["-protocol_whitelist", "file", "-f", MediaKind.Of(path).Demuxer, "-i", "file:" + Path.GetFullPath(path)];
@@ -194,8 +206,9 @@ public sealed partial class Ffmpeg
         }
         catch (Win32Exception error)
         {
-            throw new BadFileException(path, $"only PNG is read without ffmpeg, and {program} cannot be started; install ffmpeg, name it in {Variable}, " +
-                "or convert the file to PNG", error);
+            throw new BadFileException(path, $"only PNG is read without ffmpeg and its ffprobe, and {program} cannot "
+                + $"be started: {error.Message}; install ffmpeg, name it in {Variable}, or convert the file to PNG",
+                error);
         }
     }
 

@@ -110,6 +110,32 @@ public sealed class FakeFfmpegTests : IDisposable
     }
 
     [Fact]
+    public void Ffprobe_is_found_whatever_ffmpeg_is_called()
+    {
+        Fake("printf 'frame|key_frame=1\nstream|width=3|height=2\n'", 20);
+        string folder = temporary.Folder, link = folder + "/links/mine";
+        Directory.CreateDirectory(folder + "/links");
+        File.Move(folder + "/ffmpeg", folder + "/film");
+        File.CreateSymbolicLink(link, folder + "/film");
+        foreach (string program in new[] { folder + "/film", link })
+            Assert.Equal(3, new Ffmpeg(program, null).Probe(temporary.Path).Width);
+        File.Move(folder + "/ffprobe", folder + "/ffprobe-7");
+        File.Move(folder + "/film", folder + "/ffmpeg-7");
+        Assert.Equal(3, new Ffmpeg(folder + "/ffmpeg-7", null).Probe(temporary.Path).Width);
+    }
+
+    [Fact]
+    public void Many_frames_are_picked_from_all_between()
+    {
+        int[] asked = [.. Enumerable.Range(0, 1001).Select(i => 3 + 2 * i)];
+        Ffmpeg fake = Fake($"echo \"$@\" > {temporary.Path}.told\nn=3; while [ $n -le 2003 ]; do "
+            + "printf 'P6\\n1 1\\n255\\n'; printf \"%03d\" $((n % 1000)); n=$((n + 1)); done", 20);
+        Assert.Equal(asked.Select(n => $"{n % 1000:000}"),
+            fake.Frames(temporary.Path, asked).Select(frame => System.Text.Encoding.ASCII.GetString(frame.Rgb)));
+        Assert.Contains("select='between(n,3,2003)'", File.ReadAllText(temporary.Path + ".told"));
+    }
+
+    [Fact]
     public void What_is_no_video_is_refused_before_it_is_started()
     {
         var missing = new Ffmpeg(temporary.Folder + "/no/ffmpeg", null);
