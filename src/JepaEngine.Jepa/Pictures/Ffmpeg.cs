@@ -60,7 +60,7 @@ public sealed partial class Ffmpeg
     {
         try
         {
-            string[] words = Run(ffmpeg, ffmpeg, ["-version"], ReadText).Split(' ', 4);
+            string[] words = Run(ffmpeg, ffmpeg, ["-version"]).Said.Split(' ', 4);
             return words.Length > 2 ? $"{ffmpeg} {words[2]}" : null;
         }
         catch (BadFileException)
@@ -74,18 +74,12 @@ public sealed partial class Ffmpeg
     /// ffmpeg is missing, fails or is silent.</exception>
     public VideoFacts Probe(string path)
     {
-        string errors = "";
-        string text = Run(ffprobe, path, ["-v", "error", .. Decoder, "-select_streams", "V:0", "-show_entries",
-            "frame=key_frame:stream=width,height,avg_frame_rate:format=duration", "-of", "compact", .. Input(path)], (process, file) =>
-        {
-            string said = ReadText(process, file);
-            process.Finish();
-            errors = process.Errors;
-            return said;
-        });
+        (string said, string errors) = Run(ffprobe, path, ["-v", "error", .. Decoder, "-select_streams", "V:0",
+            "-show_entries", "frame=key_frame:stream=width,height,avg_frame_rate:format=duration", "-of", "compact",
+            .. Input(path)]);
         int frames = 0, width = 0, height = 0;
         double rate = 0, seconds = 0;
-        foreach (string line in text.Split('\n'))
+        foreach (string line in said.Split('\n'))
         {
             frames += line.StartsWith("frame|", StringComparison.Ordinal) ? 1 : 0;
             (width, height) = ((int)Field(line, "width", width), (int)Field(line, "height", height));
@@ -103,21 +97,15 @@ public sealed partial class Ffmpeg
     /// <summary>Frames that decode before the first error.</summary>
     private int FramesBeforeError(string path)
     {
-        using PipedProcess process = Start(ffmpeg, path, ["-v", "error", "-nostdin", "-xerror", .. Decoder, .. Input(path), "-map", "0:V:0",
-            "-fps_mode", "passthrough", "-progress", "pipe:1", "-f", "null", "-"]);
-        try
-        {
-            string last = ReadText(process, path).Split('\n').LastOrDefault(line => line.StartsWith("frame=", StringComparison.Ordinal), "frame=0");
-            return int.TryParse(last.AsSpan(6), out int frames) ? frames : 0;
-        }
-        catch (TimeoutException error)
-        {
-            throw new BadFileException(path, $"ffmpeg did not finish: {error.Message}; cut the "
-                + $"file, or allow more time", error);
-        }
+        string said = Run(ffmpeg, path, ["-v", "error", "-nostdin", "-xerror", .. Decoder, .. Input(path), "-map",
+            "0:V:0", "-fps_mode", "passthrough", "-progress", "pipe:1", "-f", "null", "-"], mayFail: true).Said;
+        string last = said.Split('\n')
+            .LastOrDefault(line => line.StartsWith("frame=", StringComparison.Ordinal), "frame=0");
+        return int.TryParse(last.AsSpan(6), out int frames) ? frames : 0;
     }
 
-    /// <summary>A still picture of a kind that comes through a pipe.</summary>
+    /// <summary>A still picture. It goes through a pipe as what <see cref="StillFile"/> left of it, but for HEIF, which is
+    /// not read from front to back.</summary>
     /// <exception cref="BadFileException">As at <see cref="Frames"/>.</exception>
     internal Picture Still(string path, MediaKind kind, StillFile file)
     {
@@ -182,7 +170,7 @@ public sealed partial class Ffmpeg
         }
         catch (TimeoutException error)
         {
-            throw new BadFileException(path, $"ffmpeg did not end: {error.Message}; cut the file, or allow more time", error);
+            throw TooSlow(path, "end", error);
         }
     }
 
@@ -212,34 +200,34 @@ public sealed partial class Ffmpeg
         }
     }
 
-    private T Run<T>(string program, string path, IEnumerable<string> arguments, Func<PipedProcess, string, T> read)
+    /// <summary>All that a program says.</summary>
+    private (string Said, string Errors) Run(
+        string program, string path, IEnumerable<string> arguments, bool mayFail = false)
     {
         using PipedProcess process = Start(program, path, arguments);
         try
         {
-            T result = read(process, path);
-            if (process.Finish() != 0)
+            var said = new StringBuilder();
+            byte[] buffer = new byte[1 << 16];
+            for (int count; (count = process.Read(buffer)) > 0;)
+            {
+                if (said.Length + count > MaxProbeBytes)
+                    throw new BadFileException(path, $"ffprobe says more than {MaxProbeBytes} bytes about it; cut the "
+                        + "video");
+                said.Append(Encoding.Latin1.GetString(buffer, 0, count));
+            }
+            if (process.Finish() != 0 && !mayFail)
                 throw new BadFileException(path, $"ffmpeg cannot read it: {process.LastError}");
-            return result;
+            return (said.ToString(), process.Errors);
         }
         catch (TimeoutException error)
         {
-            throw new BadFileException(path, $"ffmpeg did not finish: {error.Message}; cut the file, or allow more time", error);
+            throw TooSlow(path, "finish", error);
         }
     }
 
-    private static string ReadText(PipedProcess process, string path)
-    {
-        var text = new StringBuilder();
-        byte[] buffer = new byte[1 << 16];
-        for (int count; (count = process.Read(buffer)) > 0;)
-        {
-            if (text.Length + count > MaxProbeBytes)
-                throw new BadFileException(path, $"ffprobe says more than {MaxProbeBytes} bytes about it; cut the video");
-            text.Append(Encoding.Latin1.GetString(buffer, 0, count));
-        }
-        return text.ToString();
-    }
+    private static BadFileException TooSlow(string path, string what, TimeoutException error) =>
+        new(path, $"ffmpeg did not {what}: {error.Message}; cut the file, or allow more time", error);
 
     private static Picture ReadFrame(PipedProcess process, string path, int frame)
     {
@@ -260,7 +248,7 @@ public sealed partial class Ffmpeg
         }
         catch (TimeoutException error)
         {
-            throw new BadFileException(path, $"ffmpeg did not decode frame {frame}: {error.Message}; cut the file, or allow more time", error);
+            throw TooSlow(path, $"decode frame {frame}", error);
         }
     }
 
