@@ -187,7 +187,14 @@ internal sealed record StillFile(byte[] Bytes, int Turned, Subsampling? Sampling
         // Quarters against the clock, and after that upside down or left to right.
         ReadOnlySpan<byte> orientations = [1, 4, 2, 8, 5, 7, 3, 2, 4, 6, 7, 5];
         int turns = turned.IsEmpty ? 0 : turned[0] & 3, mirror = mirrored.IsEmpty ? 0 : 1 + (mirrored[0] & 1);
-        return new StillFile(file, orientations[3 * turns + mirror]);
+        // AV1 of 8 bits whose columns share colours, and perhaps its rows; of BT.601, as the filter takes them.
+        ReadOnlySpan<byte> size = Box(properties, "ispe"u8), av1 = Box(properties, "av1C"u8);
+        ReadOnlySpan<byte> colours = Box(properties, "colr"u8);
+        bool isShared = size.Length >= 12 && av1.Length >= 3 && (av1[2] & 0x78) == 8
+            && colours.Length >= 11 && colours.StartsWith("nclx"u8) && colours[9] is 5 or 6;
+        return new StillFile(file, orientations[3 * turns + mirror], !isShared ? null : new Subsampling(
+            BinaryPrimitives.ReadInt32BigEndian(size[4..]), BinaryPrimitives.ReadInt32BigEndian(size[8..]),
+            2, (av1[2] & 4) == 0 ? 1 : 2, colours[10] >= 128 ? "pc" : "tv"));
     }
 
     /// <summary>What is in the first box of a name; nothing where there is none.</summary>

@@ -61,12 +61,21 @@ public sealed class StillFileTests : IDisposable
     {
         byte[] properties = [.. Box("ispe", new byte[12]), .. turns < 0 ? [] : Box("irot", [(byte)turns]),
             .. mirror < 0 ? [] : Box("imir", [(byte)mirror])];
-        byte[] meta = [0, 0, 0, 0, .. Box("hdlr", new byte[25]), .. Box("iprp", Box("ipco", properties))];
-        Assert.Equal(expected, Read("HEIF", [.. Box("ftyp", [.. "avif"u8]), .. Box("meta", meta)]).Turned);
-
-        static byte[] Box(string name, byte[] content) =>
-            [0, 0, 0, (byte)(content.Length + 8), .. name.Select(letter => (byte)letter), .. content];
+        Assert.Equal(expected, Heif(properties).Turned);
     }
+
+    [Theory]
+    [InlineData(0x0C, 6, 128, 2, "pc")]
+    [InlineData(0x0C, 6, 0, 2, "tv")]
+    [InlineData(0x08, 6, 128, 1, "pc")]
+    [InlineData(0x00, 6, 128, 0, "")]
+    [InlineData(0x1C, 6, 128, 0, "")]
+    [InlineData(0x4C, 6, 128, 0, "")]
+    [InlineData(0x0C, 1, 128, 0, "")]
+    public void A_heifs_boxes_say_how_colours_are_shared(byte coding, byte matrix, byte full, int down, string range) =>
+        Assert.Equal(down == 0 ? null : new Subsampling(20, 10, 2, down, range), Heif([
+            .. Box("ispe", [0, 0, 0, 0, 0, 0, 0, 20, 0, 0, 0, 10]), .. Box("av1C", [0x81, 0, coding, 0]),
+            .. Box("colr", [.. "nclx"u8, 0, 1, 0, 13, 0, matrix, full])]).Sampling);
 
     [Fact]
     public void A_pngs_chunks_say_whether_it_is_animated()
@@ -164,6 +173,15 @@ public sealed class StillFileTests : IDisposable
         make.WaitForExit();
         Assert.Equal(0, make.ExitCode);
     }
+
+    private StillFile Heif(byte[] properties)
+    {
+        byte[] meta = [0, 0, 0, 0, .. Box("hdlr", new byte[25]), .. Box("iprp", Box("ipco", properties))];
+        return Read("HEIF", [.. Box("ftyp", [.. "avif"u8]), .. Box("meta", meta)]);
+    }
+
+    private static byte[] Box(string name, byte[] content) =>
+        [0, 0, 0, (byte)(content.Length + 8), .. name.Select(letter => (byte)letter), .. content];
 
     private StillFile Read(string kind, byte[] bytes)
     {
