@@ -28,6 +28,6 @@ internal sealed class FactSheet
         int width = lines.Max(line => line.Name.Length);
         foreach ((string name, string text) in lines)
             output.Line($"{name.PadRight(width)}  {text}");
-        output.Record(json.ToJsonString());
+        output.Record(json);
     }
 }

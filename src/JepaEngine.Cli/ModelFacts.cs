@@ -62,7 +62,15 @@ internal static class ModelFacts
     }
 
     private static void AddFaults(FactSheet facts, string name, IReadOnlyList<string> keys, string? key = null) =>
-        facts.Add(name, keys.Count == 0 ? null : $"{keys.Count}: {string.Join(", ", keys)}", key ?? name, Names(keys));
+        facts.Add(name, keys.Count == 0 ? null : $"{keys.Count}: {Some(keys)}", key ?? name, Names(keys));
+
+    /// <summary>The first names, for people; programs get all.</summary>
+    public static string Some(IReadOnlyList<string> names)
+    {
+        const int shown = 10;
+        string rest = names.Count > shown ? $" and {names.Count - shown} more (--json)" : "";
+        return string.Join(", ", names.Take(shown)) + rest;
+    }
 
     private static JsonArray Names(IReadOnlyList<string> names) => new([.. names.Select(name => (JsonNode)name)]);
 

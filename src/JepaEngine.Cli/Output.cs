@@ -17,6 +17,13 @@ internal sealed class Output(bool json)
             Line(line);
     }
 
+    /// <summary>An object for programs, as text only with <c>--json</c>: it may name all of a file's tensors.</summary>
+    public void Record(JsonObject record)
+    {
+        if (json)
+            Console.Out.WriteLine(record.ToJsonString());
+    }
+
     /// <summary>A line of JSON for programs; nothing without <c>--json</c>.</summary>
     public void Record(string line)
     {

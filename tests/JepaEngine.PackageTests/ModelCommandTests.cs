@@ -167,6 +167,10 @@ public sealed class ModelCommandTests : IDisposable
         string without = Changed(folder, "hf_vjepa2", key, (_, _) => { });
         Assert.Contains($"1 missing: {key}", Fails(3, "inspect", without));
         Directory.Delete(without, recursive: true);
+        string extra = Changed(folder, "hf_vjepa2", "", (tensors, scope) => tensors.AddRange(Enumerable.Range(0, 12).Select(i => ($"more.{i:D2}", scope.Zeros([1])))));
+        Assert.Contains("more.08, more.09 and 2 more (--json)\n", Run("inspect", extra).Output);
+        Assert.Equal(12, JsonElement.Parse(Run("inspect", extra, "--json").Output).GetProperty("extra").GetArrayLength());
+        Directory.Delete(extra, recursive: true);
         string broken = Changed(folder, "hf_vjepa2", key, (tensors, scope) => tensors.Add((key, scope.Full([32], double.NaN))));
         string text = Works("inspect", broken);
         Assert.Matches($"not finite +1: {key}\n", text);

@@ -23,6 +23,7 @@ public sealed partial class ModelFile : IDisposable
     private readonly TensorFile? probe;
     private readonly ModelContents contents;
     private readonly KeyMap? probeKeys;
+    private (Dictionary<string, (TensorFile File, KeyPlace Place)> Places, KeyCheck Check)? compared;
     private JepaModel? built;
 
     private ModelFile(TensorFile file, TensorFile? probe, LoadOptions options)
@@ -188,7 +189,7 @@ public sealed partial class ModelFile : IDisposable
     private static partial Regex HubName();
 
     /// <summary>What the file lacks or has too much, compared with what its model needs.</summary>
-    public KeyCheck Check() => Compare().Check;
+    public KeyCheck Check() => Compared.Check;
 
     /// <summary>Tensors of the chosen parts that the model has no use for.</summary>
     public IReadOnlyList<string> Ignored =>
@@ -279,7 +280,7 @@ public sealed partial class ModelFile : IDisposable
 
     private JepaModel Load(Device device, Action<JepaModel, Dictionary<string, (TensorFile File, KeyPlace Place)>> fill)
     {
-        (Dictionary<string, (TensorFile File, KeyPlace Place)> places, KeyCheck check) = Compare();
+        (Dictionary<string, (TensorFile File, KeyPlace Place)> places, KeyCheck check) = Compared;
         check.Require(File.Path);
         JepaModel model = Built;
         built = null;
@@ -322,6 +323,8 @@ public sealed partial class ModelFile : IDisposable
     }
 
     /// <summary>Where each parameter lies, and what is missing or too much.</summary>
+    private (Dictionary<string, (TensorFile File, KeyPlace Place)> Places, KeyCheck Check) Compared => compared ??= Compare();
+
     private (Dictionary<string, (TensorFile File, KeyPlace Place)> Places, KeyCheck Check) Compare()
     {
         var places = new Dictionary<string, (TensorFile File, KeyPlace Place)>();
@@ -343,7 +346,7 @@ public sealed partial class ModelFile : IDisposable
         return (places, KeyCheck.Of(offered, File.Skipped, [.. wanted.Select(w => (w.Key, w.Value))]));
     }
 
-    private IEnumerable<(TensorFile File, TensorEntry Entry)> Found() => Compare().Places.Values
+    private IEnumerable<(TensorFile File, TensorEntry Entry)> Found() => Compared.Places.Values
         .SelectMany(place => place.Place.Keys.Select(key => (place.File, Key: key))).Distinct()
         .Where(place => place.File.Entries.ContainsKey(place.Key)).Select(place => (place.File, place.File.Entries[place.Key]));
 

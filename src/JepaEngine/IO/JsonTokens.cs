@@ -68,10 +68,13 @@ internal sealed class JsonTokens(FileBytes file, long start, long length, int ma
     }
 
     /// <summary>Goes to the next token, which has to be of a kind.</summary>
-    public void Expect(JsonTokenType kind, string what)
+    /// <param name="kind">The kind.</param>
+    /// <param name="what">What a message says is missing.</param>
+    /// <param name="who">The rest of that, which may be long: put together only where it is.</param>
+    public void Expect(JsonTokenType kind, string what, string who = "")
     {
         if (!Next() || Kind != kind)
-            throw Wrong(what);
+            throw Wrong(what + who);
     }
 
     /// <summary>Passes over a value of whatever kind.</summary>

@@ -82,20 +82,20 @@ public sealed class SafetensorsFile : TensorFile
         string who = name.Length > MaxName ? "a tensor" : $"'{name}'";
         string? dtype = null;
         List<long>? shape = null, offsets = null;
-        header.Expect(JsonTokenType.StartObject, $"the {{ of {who}");
+        header.Expect(JsonTokenType.StartObject, "the { of ", who);
         while (header.Next() && header.Kind == JsonTokenType.PropertyName)
         {
             switch (header.Text)
             {
                 case "dtype" when dtype is null:
-                    header.Expect(JsonTokenType.String, $"the dtype of {who}");
+                    header.Expect(JsonTokenType.String, "the dtype of ", who);
                     dtype = header.Text;
                     break;
                 case "shape" when shape is null:
-                    shape = ReadNumbers(header, $"the shape of {who}", MostDimensions);
+                    shape = ReadNumbers(header, "the shape of ", who, MostDimensions);
                     break;
                 case "data_offsets" when offsets is null:
-                    offsets = ReadNumbers(header, $"the data_offsets of {who}", 2);
+                    offsets = ReadNumbers(header, "the data_offsets of ", who, 2);
                     break;
                 default:
                     throw new BadFileException(Path, $"{who} has a key that is unknown or stands there twice: '{header.Text}'; the file is damaged");
@@ -145,14 +145,14 @@ public sealed class SafetensorsFile : TensorFile
         Add(new TensorEntry(name, type, shape, new Place(data, start, new Layout(shape), size)));
     }
 
-    private static List<long> ReadNumbers(JsonTokens header, string what, int most)
+    private static List<long> ReadNumbers(JsonTokens header, string what, string who, int most)
     {
         List<long> numbers = [];
-        header.Expect(JsonTokenType.StartArray, what);
+        header.Expect(JsonTokenType.StartArray, what, who);
         while (header.Next() && header.Kind != JsonTokenType.EndArray)
         {
             if (numbers.Count == most || header.Whole is not { } number)
-                throw header.Wrong($"{what} as at most {most} whole numbers");
+                throw header.Wrong($"{what}{who} as at most {most} whole numbers");
             numbers.Add(number);
         }
         return numbers;
@@ -163,7 +163,7 @@ public sealed class SafetensorsFile : TensorFile
     {
         long end = 0;
         string before = "";
-        foreach ((long start, long last, string name) in runs.Order())
+        foreach ((long start, long last, string name) in runs.OrderBy(run => (run.Start, run.End)))
         {
             if (start != end)
                 throw new BadFileException(Path, $"'{name}' starts at byte {start}{(start < end ? $", inside '{before}'" : $" instead of {end}")}; the file is damaged");

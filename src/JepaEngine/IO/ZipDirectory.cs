@@ -39,7 +39,7 @@ internal sealed class ZipDirectory
             ReadEntry(ref rest, start);
         long end = 0;
         string before = "";
-        foreach ((long first, long last, string name) in runs.Order())
+        foreach ((long first, long last, string name) in runs.OrderBy(run => (run.Start, run.End)))
         {
             if (first < end)
                 throw Damaged($"'{name}' lies inside '{before}'");

@@ -51,6 +51,32 @@ public sealed class BadModelTests : IDisposable
         Assert.Contains(message, Refused(config.ToJsonString()));
     }
 
+    /// <summary>Names that look like those that are missing, and names of nothing but wrappers.</summary>
+    [Theory]
+    [InlineData("aaaaaa", "xxxxxxxxxx", " missing: ")]
+    [InlineData("", "model.net.", "5000 too many: ")]
+    public void Many_long_names_are_compared_in_a_moment(string before, string filling, string message)
+    {
+        string path = Path.Combine(temporary.Folder, "named");
+        using (TensorFile file = TensorFile.Open(Path.Combine(Folder, "model.safetensors")))
+        {
+            Tensor none = scope.Zeros([0]);
+            string filled = string.Concat(Enumerable.Repeat(filling, 99));
+            Safetensors.Write(path, [.. file.Entries.Keys.Select(name => (before + name, file.Read(name, scope))),
+                .. Enumerable.Range(0, 5000).Select(i => ($"{filled}{i:D5}", none))]);
+        }
+        File.Copy(Path.Combine(Folder, "config.json"), Path.Combine(temporary.Folder, "config.json"));
+        byte[] bytes = File.ReadAllBytes(path);
+        File.Delete(path);
+        BadFileException? refusal = Hostile.Case(filling, temporary, bytes, (weights, _) =>
+        {
+            ModelFile model = ModelFile.Open(weights);
+            model.Check().Require(weights);
+            return model.File;
+        });
+        Assert.Contains(message, refusal!.Message);
+    }
+
     [Theory]
     [InlineData("")]
     [InlineData("[]")]
