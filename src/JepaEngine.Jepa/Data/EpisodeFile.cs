@@ -37,8 +37,6 @@ public sealed unsafe class EpisodeFile : IDisposable
         try
         {
             (length, written) = (file.Length, File.GetLastWriteTimeUtc(file.SafeFileHandle));
-            if (length == 0)
-                throw NoEpisodeFile(path);
             if (length <= LargestCopy)
             {
                 copy = GC.AllocateUninitializedArray<byte>((int)length, pinned: true);
@@ -90,7 +88,11 @@ public sealed unsafe class EpisodeFile : IDisposable
     {
         try
         {
-            return new EpisodeFile(path);
+            // A pipe, which has no length, would keep whoever opens it waiting.
+            string target = File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path;
+            return Directory.Exists(target) || new FileInfo(target).Length > 0
+                ? new EpisodeFile(path)
+                : throw NoEpisodeFile(path);
         }
         catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
         {

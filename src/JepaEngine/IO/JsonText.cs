@@ -15,6 +15,10 @@ public static partial class JsonText
     {
         try
         {
+            // A pipe that stands somewhere may keep its reader waiting; one of this process (<(...), /dev/stdin) ends.
+            OutputPlace place = OutputPlace.Of(path);
+            if (place.IsThrough && place.Descriptor is null)
+                throw new BadFileException(path, "it is a device or a pipe; give a regular file");
             var strict = new UTF8Encoding(false, throwOnInvalidBytes: true);
             using var reader = new StreamReader(path, strict, detectEncodingFromByteOrderMarks: true);
             var text = new StringBuilder();

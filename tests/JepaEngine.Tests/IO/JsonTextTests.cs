@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text;
 using JepaEngine.IO;
 using JepaEngine.Jepa.Checkpoints;
@@ -57,6 +58,16 @@ public sealed class JsonTextTests : IDisposable
     {
         File.WriteAllBytes(temporary.Path, [(byte)'{', 0xFF, 0xFE, (byte)'}']);
         Assert.StartsWith(temporary.Path + ": it cannot be read: ", Assert.Throws<BadFileException>(() => JsonText.ReadFile(temporary.Path)).Message);
+    }
+
+    [Fact]
+    public void A_pipe_is_refused_unopened()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "mkfifo");
+        using (Process make = Process.Start("mkfifo", temporary.Path))
+            make.WaitForExit();
+        Assert.Contains("it is a device or a pipe",
+            Assert.Throws<BadFileException>(() => JsonText.ReadFile(temporary.Path)).Message);
     }
 
     [Theory]
