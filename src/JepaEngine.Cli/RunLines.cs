@@ -3,6 +3,8 @@ namespace JepaEngine.Cli;
 /// <summary>What the verbs print of a run, and the codes they end with.</summary>
 internal sealed class RunLines(RunFolder folder, Output output)
 {
+    private bool saved;
+
     /// <summary>An event as it happens.</summary>
     public void Show(RunEvent now)
     {
@@ -23,8 +25,14 @@ internal sealed class RunLines(RunFolder folder, Output output)
                 Console.Error.WriteLine($"jepa: step {failed.Step} is not saved ({failed.Fault}); training "
                     + $"goes on and tries again");
                 break;
-            case RunEvent.Trained { Skipped: > 0 } trained:
-                output.Line($"{trained.Skipped} steps were skipped because loss or gradient were not finite.");
+            case RunEvent.NotKept failed:
+                Console.Error.WriteLine($"jepa: step {failed.Step} is saved, but not kept ({failed.Fault}); training "
+                    + "goes on and tries again");
+                break;
+            case RunEvent.Trained trained:
+                saved = trained.Saved;
+                if (trained.Skipped > 0)
+                    output.Line($"{trained.Skipped} steps were skipped because loss or gradient were not finite.");
                 break;
             case RunEvent.Played played when played.Done % 20 == 0 || played.Done == played.Episodes:
                 output.Line($"episodes {played.Done,4}/{played.Episodes} | reached {played.Reached} "
@@ -41,6 +49,9 @@ internal sealed class RunLines(RunFolder folder, Output output)
     {
         switch (outcome)
         {
+            case TrainOutcome.Interrupted when !saved:
+                output.Line($"Interrupted before a step was done; nothing is saved, and {folder.Root} is as it was.");
+                return ExitCode.Interrupted;
             case TrainOutcome.Interrupted:
                 output.Line($"Interrupted; saved to {folder.Model}. Go on with: jepa train {folder.Root} --resume");
                 return ExitCode.Interrupted;

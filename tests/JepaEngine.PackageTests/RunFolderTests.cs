@@ -1,6 +1,8 @@
 using System.Diagnostics;
 using System.Text.Json.Nodes;
+using JepaEngine.IO;
 using JepaEngine.Jepa.Runs;
+using JepaEngine.Jepa.Training;
 using static JepaEngine.PackageTests.JepaProcess;
 
 namespace JepaEngine.PackageTests;
@@ -223,6 +225,98 @@ public sealed class RunFolderTests : IDisposable
         Assert.Contains("model.safetensors is whole", error);
         Assert.True(run.Read().Progress.Step < TinyRun.Steps);
         Assert.Equal(RunStage.Diverged, RunState.Of(run).Stage);
+    }
+
+    [Fact]
+    public void WhatCannotBeKeptIsTold()
+    {
+        File.WriteAllText(Directory.CreateDirectory(run.Root).FullName + "/checkpoints", "a file");
+        Assert.Contains("checkpoints: it is no folder", Fails(3, "train", run.Root, "--config", config, "--keep", "2"));
+        File.Delete(run.Checkpoints);
+        List<int> told = [];
+        TrainHere(new RunFolderOptions { CheckpointEvery = 20, Keep = 2 }, now =>
+        {
+            if (now is RunEvent.Training)
+                File.WriteAllText(run.Checkpoints, "a file");
+            if (now is not RunEvent.NotKept failed)
+                return;
+            told.Add(failed.Step);
+            Assert.Equal(failed.Step, run.Read().Progress.Step);
+            File.Delete(run.Checkpoints);
+        });
+        Assert.Equal([20], told);
+        Assert.Equal([40], RunState.Of(run).Kept.Select(one => one.Progress.Step));
+    }
+
+    [Fact]
+    public void OneBadRunIsListedBesideTheOthers()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "/dev/full, mkfifo");
+        Train();
+        RunFolder device = new(Path.Combine(folder, "device")), pipe = new(Path.Combine(folder, "pipe"));
+        Copy(run, device);
+        Copy(run, pipe);
+        File.Delete(device.Log);
+        File.CreateSymbolicLink(device.Log, "/dev/full");
+        foreach (string path in new[] { pipe.Config, pipe.Log, pipe.Episodes })
+        {
+            File.Delete(path);
+            using Process make = Process.Start("mkfifo", path);
+            make.WaitForExit();
+        }
+        RunState[] states = [.. RunState.Find(folder)];
+        Assert.Equal([device.Root, pipe.Root, run.Root], states.Select(state => state.Folder.Root));
+        Assert.Contains("40 of 40 steps are missing", Assert.Single(states[0].Faults));
+        Assert.Contains("config.json: it is a device or a pipe", states[1].Faults[0]);
+        Assert.Empty(states[2].Faults);
+        Assert.Contains("train.jsonl: it is a device or a pipe", Fails(3, "train", device.Root, "--resume"));
+        Assert.Contains("config.json: it is a device or a pipe", Fails(3, "train", pipe.Root, "--resume"));
+        Assert.Contains("it is no episode file",
+            Fails(3, "train", run.Root, "--config", config, "--overwrite", "--data", pipe.Episodes));
+    }
+
+    [Fact]
+    public void ALogThatIsCutMeanwhileHasNoHole()
+    {
+        TrainHere(new RunFolderOptions(), now =>
+        {
+            if (now is not RunEvent.Stepped { Step.Step: 20 })
+                return;
+            using var log = new FileStream(run.Log, FileMode.Open, FileAccess.Write, FileShare.ReadWrite);
+            log.SetLength(0);
+        });
+        Assert.Equal(Enumerable.Range(21, 20), File.ReadLines(run.Log).Select(line => TrainStep.Parse(line).Step));
+    }
+
+    [Fact]
+    public void AFolderThatIsMovedMeanwhileStaysWhole()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "what is open cannot be moved");
+        var moved = new RunFolder(Path.Combine(folder, "moved"));
+        var options = new RunFolderOptions { CheckpointEvery = 5 };
+        Assert.Contains("it was moved", Assert.Throws<BadFileException>(() => TrainHere(options, now =>
+        {
+            if (now is RunEvent.Stepped { Step.Step: 22 })
+                Directory.Move(run.Root, moved.Root);
+        })).Message);
+        Assert.False(Directory.Exists(run.Root));
+        Assert.Equal(20, moved.Read().Progress.Step);
+        Works("train", moved.Root, "--resume");
+        Train();
+        Assert.Equal(File.ReadAllBytes(run.Model), File.ReadAllBytes(moved.Model));
+    }
+
+    private void TrainHere(RunFolderOptions options, Action<RunEvent> progress)
+    {
+        using var training = new TwoRoomRun(run, RunConfig.Read(config), Device.Cpu, progress);
+        Assert.Equal(TrainOutcome.Completed, training.Train(options, TestContext.Current.CancellationToken));
+    }
+
+    private static void Copy(RunFolder from, RunFolder to)
+    {
+        Directory.CreateDirectory(to.Root);
+        foreach (string path in Directory.GetFiles(from.Root))
+            File.Copy(path, Path.Combine(to.Root, Path.GetFileName(path)));
     }
 
     private void Train(params string[] more) => Works(["train", run.Root, "--config", config, .. more]);

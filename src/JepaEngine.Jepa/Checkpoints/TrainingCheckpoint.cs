@@ -19,6 +19,11 @@ public static class TrainingCheckpoint
     /// <param name="configuration">What the metadata say of the model and its run.</param>
     /// <exception cref="IOException">The file cannot be written; an earlier one is intact.</exception>
     public static void Save(string path, Module model, AdamW optimizer, Module? target, TrainingProgress progress,
+        IReadOnlyDictionary<string, string> configuration) =>
+        AtomicFile.Write(path, stream => Save(stream, model, optimizer, target, progress, configuration));
+
+    /// <summary>As the other, into a stream.</summary>
+    internal static void Save(Stream stream, Module model, AdamW optimizer, Module? target, TrainingProgress progress,
         IReadOnlyDictionary<string, string> configuration)
     {
         var metadata = new Dictionary<string, string>(configuration)
@@ -26,7 +31,7 @@ public static class TrainingCheckpoint
             [OptimizerSteps] = optimizer.Steps.ToString(CultureInfo.InvariantCulture),
         };
         progress.Write(metadata);
-        Safetensors.Write(path, Tensors(model, optimizer, target), metadata);
+        Safetensors.Write(stream, Tensors(model, optimizer, target), metadata);
     }
 
     /// <summary>Sets model, optimiser and average to where they were saved.</summary>

@@ -9,10 +9,11 @@ internal sealed class KeptCheckpoints(RunFolder folder, int keep)
     private List<RunCheckpoint> kept = [];
 
     /// <summary>Those in the folder, by step. What is damaged, or of another run, is not among them.</summary>
+    /// <exception cref="BadFileException">The folder has no checkpoint that can be read.</exception>
     public static List<RunCheckpoint> Of(RunFolder folder)
     {
         List<RunCheckpoint> found = [];
-        if (!Directory.Exists(folder.Checkpoints) || !File.Exists(folder.Model))
+        if (!Directory.Exists(folder.Checkpoints))
             return found;
         RunCheckpoint latest = folder.Read();
         foreach (string path in Directory.EnumerateFiles(folder.Checkpoints, "step-*.safetensors"))
@@ -36,32 +37,53 @@ internal sealed class KeptCheckpoints(RunFolder folder, int keep)
     public static RunCheckpoint? Best(IEnumerable<RunCheckpoint> checkpoints) =>
         checkpoints.MinBy(one => one.Progress.Loss ?? double.PositiveInfinity);
 
-    /// <summary>Goes on with what the folder holds of the run.</summary>
-    public void Read() => kept = Of(folder);
+    /// <summary>Goes on with what the folder holds of the run: nothing, where nobody can say which it is.</summary>
+    public void Read()
+    {
+        try
+        {
+            kept = Of(folder);
+        }
+        catch (BadFileException)
+        {
+            kept = [];
+        }
+    }
 
     /// <summary>Forgets and removes all of the run; what another run left there stays.</summary>
     public void Clear()
     {
-        foreach (RunCheckpoint one in kept)
-            File.Delete(one.Path);
+        List<RunCheckpoint> old = kept;
         kept = [];
+        foreach (RunCheckpoint one in old)
+            File.Delete(one.Path);
         if (Directory.Exists(folder.Checkpoints) && !Directory.EnumerateFileSystemEntries(folder.Checkpoints).Any())
             Directory.Delete(folder.Checkpoints);
     }
 
     /// <summary>Keeps a copy of the model file, which was saved at a step.</summary>
+    /// <exception cref="IOException">It cannot.</exception>
     public void Add(TrainingProgress progress)
     {
         if (keep == 1)
             return;
         string path = Path.Combine(folder.Checkpoints, $"step-{progress.Step:D8}.safetensors");
-        AtomicFile.Write(path, copy =>
+        try
         {
-            using FileStream model = File.OpenRead(folder.Model);
-            model.CopyTo(copy);
-        });
-        kept.Add(RunCheckpoint.Read(path));
-        Prune();
+            AtomicFile.Write(path, copy =>
+            {
+                using FileStream model = File.OpenRead(folder.Model);
+                model.CopyTo(copy);
+            });
+            // The copy may have the mode of an earlier file, which nobody may read.
+            kept.Add(RunCheckpoint.Read(folder.Model) with { Path = path });
+            Prune();
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException or BadFileException)
+        {
+            throw new IOException($"{path}: step {progress.Step} cannot be kept there ({error.Message}); "
+                + $"{folder.Model} is of that step and whole; look at the folder and the free space", error);
+        }
     }
 
     private void Prune()

@@ -26,10 +26,18 @@ public abstract record RunEvent
     /// <param name="Fault">What could not be written, and why.</param>
     public sealed record NotSaved(int Step, string Fault) : RunEvent;
 
+    /// <summary>A checkpoint was saved, but its copy cannot be kept or an earlier one not removed; training goes on,
+    /// and tries again.</summary>
+    /// <param name="Step">The latest step.</param>
+    /// <param name="Fault">What could not be done, and why.</param>
+    public sealed record NotKept(int Step, string Fault) : RunEvent;
+
     /// <summary>Training is over.</summary>
     /// <param name="Outcome">How it ended.</param>
     /// <param name="Skipped">Steps that were not finite.</param>
-    public sealed record Trained(TrainOutcome Outcome, int Skipped) : RunEvent;
+    /// <param name="Saved">Whether the folder holds the run; false where it ended before a step was done, and all is
+    /// as it was.</param>
+    public sealed record Trained(TrainOutcome Outcome, int Skipped, bool Saved) : RunEvent;
 
     /// <summary>An episode was played by planning.</summary>
     /// <param name="Done">Episodes played so far.</param>

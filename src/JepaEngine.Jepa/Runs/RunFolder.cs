@@ -12,9 +12,6 @@ namespace JepaEngine.Jepa.Runs;
 /// </summary>
 public sealed class RunFolder(string path)
 {
-    /// <summary>How long a process that starts waits for one that only looks.</summary>
-    private const int LockTries = 10, LockMilliseconds = 50;
-
     /// <summary>The folder.</summary>
     public string Root { get; } = path;
 
@@ -44,13 +41,6 @@ public sealed class RunFolder(string path)
 
     /// <summary>Empty; whoever trains into the folder holds it.</summary>
     internal string LockFile => Path.Combine(Root, ".lock");
-
-    /// <summary>Where the first checkpoint of a run waits to take the place of the run before, and its log behind
-    /// it.</summary>
-    internal string First => Path.Combine(Root, ".first.safetensors");
-
-    /// <summary>As <see cref="First"/>.</summary>
-    internal string FirstLog => Path.Combine(Root, ".first.jsonl");
 
     /// <summary>What the latest checkpoint says of the run.</summary>
     /// <exception cref="BadFileException">There is none, or it is damaged or of an earlier version.</exception>
@@ -101,52 +91,35 @@ public sealed class RunFolder(string path)
     /// The log, each step once and none beyond the checkpoint's; a torn line (a run that was killed) is left out. Empty
     /// where there is no log.
     /// </summary>
-    /// <exception cref="BadFileException">Its losses are another run's: they do not lead to the
+    /// <exception cref="BadFileException">It cannot be read, or its losses are another run's: they do not lead to the
     /// checkpoint's.</exception>
-    public List<TrainStep> ReadLog()
+    public List<TrainStep> ReadLog() => File.Exists(Model) ? ReadLog(Read()) : ReadWholeLog(Log);
+
+    /// <summary>As <see cref="ReadLog()"/>, of a checkpoint that was read before.</summary>
+    internal List<TrainStep> ReadLog(RunCheckpoint checkpoint)
     {
-        if (!File.Exists(Model))
-            return ReadWholeLog();
-        TrainingProgress saved = Read().Progress, logged = default;
-        List<TrainStep> steps = [.. Lines(Log, saved.Step).Select(line => line.Step)];
-        foreach (TrainStep step in steps)
-            logged = logged.After(step.Loss, !step.Skipped);
+        List<TrainStep> steps = [.. Lines(Log, checkpoint.Progress.Step).Select(line => line.Step)];
         // Of a log that lacks steps nobody can say.
-        return steps.Count < saved.Step || logged == saved
+        return steps.Count < checkpoint.Progress.Step || Progress(steps) == checkpoint.Progress
             ? steps
-            : throw new BadFileException(Log, $"it is the log of another run than "
-            + $"{Path.GetFileName(Model)}; put the right one "
-                + "back, or delete it");
+            : throw new BadFileException(Log, $"it is the log of another run than {Path.GetFileName(Model)}; put the "
+                + "right one back, or delete it");
     }
 
-    /// <summary>As <see cref="ReadLog"/>, with the steps beyond the checkpoint.</summary>
-    internal List<TrainStep> ReadWholeLog() => [.. Lines(Log, int.MaxValue).Select(line => line.Step)];
+    /// <summary>The steps of a log, beyond the checkpoint too.</summary>
+    /// <exception cref="BadFileException">It cannot be read.</exception>
+    internal static List<TrainStep> ReadWholeLog(string log) => [.. Lines(log, int.MaxValue).Select(line => line.Step)];
 
-    /// <summary>
-    /// Takes the folder, which is made if need be, for one process to train into; disposed, it is free. What a process
-    /// left half-written is removed.
-    /// </summary>
-    /// <exception cref="BadFileException">Another process has it.</exception>
-    /// <exception cref="IOException">The folder cannot be written.</exception>
-    internal IDisposable Lock()
+    /// <summary>How far steps lead from the start.</summary>
+    internal static TrainingProgress Progress(IEnumerable<TrainStep> steps) =>
+        steps.Aggregate(default(TrainingProgress), (before, step) => before.After(step.Loss, !step.Skipped));
+
+    /// <summary>Whether a file holds anything. A pipe, which would keep its reader waiting, and a device do
+    /// not.</summary>
+    internal static bool HasBytes(string path)
     {
-        Directory.CreateDirectory(Root);
-        for (int i = 1; ; i++)
-        {
-            try
-            {
-                var held = new FileStream(LockFile, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
-                Recover();
-                return held;
-            }
-            catch (IOException error) when (IsHeld(error))
-            {
-                if (i == LockTries)
-                    throw new BadFileException(Root, "another process trains into it; wait for it, "
-                        + "or choose another folder", error);
-                Thread.Sleep(LockMilliseconds);
-            }
-        }
+        string target = File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path;
+        return File.Exists(target) && new FileInfo(target).Length > 0;
     }
 
     /// <summary>Whether the folder holds a run: what a run leaves at least, or a checkpoint that says it is
@@ -165,35 +138,6 @@ public sealed class RunFolder(string path)
         }
     }
 
-    /// <summary>Whether a process trains into the folder.</summary>
-    internal bool IsLocked()
-    {
-        try
-        {
-            using var free = new FileStream(LockFile, FileMode.Open, FileAccess.Read, FileShare.Read);
-            return false;
-        }
-        catch (FileNotFoundException)
-        {
-            return false;
-        }
-        catch (IOException error) when (IsHeld(error))
-        {
-            return true;
-        }
-    }
-
-    /// <summary>Ends what a killed process began: where its checkpoint took the run's place its log does too, else
-    /// nothing of it stays.</summary>
-    private void Recover()
-    {
-        if (File.Exists(First) || File.Exists(Log))
-            File.Delete(FirstLog);
-        else if (File.Exists(FirstLog))
-            File.Move(FirstLog, Log);
-        File.Delete(First);
-    }
-
     /// <summary>Cuts a log behind a step; each step stays once.</summary>
     internal static void Cut(string log, int step)
     {
@@ -206,29 +150,38 @@ public sealed class RunFolder(string path)
 
     private static List<(TrainStep Step, string Text)> Lines(string log, int last)
     {
-        if (!File.Exists(log))
-            return [];
         var steps = new SortedDictionary<int, (TrainStep, string)>();
-        using var file = new FileStream(log, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
-        using var reader = new StreamReader(file, Encoding.UTF8);
-        while (reader.ReadLine() is { } line)
+        try
         {
-            try
+            if (!File.Exists(log) || !HasBytes(log))
+                return [];
+            using var file = new FileStream(
+                log, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+            using var reader = new StreamReader(file, Encoding.UTF8);
+            while (reader.ReadLine() is { } line)
             {
-                var step = TrainStep.Parse(line);
-                if (step.Step >= 1 && step.Step <= last)
+                if (Step(line) is { } step && step.Step >= 1 && step.Step <= last)
                     steps[step.Step] = (step, line);
             }
-            catch (JsonException)
-            {
-                continue;
-            }
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new BadFileException(
+                log, $"it cannot be read ({error.Message}); change its mode, or delete it", error);
         }
         return [.. steps.Values];
     }
 
-    // A missing or forbidden folder is told as itself.
-    private static bool IsHeld(IOException error) =>
-        error is not (FileNotFoundException or DirectoryNotFoundException or PathTooLongException)
-        && (error.HResult & 0xFFFF) is 11 or 35 or 32 or 33;
+    /// <summary>The step of a line; null of a torn one.</summary>
+    private static TrainStep? Step(string line)
+    {
+        try
+        {
+            return TrainStep.Parse(line);
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
 }

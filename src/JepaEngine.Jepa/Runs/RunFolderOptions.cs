@@ -10,8 +10,8 @@ public sealed record RunFolderOptions
     /// <summary>Whether to go on from the folder's checkpoint.</summary>
     public bool Resume { get; init; }
 
-    /// <summary>Whether the folder's run may be replaced. It stays until the new one has its first
-    /// checkpoint.</summary>
+    /// <summary>Whether the folder's run, or what else stands where a run's files lie, may be replaced. It stays until
+    /// the new one has its first checkpoint.</summary>
     public bool Overwrite { get; init; }
 
     /// <summary>Steps from one checkpoint to the next; null for by time alone.</summary>

@@ -24,12 +24,12 @@ internal sealed class RunLog(string path) : IDisposable
         Flush();
     }
 
-    /// <summary>Writes the lines that wait into another file, which will take the log's place.</summary>
-    /// <exception cref="IOException">It cannot be written.</exception>
-    public void Move(string first)
+    /// <summary>Gives the lines that wait to another file, which will take the log's place.</summary>
+    public string Drain()
     {
-        File.WriteAllText(first, waiting.ToString());
+        string lines = waiting.ToString();
         waiting.Clear();
+        return lines;
     }
 
     /// <summary>Adds a step.</summary>
@@ -60,13 +60,14 @@ internal sealed class RunLog(string path) : IDisposable
                 file = new FileStream(path, FileMode.OpenOrCreate, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete, 0);
                 end = file.Length;
             }
-            file.Position = end;
+            // Whoever cuts the file meanwhile loses its lines, and gets no hole in their place.
+            file.Position = end = Math.Min(end, file.Length);
             file.Write(Encoding.UTF8.GetBytes(waiting.ToString()));
             end = file.Position;
             waiting.Clear();
             Fault = null;
         }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException or BadFileException)
         {
             Fault = error.Message;
         }

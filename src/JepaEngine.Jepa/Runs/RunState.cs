@@ -56,41 +56,43 @@ public sealed record RunState(RunFolder Folder, RunStage Stage, int Step, int St
     {
         List<string> faults = [];
         RunCheckpoint? checkpoint = Try(folder.Read, faults);
-        bool training = folder.IsLocked();
+        bool training = Try(() => RunLock.IsHeld(folder), faults);
         if (checkpoint is not null)
         {
             Try(folder.ReadConfig, faults);
             // While it trains the log runs ahead, and a checkpoint may come in between.
             if (!training)
-                Try(folder.ReadLog, faults);
+                Try(() => folder.ReadLog(checkpoint), faults);
         }
         if (checkpoint?.DataPath is { } data && !File.Exists(data))
             faults.Add($"{data}: the episodes it learns from are missing; give them with --data where it is resumed");
-        List<TrainStep> log = folder.ReadWholeLog();
+        List<TrainStep>? read = Try(() => RunFolder.ReadWholeLog(folder.Log), faults);
+        List<TrainStep> log = read ?? [];
         int saved = checkpoint?.Progress.Step ?? 0, logged = log.Count == 0 ? 0 : log[^1].Step;
         int missing = saved - log.Count(step => step.Step <= saved);
-        if (missing > 0 && !training)
+        if (missing > 0 && read is not null && !training)
             faults.Add($"{folder.Log}: {missing} of {saved} steps are missing");
         int steps = checkpoint?.Config.Train.Steps ?? (log.Count == 0 ? 0 : log[^1].Steps);
         RunStage stage = training ? RunStage.Training
             : logged > saved && log[^1].Skipped ? RunStage.Diverged
             : checkpoint is null ? RunStage.Broken
             : saved >= steps ? RunStage.Completed : RunStage.Stopped;
-        List<RunCheckpoint> kept = checkpoint is null ? [] : KeptCheckpoints.Of(folder);
+        List<RunCheckpoint> kept = checkpoint is null ? [] : Try(() => KeptCheckpoints.Of(folder), faults) ?? [];
         return new RunState(folder, stage, training ? Math.Max(saved, logged) : saved, steps, checkpoint?.Progress.Loss, checkpoint,
-            checkpoint is null ? null : File.GetLastWriteTimeUtc(folder.Model), kept, KeptCheckpoints.Best(kept), faults);
+            checkpoint is null ? null : File.GetLastWriteTimeUtc(folder.Model), kept, KeptCheckpoints.Best(kept),
+            [.. faults.Distinct()]);
     }
 
-    private static T? Try<T>(Func<T> read, List<string> faults) where T : class
+    private static T? Try<T>(Func<T> read, List<string> faults)
     {
         try
         {
             return read();
         }
-        catch (BadFileException error)
+        catch (Exception error) when (error is BadFileException or IOException or UnauthorizedAccessException)
         {
             faults.Add(error.Message);
-            return null;
+            return default;
         }
     }
 }

@@ -5,8 +5,8 @@ namespace JepaEngine.Jepa.Runs;
 
 /// <summary>
 /// Writes a run's folder while it trains. A new run takes the folder with its first checkpoint, after its first step:
-/// until then the run before it is whole, from then on this one is. A checkpoint that cannot be written is told and
-/// tried again.
+/// until then the run before it is whole, from then on this one is. A checkpoint that cannot be written or kept is told
+/// and tried again.
 /// </summary>
 internal sealed class RunWriter : IDisposable
 {
@@ -24,63 +24,71 @@ internal sealed class RunWriter : IDisposable
     private readonly Action<RunEvent>? progress;
     private readonly RunLog log;
     private readonly KeptCheckpoints kept;
-    private bool begun, failed, logFails;
-    private int? saved;
+    private readonly RunLock held;
+    private bool failed, logFails;
+    private int? saved, keptAt;
     private long savedAt, retryAt;
 
-    public RunWriter(RunFolder folder, RunConfig config, RunFolderOptions options, Trainer trainer, Action<RunEvent>? progress)
+    public RunWriter(RunFolder folder, RunLock held, RunConfig config, RunFolderOptions options, Trainer trainer,
+        Dictionary<string, string> notes, Action<RunEvent>? progress)
     {
-        (this.folder, this.config, this.options, this.trainer, this.progress) = (folder, config, options, trainer, progress);
-        notes = RunCheckpoint.Notes(config, options.Data is { } data ? Path.GetFullPath(data) : null);
+        (this.folder, this.held, this.config, this.options) = (folder, held, config, options);
+        (this.trainer, this.notes, this.progress) = (trainer, notes, progress);
         log = new RunLog(folder.Log);
         kept = new KeptCheckpoints(folder, options.Keep);
         savedAt = retryAt = Stopwatch.GetTimestamp();
-        if (File.Exists(folder.Model))
-            kept.Read();
+        kept.Read();
         if (!options.Resume)
             return;
-        (begun, saved) = (true, trainer.Step);
+        HasBegun = true;
+        saved = keptAt = trainer.Step;
         if (!File.Exists(folder.Config))
             config.Write(folder.Config);
         log.Open(trainer.Step);
     }
 
     /// <summary>Takes a step down, and saves if it is time to.</summary>
+    /// <exception cref="BadFileException">The folder is not where it was.</exception>
+    /// <exception cref="IOException">The first checkpoint cannot be written.</exception>
     public void Add(TrainStep step)
     {
+        held.Require();
         log.Add(step);
-        if (!begun && (!step.Skipped || !File.Exists(folder.Model)))
+        if (!HasBegun && (!step.Skipped || !File.Exists(folder.Model)))
             Begin(step.Skipped);
-        else if (begun && IsDue)
+        else if (HasBegun && IsDue)
             TrySave();
         if (log.Fault is { } fault && !logFails)
             progress?.Invoke(new RunEvent.NotSaved(step.Step, $"{folder.Log}: {fault}"));
         logFails = log.Fault is not null;
     }
 
-    /// <summary>Saves where training has stopped.</summary>
+    /// <summary>Saves where training has stopped; a run that has moved nothing leaves the one before alone.</summary>
     /// <exception cref="IOException">It could not be written in several tries.</exception>
     public void Finish()
     {
-        if (!begun)
-            Begin(skipped: false);
-        for (int i = 0; i < LastTries.Length && saved != trainer.Step; i++)
+        for (int i = 0; i < LastTries.Length && !IsSaved; i++)
         {
             if (!TrySave())
                 Thread.Sleep(LastTries[i]);
         }
-        if (saved != trainer.Step)
+        if (!IsSaved)
             Save();
     }
 
     /// <summary>Saves what it can after an exception, which is not to be hidden.</summary>
     public void Rescue()
     {
-        if (begun && saved != trainer.Step && trainer.IsBetweenSteps && trainer.IsFinite)
+        if (HasBegun && saved != trainer.Step && trainer.IsBetweenSteps && trainer.IsFinite)
             TrySave();
     }
 
     public void Dispose() => log.Dispose();
+
+    /// <summary>Whether the folder is the run's: from its first checkpoint on.</summary>
+    public bool HasBegun { get; private set; }
+
+    private bool IsSaved => !HasBegun || (saved == trainer.Step && keptAt == trainer.Step);
 
     private bool IsDue => trainer.Progress.SkippedInARow == 0 && Stopwatch.GetTimestamp() >= retryAt
         && (saved is null || trainer.Step % options.CheckpointEvery == 0 || failed
@@ -88,27 +96,24 @@ internal sealed class RunWriter : IDisposable
 
     private void Begin(bool skipped)
     {
+        if (!skipped && !trainer.IsFinite)
+            return;
+        using AtomicFile? model = skipped ? null : new AtomicFile(folder.Model);
+        if (model is not null)
+            trainer.Write(model.Stream, notes);
+        new RunTakeover(folder).Take(config, log.Drain(), options.Data, model);
+        HasBegun = true;
         if (!skipped)
-        {
-            if (!trainer.IsFinite)
-                return;
-            trainer.Save(folder.First, notes);
-            log.Move(folder.FirstLog);
-        }
-        // What is of the run before goes before its model does: a file that is missing can be made again, one of
-        // another run would be taken for this one's.
-        foreach (string stale in new[] { folder.Config, folder.Log, folder.Data, folder.Report })
-            File.Delete(stale);
-        if (!skipped)
-        {
-            AtomicFile.Replace(folder.First, folder.Model);
-            File.Move(folder.FirstLog, folder.Log);
-            (saved, savedAt) = (trainer.Step, Stopwatch.GetTimestamp());
-        }
-        begun = true;
-        kept.Clear();
-        config.Write(folder.Config);
+            (saved, keptAt, savedAt) = (trainer.Step, trainer.Step, Stopwatch.GetTimestamp());
         log.Open(trainer.Step);
+        try
+        {
+            kept.Clear();
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            progress?.Invoke(new RunEvent.NotKept(trainer.Step, error.Message));
+        }
     }
 
     private bool TrySave()
@@ -129,15 +134,22 @@ internal sealed class RunWriter : IDisposable
         {
             failed = true;
             retryAt = Stopwatch.GetTimestamp() + (long)(Retry.TotalSeconds * Stopwatch.Frequency);
-            progress?.Invoke(new RunEvent.NotSaved(trainer.Step, $"{folder.Model}: {error.Message}"));
+            progress?.Invoke(saved == trainer.Step
+                ? new RunEvent.NotKept(trainer.Step, error.Message)
+                : new RunEvent.NotSaved(trainer.Step, $"{folder.Model}: {error.Message}"));
             return false;
         }
     }
 
     private void Save()
     {
-        trainer.Save(folder.Model, notes);
-        (saved, savedAt) = (trainer.Step, Stopwatch.GetTimestamp());
+        held.Require();
+        if (saved != trainer.Step)
+        {
+            trainer.Save(folder.Model, notes);
+            (saved, savedAt) = (trainer.Step, Stopwatch.GetTimestamp());
+        }
         kept.Add(trainer.Progress);
+        keptAt = trainer.Step;
     }
 }

@@ -46,14 +46,12 @@ public sealed class TwoRoomRun(
         options ??= new RunFolderOptions();
         options.Validate();
         config.Train.Validate(config.Model.History);
-        using IDisposable held = folder.Lock();
+        var takeover = new RunTakeover(folder);
+        takeover.Require(options);
+        using var held = new RunLock(folder);
+        // Another process may have trained into it meanwhile.
+        takeover.Require(options);
         RunCheckpoint? earlier = options.Resume ? folder.Read() : null;
-        if (!options.Resume && !options.Overwrite && File.Exists(folder.Model))
-        {
-            throw new ArgumentException($"{folder.Root} holds a run; go on with it (--resume), "
-                + $"replace it (--overwrite), "
-                + "or choose another folder");
-        }
         options = options with { Data = options.Data ?? earlier?.DataPath };
         using EpisodeFile episodes = OpenEpisodes(options.Data, earlier);
         int numbers = episodes.Format.ActionSize, skip = config.Train.FrameSkip, width = config.Model.ActionWidth;
@@ -72,7 +70,7 @@ public sealed class TwoRoomRun(
         model?.Dispose();
         model = options.Resume ? LeWorldModelCheckpoint.Load(folder.Model, device) : Create();
         progress?.Invoke(new RunEvent.Training(model.ParameterCount, episodes.Count, device.Backend.Description));
-        return Time("train", () => Train(model, episodes, options, cancellation));
+        return Time("train", () => Train(held, model, episodes, options, cancellation));
     }
 
     /// <summary>
@@ -118,40 +116,35 @@ public sealed class TwoRoomRun(
 
     private EpisodeFile OpenEpisodes(string? data, RunCheckpoint? earlier)
     {
-        // The run's own are the same whenever they are recorded, and a run that was begun after it may have replaced
-        // them.
-        if (data is null && (earlier is null || !Holds(folder.Episodes, earlier.Data)))
+        string lies = data ?? folder.Episodes, path = lies;
+        if (data is null && (earlier is null || !File.Exists(lies)))
         {
+            // Those of a new run take their place with its first checkpoint.
+            path = new RunTakeover(folder).Episodes;
             Time("record", () =>
             {
                 progress?.Invoke(new RunEvent.Recording(RecordedEpisodes));
-                return Record(folder.Episodes, RecordedEpisodes, config.Train.Seed);
+                return Record(path, RecordedEpisodes, config.Train.Seed);
             });
         }
-        EpisodeFile episodes = EpisodeFile.Open(data ?? folder.Episodes);
-        if (earlier is null || episodes.Checksum() == earlier.Data)
+        EpisodeFile episodes = EpisodeFile.Open(path);
+        if (earlier is null)
             return episodes;
-        episodes.Dispose();
-        throw new BadFileException(episodes.Path, $"it is not what the run in {folder.Root} learned "
-            + $"from: its SHA-256 is not "
-            + $"{earlier.Data}; give that file with --data");
-    }
-
-    private static bool Holds(string path, string checksum)
-    {
-        try
+        if (episodes.Checksum() != earlier.Data)
         {
-            using EpisodeFile file = EpisodeFile.Open(path);
-            return file.Checksum() == checksum;
+            episodes.Dispose();
+            throw new BadFileException(lies, $"it is not what the run in {folder.Root} learned from: its SHA-256 is "
+                + $"not {earlier.Data}; give that file with --data"
+                + (data is null ? ", or move this one away: the run records its own again" : ""));
         }
-        catch (BadFileException)
-        {
-            return false;
-        }
+        if (path != lies)
+            File.Move(path, lies);
+        return episodes;
     }
 
     private TrainOutcome Train(
-        LeWorldModel trained, EpisodeFile episodes, RunFolderOptions options, CancellationToken cancellation)
+        RunLock held, LeWorldModel trained, EpisodeFile episodes, RunFolderOptions options,
+        CancellationToken cancellation)
     {
         var sampler = new WindowSampler(episodes, CreateWorld(), config.Train.Frames, config.Train.FrameSkip);
         using var trainer = new Trainer(new LeWorldModelRecipe(trained, sampler, config.Train));
@@ -160,7 +153,9 @@ public sealed class TwoRoomRun(
             trainer.Resume(folder.Model);
             _ = folder.ReadLog();
         }
-        using var writer = new RunWriter(folder, config, options, trainer, progress);
+        Dictionary<string, string> notes = RunCheckpoint.Notes(
+            config, options.Data is { } data ? Path.GetFullPath(data) : null);
+        using var writer = new RunWriter(folder, held, config, options, trainer, notes, progress);
         TrainOutcome outcome;
         try
         {
@@ -177,7 +172,9 @@ public sealed class TwoRoomRun(
         }
         if (outcome != TrainOutcome.Diverged)
             writer.Finish();
-        progress?.Invoke(new RunEvent.Trained(outcome, trainer.Progress.Skipped));
+        if (outcome == TrainOutcome.Completed && !writer.HasBegun)
+            outcome = TrainOutcome.Diverged;
+        progress?.Invoke(new RunEvent.Trained(outcome, trainer.Progress.Skipped, writer.HasBegun));
         return outcome;
     }
 

@@ -152,11 +152,15 @@ public sealed class Trainer : IDisposable
     /// <param name="path">The file.</param>
     /// <param name="notes">What else its metadata say.</param>
     /// <exception cref="IOException">The file cannot be written; an earlier one is intact.</exception>
-    public void Save(string path, IReadOnlyDictionary<string, string>? notes = null)
+    public void Save(string path, IReadOnlyDictionary<string, string>? notes = null) =>
+        AtomicFile.Write(path, stream => Write(stream, notes));
+
+    /// <summary>As <see cref="Save"/>, into a stream.</summary>
+    internal void Write(Stream stream, IReadOnlyDictionary<string, string>? notes)
     {
         lock (gate)
         {
-            TrainingCheckpoint.Save(path, recipe.Model, optimizer, recipe.Average?.Target, Progress,
+            TrainingCheckpoint.Save(stream, recipe.Model, optimizer, recipe.Average?.Target, Progress,
                 notes is null ? Identity : Joined(Identity, notes));
         }
     }

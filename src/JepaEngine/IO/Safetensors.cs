@@ -23,6 +23,22 @@ public static class Safetensors
     public static void Write(string path, IReadOnlyList<(string Name, Tensor Tensor)> tensors, IReadOnlyDictionary<string, string>? metadata = null,
         DType? floats = null) => AtomicFile.Write(path, stream => Write(stream, tensors, metadata, floats));
 
+    /// <summary>Writes the same into a stream, which stays open.</summary>
+    /// <exception cref="ArgumentException">As there.</exception>
+    /// <exception cref="NumericException">As there.</exception>
+    public static void Write(Stream stream, IReadOnlyList<(string Name, Tensor Tensor)> tensors,
+        IReadOnlyDictionary<string, string>? metadata = null, DType? floats = null)
+    {
+        (string Name, Tensor Tensor)[] ordered = [.. tensors.OrderByDescending(t => Stored(t.Tensor, floats).Size())];
+        using MemoryStream header = Header(ordered, metadata, floats);
+        Span<byte> length = stackalloc byte[8];
+        BinaryPrimitives.WriteInt64LittleEndian(length, header.Length);
+        stream.Write(length);
+        header.WriteTo(stream);
+        foreach ((string name, Tensor tensor) in ordered)
+            TensorBytes.Write(stream, name, tensor, Stored(tensor, floats));
+    }
+
     /// <summary>
     /// Writes a model's tensors as transformers does: to model.safetensors or, where that would be too large, to model-00001-of-0000N.safetensors and so
     /// on with model.safetensors.index.json. A model that lay there is replaced in one step: killed at any moment, the folder holds it or the new one.
@@ -40,18 +56,6 @@ public static class Safetensors
     {
         var notes = new Dictionary<string, string>(metadata ?? new Dictionary<string, string>()) { ["format"] = "pt" };
         SafetensorsFolder.Write(folder, Cut(tensors, floats, shardSize), notes, floats);
-    }
-
-    private static void Write(Stream stream, IReadOnlyList<(string Name, Tensor Tensor)> tensors, IReadOnlyDictionary<string, string>? metadata, DType? floats)
-    {
-        (string Name, Tensor Tensor)[] ordered = [.. tensors.OrderByDescending(t => Stored(t.Tensor, floats).Size())];
-        using MemoryStream header = Header(ordered, metadata, floats);
-        Span<byte> length = stackalloc byte[8];
-        BinaryPrimitives.WriteInt64LittleEndian(length, header.Length);
-        stream.Write(length);
-        header.WriteTo(stream);
-        foreach ((string name, Tensor tensor) in ordered)
-            TensorBytes.Write(stream, name, tensor, Stored(tensor, floats));
     }
 
     private static MemoryStream Header((string Name, Tensor Tensor)[] tensors, IReadOnlyDictionary<string, string>? metadata, DType? floats)
