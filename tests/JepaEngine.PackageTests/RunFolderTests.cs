@@ -1,6 +1,8 @@
 using System.Diagnostics;
 using System.Text.Json.Nodes;
 using JepaEngine.IO;
+using JepaEngine.Jepa.Planning;
+using JepaEngine.Jepa.Reporting;
 using JepaEngine.Jepa.Runs;
 using JepaEngine.Jepa.Training;
 using static JepaEngine.PackageTests.JepaProcess;
@@ -227,6 +229,26 @@ public sealed class RunFolderTests : IDisposable
         Assert.Equal(RunStage.Diverged, RunState.Of(run).Stage);
     }
 
+    /// <summary>A later checkpoint, and another run, take the place of the model that is measured.</summary>
+    [Fact]
+    public void AReportIsOfOneCheckpoint()
+    {
+        var later = new RunFolder(Path.Combine(folder, "later"));
+        Train("--checkpoint-every", "10", "--keep", "9");
+        Copy(run, later);
+        File.Copy(Path.Combine(run.Checkpoints, "step-00000020.safetensors"), run.Model, overwrite: true);
+        string measured = run.Read().Id;
+        Assert.Equal(measured, Measure(run, () => File.Copy(later.Model, run.Model, overwrite: true)).Checkpoint);
+        Assert.NotEqual(measured, run.Read().Id);
+
+        Works("train", run.Root, "--config", config, "--seed", "3", "--overwrite");
+        Assert.Contains("another run took its place", Assert.Throws<BadFileException>(
+            () => Measure(later, () => File.Copy(run.Model, later.Model, overwrite: true))).Message);
+        Assert.False(File.Exists(later.Data) || File.Exists(later.Report));
+        Assert.Contains("it is of another run than the one to measure",
+            Assert.Throws<BadFileException>(() => Measure(later, () => { })).Message);
+    }
+
     [Fact]
     public void WhatCannotBeKeptIsTold()
     {
@@ -304,6 +326,17 @@ public sealed class RunFolderTests : IDisposable
         Works("train", moved.Root, "--resume");
         Train();
         Assert.Equal(File.ReadAllBytes(run.Model), File.ReadAllBytes(moved.Model));
+    }
+
+    private static DemoReportData Measure(RunFolder measured, Action meanwhile)
+    {
+        using var evaluation = new TwoRoomRun(measured, RunConfig.Read(measured.Config), Device.Cpu, now =>
+        {
+            if (now is RunEvent.Played { Done: 1 })
+                meanwhile();
+        });
+        var options = new ClosedLoopOptions { Episodes = 2, Budget = 5 };
+        return evaluation.Evaluate(options, TestContext.Current.CancellationToken);
     }
 
     private void TrainHere(RunFolderOptions options, Action<RunEvent> progress)

@@ -1,4 +1,5 @@
 using JepaEngine.IO;
+using JepaEngine.Jepa.Planning;
 using JepaEngine.Jepa.Runs;
 using JepaEngine.Jepa.Training;
 using static JepaEngine.PackageTests.JepaProcess;
@@ -94,6 +95,11 @@ public sealed class RunTakeoverTests : IDisposable
         Assert.Equal(own, File.ReadAllBytes(run.Episodes));
         File.Copy(other.Episodes, run.Episodes, overwrite: true);
         Assert.Contains("move this one away", Assert.Throws<BadFileException>(() => Train(run, resume: true)).Message);
+        File.CreateSymbolicLink(run.HeldOut, other.Episodes);
+        using var measured = new TwoRoomRun(run, run.ReadConfig(), Device.Cpu);
+        var options = new ClosedLoopOptions { Episodes = 2, Budget = 5 };
+        Assert.Contains("heldout.jepa", Assert.Throws<ArgumentException>(
+            () => measured.Evaluate(options, TestContext.Current.CancellationToken)).Message);
         Assert.Equal(shared, File.ReadAllBytes(run.Episodes));
         Assert.Equal(shared, File.ReadAllBytes(other.Episodes));
     }

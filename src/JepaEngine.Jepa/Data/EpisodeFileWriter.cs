@@ -10,7 +10,7 @@ namespace JepaEngine.Jepa.Data;
 public sealed class EpisodeFileWriter : IDisposable
 {
     private readonly List<int> steps = [];
-    private readonly AtomicFile file;
+    private readonly AtomicFile? file;
     private readonly Stream stream;
 
     /// <summary>Starts a file.</summary>
@@ -18,12 +18,7 @@ public sealed class EpisodeFileWriter : IDisposable
     /// <exception cref="IOException">The file cannot be written, or is a pipe.</exception>
     public EpisodeFileWriter(string path, EpisodeFormat format)
     {
-        ArgumentNullException.ThrowIfNull(format);
-        if (!format.IsPossible)
-            throw new ArgumentException($"{format}: sizes are positive, and frames have both a height and a width", nameof(format));
-        if (Encoding.UTF8.GetByteCount(format.Environment) > EpisodeHeader.NameBytes)
-            throw new ArgumentException($"'{format.Environment}' is longer than {EpisodeHeader.NameBytes} bytes", nameof(format));
-        Format = format;
+        Format = Possible(format);
         file = new AtomicFile(path);
         stream = file.Stream;
         if (!stream.CanSeek)
@@ -31,6 +26,14 @@ public sealed class EpisodeFileWriter : IDisposable
             file.Dispose();
             throw new IOException($"{path} is a pipe; episodes, whose header is written last, need a file");
         }
+        stream.Write(new byte[EpisodeHeader.Bytes]);
+    }
+
+    /// <summary>Starts one in a stream that can seek, which stays open.</summary>
+    internal EpisodeFileWriter(Stream stream, EpisodeFormat format)
+    {
+        Format = Possible(format);
+        this.stream = stream;
         stream.Write(new byte[EpisodeHeader.Bytes]);
     }
 
@@ -69,9 +72,25 @@ public sealed class EpisodeFileWriter : IDisposable
         byte[] header = new EpisodeHeader(EpisodeHeader.CurrentVersion, Format, steps.Count, stream.Position, 0).Write(table);
         stream.Position = 0;
         stream.Write(header);
-        file.Commit();
+        file?.Commit();
     }
 
     /// <summary>Gives the file up unless it was completed.</summary>
-    public void Dispose() => file.Dispose();
+    public void Dispose() => file?.Dispose();
+
+    private static EpisodeFormat Possible(EpisodeFormat format)
+    {
+        ArgumentNullException.ThrowIfNull(format);
+        if (!format.IsPossible)
+        {
+            throw new ArgumentException(
+                $"{format}: sizes are positive, and frames have both a height and a width", nameof(format));
+        }
+        if (Encoding.UTF8.GetByteCount(format.Environment) > EpisodeHeader.NameBytes)
+        {
+            throw new ArgumentException(
+                $"'{format.Environment}' is longer than {EpisodeHeader.NameBytes} bytes", nameof(format));
+        }
+        return format;
+    }
 }

@@ -10,7 +10,8 @@ namespace JepaEngine.Jepa.Runs;
 
 /// <summary>Gathers what the report shows of a run.</summary>
 internal sealed class ReportBuilder(
-    RunFolder folder, RunConfig config, LeWorldModel model, LatentPlanner planner, ModelDiagnostics diagnostics)
+    RunFolder folder, RunConfig config, RunCheckpoint checkpoint, IReadOnlyList<TrainStep> steps, EpisodeFile recorded,
+    LeWorldModel model, LatentPlanner planner, ModelDiagnostics diagnostics)
 {
     /// <summary>Episodes shown from above.</summary>
     public const int Traces = 6;
@@ -22,13 +23,12 @@ internal sealed class ReportBuilder(
 
     public DemoReportData Build((string Name, EpisodeResult[] Results)[] policies, IReadOnlyList<Stage> stages)
     {
-        List<TrainStep> log = [.. folder.ReadLog().Where(step => !step.Skipped)];
+        List<TrainStep> log = [.. steps.Where(step => !step.Skipped)];
         EpisodeResult[] planned = policies[0].Results;
-        using EpisodeFile recorded = EpisodeFile.Open(folder.HeldOut);
         return new DemoReportData
         {
             Created = DateTime.UtcNow.ToString("yyyy-MM-dd HH:mm 'UTC'"),
-            Checkpoint = folder.Read().Id,
+            Checkpoint = checkpoint.Id,
             Parameters = (int)model.ParameterCount,
             RecordedStates = (int)RecordedStates(),
             Machine = MachineFacts.Of(model.Device),
@@ -39,7 +39,7 @@ internal sealed class ReportBuilder(
             SigReg = CurveOf(log, "sigReg"),
             EffectiveRank = CurveOf(log, "effectiveRank"),
             Spectrum = [.. diagnostics.Spectrum.Eigenvalues.Select(value => (float)value)],
-            PatchMaps = PatchMaps(recorded),
+            PatchMaps = PatchMaps(),
             Traces = [.. planned.Take(Traces).Select(Trace)],
             Energy = Energy(planned[Math.Min(1, planned.Length - 1)], Math.Min(1, planned.Length - 1)),
             Checks = Checks(log, planned),
@@ -93,7 +93,7 @@ internal sealed class ReportBuilder(
     /// <summary>
     /// The tokens of a few frames less what each place shows on average over many: the place itself would be nearly all that three components show.
     /// </summary>
-    private PatchMap[] PatchMaps(EpisodeFile recorded)
+    private PatchMap[] PatchMaps()
     {
         TwoRoom world = new(config.Model.ImageSize);
         int size = config.Model.ImageSize, grid = size / config.Model.Patch, bytes = size * size * 3, numbers = grid * grid * config.Model.EncoderWidth;

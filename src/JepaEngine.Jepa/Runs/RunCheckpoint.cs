@@ -41,6 +41,13 @@ public sealed record RunCheckpoint
     public static RunCheckpoint Read(string path)
     {
         using TensorFile file = TensorFile.Open(path);
+        return Of(file);
+    }
+
+    /// <summary>As <see cref="Read"/>, of a file that is open.</summary>
+    internal static RunCheckpoint Of(TensorFile file)
+    {
+        string path = file.Path;
         IReadOnlyDictionary<string, string> metadata = file.Metadata;
         if (!metadata.TryGetValue(LeWorldModelRecipe.RecipeKey, out string? recipe)
             || !metadata.TryGetValue(LeWorldModelRecipe.DataKey, out string? data)

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Security.Cryptography;
 using JepaEngine.Jepa.Checkpoints;
 using JepaEngine.Jepa.Data;
 using JepaEngine.Jepa.Environments;
@@ -29,6 +30,9 @@ public sealed class TwoRoomRun(
     private readonly List<Stage> times = [];
     private RunConfig config = config;
     private LeWorldModel? model;
+
+    // What the model is of; null where the folder holds none of it.
+    private RunCheckpoint? checkpoint;
 
     /// <summary>
     /// Trains a new model, or goes on with the folder's, into the folder's log and checkpoints; what is cancelled is
@@ -67,6 +71,7 @@ public sealed class TwoRoomRun(
             throw new ArgumentException($"a resumed run is the same run, but of {folder.Root} {difference}; leave the "
                 + "option out, or start a new run");
         }
+        checkpoint = null;
         model?.Dispose();
         model = options.Resume ? LeWorldModelCheckpoint.Load(folder.Model, device) : Create();
         progress?.Invoke(new RunEvent.Training(model.ParameterCount, episodes.Count, device.Backend.Description));
@@ -77,12 +82,17 @@ public sealed class TwoRoomRun(
     /// Measures the model on episodes it has not seen, plays the same tasks with the planner, at random and with the
     /// expert, and writes report.json and report.html.
     /// </summary>
-    /// <exception cref="BadFileException">The folder holds no trained model.</exception>
+    /// <exception cref="ArgumentException">The options cannot be, or the held-out episodes are not the
+    /// run's.</exception>
+    /// <exception cref="BadFileException">The folder holds no trained model, that of another configuration, or another
+    /// one at the end than at the start.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     public DemoReportData Evaluate(ClosedLoopOptions options, CancellationToken cancellation = default)
     {
-        model ??= LeWorldModelCheckpoint.Load(folder.Model, device);
-        ModelDiagnostics diagnostics = Time("probe", Diagnose);
+        (LeWorldModel model, RunCheckpoint checkpoint) = Load();
+        List<TrainStep> log = folder.ReadLog(checkpoint);
+        using EpisodeFile heldOut = OpenHeldOut();
+        ModelDiagnostics diagnostics = Time("probe", () => Diagnose(model, heldOut));
         using var world = new LeWorldModelAdaptor(model);
         using var planner = new LatentPlanner(world, config.Planner);
         options = options with { Traced = ReportBuilder.Traces };
@@ -96,7 +106,13 @@ public sealed class TwoRoomRun(
             ("Random (held actions)", random),
             ("Expert (sees the state)", expert),
         ];
-        DemoReportData data = new ReportBuilder(folder, config, model, planner, diagnostics).Build(policies, times);
+        DemoReportData data = new ReportBuilder(folder, config, checkpoint, log, heldOut, model, planner, diagnostics)
+            .Build(policies, times);
+        if (folder.Read().Run != checkpoint.Run)
+        {
+            throw new BadFileException(folder.Model, "another run took its place while it was measured; measure again: "
+                + $"jepa eval {folder.Root}");
+        }
         AtomicFile.WriteText(folder.Data, data.ToJson());
         folder.Render(data);
         return data;
@@ -114,6 +130,24 @@ public sealed class TwoRoomRun(
         return created;
     }
 
+    /// <summary>The folder's model, and what it is of, from one file: the next checkpoint may take its place.</summary>
+    private (LeWorldModel Model, RunCheckpoint Checkpoint) Load()
+    {
+        if (model is not null && checkpoint is not null)
+            return (model, checkpoint);
+        using ModelFile file = ModelFile.Open(folder.Model);
+        RunCheckpoint found = RunCheckpoint.Of(file.File);
+        if (found.Config.Difference(config) is { } difference)
+        {
+            throw new BadFileException(folder.Model, $"it is of another run than the one to measure: {difference}; "
+                + $"measure again: jepa eval {folder.Root}");
+        }
+        model?.Dispose();
+        model = (LeWorldModel)file.LoadTrainable(device);
+        checkpoint = found;
+        return (model, found);
+    }
+
     private EpisodeFile OpenEpisodes(string? data, RunCheckpoint? earlier)
     {
         string lies = data ?? folder.Episodes, path = lies;
@@ -124,7 +158,10 @@ public sealed class TwoRoomRun(
             Time("record", () =>
             {
                 progress?.Invoke(new RunEvent.Recording(RecordedEpisodes));
-                return Record(path, RecordedEpisodes, config.Train.Seed);
+                TwoRoom world = CreateWorld();
+                EpisodeRecorder.Record(path, world, random => new HeldRandomPolicy(world, random), RecordedEpisodes,
+                    EpisodeSteps, new PhiloxKey(config.Train.Seed, 3));
+                return true;
             });
         }
         EpisodeFile episodes = EpisodeFile.Open(path);
@@ -140,6 +177,40 @@ public sealed class TwoRoomRun(
         if (path != lies)
             File.Move(path, lies);
         return episodes;
+    }
+
+    private EpisodeFile OpenHeldOut()
+    {
+        using var own = new MemoryStream();
+        TwoRoom world = CreateWorld();
+        var format = new EpisodeFormat(world.Name, world.StateSize, world.ActionLow.Length);
+        using (var writer = new EpisodeFileWriter(own, format))
+        {
+            EpisodeRecorder.Record(writer, world, random => new HeldRandomPolicy(world, random), HeldOutEpisodes,
+                EpisodeSteps, new PhiloxKey(config.Train.Seed + 1_000_003, 3));
+            writer.Complete();
+        }
+        if (!File.Exists(folder.HeldOut))
+            AtomicFile.Write(folder.HeldOut, own.WriteTo);
+        else if (!Holds(folder.HeldOut, Convert.ToHexStringLower(SHA256.HashData(own.ToArray()))))
+        {
+            throw new ArgumentException(
+                $"{folder.HeldOut} is not what the run records to be measured on; move it away");
+        }
+        return EpisodeFile.Open(folder.HeldOut);
+    }
+
+    private static bool Holds(string path, string checksum)
+    {
+        try
+        {
+            using EpisodeFile file = EpisodeFile.Open(path);
+            return file.Checksum() == checksum;
+        }
+        catch (BadFileException)
+        {
+            return false;
+        }
     }
 
     private TrainOutcome Train(
@@ -174,18 +245,18 @@ public sealed class TwoRoomRun(
             writer.Finish();
         if (outcome == TrainOutcome.Completed && !writer.HasBegun)
             outcome = TrainOutcome.Diverged;
+        if (outcome != TrainOutcome.Diverged && writer.HasBegun)
+            checkpoint = folder.Read();
         progress?.Invoke(new RunEvent.Trained(outcome, trainer.Progress.Skipped, writer.HasBegun));
         return outcome;
     }
 
-    private ModelDiagnostics Diagnose()
+    private ModelDiagnostics Diagnose(LeWorldModel measured, EpisodeFile heldOut)
     {
-        Record(folder.HeldOut, HeldOutEpisodes, config.Train.Seed + 1_000_003);
-        using EpisodeFile heldOut = EpisodeFile.Open(folder.HeldOut);
         var sampler = new WindowSampler(heldOut, CreateWorld(), HeldOutBlocks + 1, config.Train.FrameSkip);
         var key = new PhiloxKey(config.Train.Seed, 4);
         return ModelDiagnostics.Measure(
-            model!, sampler, HeldOutBlocks + 1, heldOut.Format.StateSize, HeldOutWindows, key);
+            measured, sampler, HeldOutBlocks + 1, heldOut.Format.StateSize, HeldOutWindows, key);
     }
 
     private EpisodeResult[] Play(IWorldModel world, ClosedLoopOptions options, CancellationToken cancellation)
@@ -196,14 +267,6 @@ public sealed class TwoRoomRun(
             reached += result.Success ? 1 : 0;
             progress?.Invoke(new RunEvent.Played(++done, options.Episodes, reached));
         }, cancellation);
-    }
-
-    private bool Record(string path, int episodes, ulong seed)
-    {
-        TwoRoom world = CreateWorld();
-        EpisodeRecorder.Record(path, world, random => new HeldRandomPolicy(world, random), episodes, EpisodeSteps,
-            new PhiloxKey(seed, 3));
-        return true;
     }
 
     private T Time<T>(string name, Func<T> work)
