@@ -29,6 +29,10 @@ internal sealed class RunLines(RunFolder folder, Output output)
                 Console.Error.WriteLine($"jepa: step {failed.Step} is saved, but not kept ({failed.Fault}); training "
                     + "goes on and tries again");
                 break;
+            case RunEvent.OtherDevice other:
+                output.Line($"It was trained on {other.Before} and goes on on {other.Now}: the last bits of its "
+                    + "numbers may differ from those of a run on one of them.");
+                break;
             case RunEvent.Trained trained:
                 saved = trained.Saved;
                 if (trained.Skipped > 0)

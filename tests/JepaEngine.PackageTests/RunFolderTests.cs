@@ -271,6 +271,22 @@ public sealed class RunFolderTests : IDisposable
     }
 
     [Fact]
+    public void AResumedRunKeepsItsPlannerAndTellsOfAnotherProcessor()
+    {
+        Train();
+        string other = Path.Combine(folder, "other.json"), text = File.ReadAllText(run.Config);
+        File.WriteAllText(other, text.Replace("executeBlocks\": 5", "executeBlocks\": 2", StringComparison.Ordinal));
+        Assert.Contains("planner.executeBlocks is 5 there, 2 here",
+            Fails(2, "train", run.Root, "--resume", "--config", other));
+        Assert.Equal(text, File.ReadAllText(run.Config));
+        Assert.SkipUnless(run.Read().Device != "cpu scalar", "a wider processor");
+        (int code, string output, _) = Run([("JEPA_CPU_ISA", "scalar")], "train", run.Root, "--resume");
+        Assert.Equal(0, code);
+        Assert.Contains($"It was trained on {run.Read().Device} and goes on on cpu scalar", output);
+        Assert.DoesNotContain("It was trained on", Works("train", run.Root, "--resume"));
+    }
+
+    [Fact]
     public void OneBadRunIsListedBesideTheOthers()
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "/dev/full, mkfifo");

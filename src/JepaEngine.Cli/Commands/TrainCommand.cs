@@ -12,7 +12,7 @@ internal static class TrainCommand
         var batch = new Option<int?>("--batch") { Description = "Windows a step, instead of the configuration's" };
         var seed = new Option<ulong?>("--seed") { Description = "Seed, instead of the configuration's" };
         var resume = new Option<bool>("--resume") { Description = "Go on with the run in RUN from its "
-            + "checkpoint, to the same bits" };
+            + "checkpoint, to the same bits on the same kind of device" };
         var overwrite = new Option<bool>("--overwrite") { Description = "Replace the run in RUN; it stays until the "
             + "first checkpoint of the new one" };
         var every = new Option<int?>("--checkpoint-every") { Description = "Steps from one checkpoint to the next" };

@@ -10,8 +10,9 @@ namespace JepaEngine.Jepa.Runs;
 /// <summary>What a run's checkpoint says of the run: all that decides it, and how far it has come.</summary>
 public sealed record RunCheckpoint
 {
-    /// <summary>Metadata beside the trainer's: the planner as JSON, and where the data lay if not in the run.</summary>
-    private const string PlannerKey = "planner", DataPathKey = "data.path";
+    /// <summary>Metadata beside the trainer's: the planner as JSON, what computed, and where the data lay if not in the
+    /// run.</summary>
+    private const string PlannerKey = "planner", DeviceKey = "device", DataPathKey = "data.path";
 
     private const int RunDigits = 16;
 
@@ -29,6 +30,9 @@ public sealed record RunCheckpoint
 
     /// <summary>The episode file; null for the run's own.</summary>
     public string? DataPath { get; init; }
+
+    /// <summary>What computed: "cpu avx512"; null where the file does not say. Another one rounds otherwise.</summary>
+    public string? Device { get; init; }
 
     /// <summary>Tells the run from all others: the first digits of the SHA-256 of what decides it.</summary>
     public required string Run { get; init; }
@@ -78,17 +82,23 @@ public sealed record RunCheckpoint
         return new RunCheckpoint
         {
             Path = path, Config = config, Progress = progress, Data = data,
-            DataPath = metadata.GetValueOrDefault(DataPathKey),
+            DataPath = metadata.GetValueOrDefault(DataPathKey), Device = metadata.GetValueOrDefault(DeviceKey),
             Run = Convert.ToHexStringLower(SHA256.HashData(all))[..RunDigits],
         };
     }
 
     /// <summary>What the trainer puts into the metadata for <see cref="Read"/>.</summary>
-    internal static Dictionary<string, string> Notes(RunConfig config, string? dataPath)
+    internal static Dictionary<string, string> Notes(RunConfig config, Device device, string? dataPath)
     {
-        var notes = new Dictionary<string, string> { [PlannerKey] = RunConfig.Json(config.Planner) };
+        var notes = new Dictionary<string, string>
+        {
+            [PlannerKey] = RunConfig.Json(config.Planner), [DeviceKey] = Name(device),
+        };
         if (dataPath is not null)
             notes.Add(DataPathKey, dataPath);
         return notes;
     }
+
+    /// <summary>A device without its number of threads, which changes no bit.</summary>
+    internal static string Name(Device device) => device.Backend.Description.Split(',')[0];
 }

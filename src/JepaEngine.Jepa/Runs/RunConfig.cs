@@ -34,6 +34,10 @@ public sealed record RunConfig : IValidated
     /// differ.</summary>
     internal string? Difference(RunConfig here) => JsonDifference.Of("", Trained(this), Trained(here));
 
+    /// <summary>Where its planner differs from another configuration's; null where it does not.</summary>
+    internal string? PlannerDifference(RunConfig here) =>
+        JsonDifference.Of("planner", JsonNode.Parse(Json(Planner)), JsonNode.Parse(Json(here.Planner)));
+
     /// <summary>The parts as JSON.</summary>
     internal static string Json(LeWorldModelConfig model) =>
         JsonSerializer.Serialize(model, ConfigJson.Default.LeWorldModelConfig);

@@ -18,6 +18,12 @@ public abstract record RunEvent
     /// <param name="Device">What computes.</param>
     public sealed record Training(long Parameters, int Episodes, string Device) : RunEvent;
 
+    /// <summary>A resumed run computes otherwise than until then: its numbers may differ in their last bits from those
+    /// of a run that was left alone.</summary>
+    /// <param name="Before">What computed.</param>
+    /// <param name="Now">What computes.</param>
+    public sealed record OtherDevice(string Before, string Now) : RunEvent;
+
     /// <summary>A training step is done.</summary>
     public sealed record Stepped(TrainStep Step) : RunEvent;
 

@@ -71,6 +71,13 @@ public sealed class TwoRoomRun(
             throw new ArgumentException($"a resumed run is the same run, but of {folder.Root} {difference}; leave the "
                 + "option out, or start a new run");
         }
+        if (options.Resume && folder.ReadConfig().PlannerDifference(config) is { } other)
+        {
+            throw new ArgumentException($"a resumed run keeps its planner, but of {folder.Root} {other}; leave the "
+                + $"option out, or change the planner in {folder.Config}");
+        }
+        if (earlier?.Device is { } before && before != RunCheckpoint.Name(device))
+            progress?.Invoke(new RunEvent.OtherDevice(before, RunCheckpoint.Name(device)));
         checkpoint = null;
         model?.Dispose();
         model = options.Resume ? LeWorldModelCheckpoint.Load(folder.Model, device) : Create();
@@ -225,7 +232,7 @@ public sealed class TwoRoomRun(
             _ = folder.ReadLog();
         }
         Dictionary<string, string> notes = RunCheckpoint.Notes(
-            config, options.Data is { } data ? Path.GetFullPath(data) : null);
+            config, device, options.Data is { } data ? Path.GetFullPath(data) : null);
         using var writer = new RunWriter(folder, held, config, options, trainer, notes, progress);
         TrainOutcome outcome;
         try
