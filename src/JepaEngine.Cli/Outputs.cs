@@ -1,7 +1,9 @@
+using System.Text.RegularExpressions;
+
 namespace JepaEngine.Cli;
 
 /// <summary>Looks at the files a command will write before its work.</summary>
-internal static class Outputs
+internal static partial class Outputs
 {
     /// <summary>Refuses what cannot be written, and an output that would take the place of another one or of what the
     /// command reads.</summary>
@@ -31,9 +33,10 @@ internal static class Outputs
         if (!Directory.Exists(path))
             return File.Exists(path) ? [path] : [];
         string[] all = Directory.GetFiles(path);
-        string[] model = Array.FindAll(all, file => Path.GetFileName(file) is var name
-            && (name.StartsWith("model", StringComparison.Ordinal) || name.StartsWith("pytorch_model", StringComparison.Ordinal)
-                || name.StartsWith("weights", StringComparison.Ordinal) || name.EndsWith("config.json", StringComparison.Ordinal)));
+        string[] model = Array.FindAll(all, file => OfModel().IsMatch(Path.GetFileName(file)));
         return model.Length > 0 ? model : all;
     }
+
+    [GeneratedRegex("^(model|pytorch_model|weights)|config\\.json$")]
+    private static partial Regex OfModel();
 }

@@ -222,7 +222,8 @@ public sealed class ModelCommandTests : IDisposable
     {
         using var scope = new TensorScope(Device.Cpu, "masks");
         Tensor ids = scope.FromRaw<long>([0, 1], [1, 2]);
-        Safetensors.Write(In, [("pixel_values", scope.Zeros([1, 3, 16, 16])), .. masks.Split(',').Select(name => (name, ids))]);
+        Safetensors.Write(In,
+            [("pixel_values", scope.Zeros([1, 3, 16, 16])), .. masks.Split(',').Select(name => (name, ids))]);
         Assert.Contains(fault, Fails(2, ["run", At("ijepa.pth.tar"), "--inputs", In, "--outputs", Out, .. Heads]));
     }
 
@@ -235,7 +236,8 @@ public sealed class ModelCommandTests : IDisposable
         Safetensors.Write(In, [("pixel_values_videos", scope.Zeros([batch, 4, 3, 24, 24])),
             ("context_mask", scope.FromRaw<long>(new long[batch * 2], [batch, 2])),
             ("target_mask", scope.FromRaw<long>(new long[batch * targets], [batch, targets]))]);
-        Assert.Matches(@"input '(pixel_values_videos|context_mask|target_mask)' \[.*\b0\b.*\] is empty", Fails(3, "run", At("hf_vjepa2"), "--inputs", In, "--outputs", Out));
+        Assert.Matches(@"input '(pixel_values_videos|context_mask|target_mask)' \[.*\b0\b.*\] is empty",
+            Fails(3, "run", At("hf_vjepa2"), "--inputs", In, "--outputs", Out));
     }
 
     [Fact]
@@ -245,7 +247,8 @@ public sealed class ModelCommandTests : IDisposable
         using (TensorFile file = TensorFile.Open(At("lewm.io.safetensors")))
         {
             Tensor action = file.Read("input.action", scope);
-            Safetensors.Write(In, [("pixels", file.Read("input.pixels", scope)), ("action", scope.Full(action.Shape, double.NaN))]);
+            Safetensors.Write(In, [("pixels", file.Read("input.pixels", scope)),
+                ("action", scope.Full(action.Shape, double.NaN))]);
         }
         Assert.Contains("the input 'action' holds NaN", Fails(6, "run", At("lewm"), "--inputs", In, "--outputs", Out));
     }
@@ -255,7 +258,8 @@ public sealed class ModelCommandTests : IDisposable
     [InlineData("--heads", "4")]
     [InlineData("--image-size", "48")]
     public void AnOptionThatContradictsTheConfigurationIsRefused(string option, string asked) =>
-        Assert.Contains($"{option} is {asked}, but the configuration of ", Fails(2, "inspect", At("hf_vjepa2"), option, asked));
+        Assert.Contains($"{option} is {asked}, but the configuration of ",
+            Fails(2, "inspect", At("hf_vjepa2"), option, asked));
 
     [Theory]
     [InlineData("context_mask", 18)]

@@ -59,13 +59,16 @@ public sealed class OutputCommandTests : IDisposable
     [InlineData("/dev/fd/0 < in.safetensors")]
     [InlineData("far")]
     public void A_descriptor_that_nobody_opened_for_writing_is_refused(string output) =>
-        Assert.Contains("was not open for writing when this command began", Shell.Fails(3, folder, $"ln -s /proc/self/fd/9 far; {RunTo(output)}"));
+        Assert.Contains("was not open for writing when this command began",
+            Shell.Fails(3, folder, $"ln -s /proc/self/fd/9 far; {RunTo(output)}"));
 
     [Fact]
     public void Names_that_are_not_UTF8_are_refused()
     {
-        Assert.Contains("bytes that are not UTF-8", Shell.Fails(3, folder, $"mkdir $'bad\\xff'; cd $'bad\\xff'; jepa run '{Model}' --inputs ../in.safetensors --outputs x"));
-        Assert.Contains("bytes that are not UTF-8", Shell.Fails(3, folder, RunTo("$'bad\\xff/x'")));
+        const string message = "bytes that are not UTF-8";
+        string within = $"cd $'bad\\xff'; jepa run '{Model}' --inputs ../in.safetensors --outputs x";
+        Assert.Contains(message, Shell.Fails(3, folder, $"mkdir $'bad\\xff'; {within}"));
+        Assert.Contains(message, Shell.Fails(3, folder, RunTo("$'bad\\xff/x'")));
         Works("test \"$(ls | wc -l)\" = 2 && rmdir bad*");
     }
 

@@ -17,5 +17,6 @@ internal static class CommonOptions
         parsed.GetValue(option) is { } value ? Positive(option, value, most) : null;
 
     private static int Positive(Option option, int value, int most = int.MaxValue) => value > 0 && value <= most ? value
-        : throw new UsageException($"{option.Name} is {value}; it is 1 {(most == int.MaxValue ? "or more" : $"to {most}")}");
+        : throw new UsageException(
+            $"{option.Name} is {value}; it is 1 {(most == int.MaxValue ? "or more" : $"to {most}")}");
 }

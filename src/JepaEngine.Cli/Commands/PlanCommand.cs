@@ -67,8 +67,9 @@ internal static class PlanCommand
             var world = new TwoRoom();
             world.SetState([x, y]);
             world.Step([0, 0]);
-            return world.State.SequenceEqual([x, y]) ? [x, y] : throw new UsageException($"{option} is '{text}', which is in a "
-                + $"wall; the nearest place that the agent can be at is {world.State[0]:0.#},{world.State[1]:0.#}");
+            return world.State.SequenceEqual([x, y]) ? [x, y]
+                : throw new UsageException($"{option} is '{text}', which is in a wall; the nearest place that the "
+                    + $"agent can be at is {world.State[0]:0.#},{world.State[1]:0.#}");
         }
         throw new UsageException($"{option} is '{text}'; it is x,y with both in [0, {TwoRoom.SceneSize})");
     }

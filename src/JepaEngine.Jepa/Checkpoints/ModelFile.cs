@@ -256,7 +256,8 @@ public sealed partial class ModelFile : IDisposable
     }
 
     /// <summary>An activation can swallow an infinite weight: GELU and SiLU of −∞ are 0 here, NaN in PyTorch.</summary>
-    private static void RequireFinite(JepaModel model, Device device, Dictionary<string, (TensorFile File, KeyPlace Place)> places)
+    private static void RequireFinite(
+        JepaModel model, Device device, Dictionary<string, (TensorFile File, KeyPlace Place)> places)
     {
         foreach ((string name, Parameter parameter) in model.Parameters())
         {

@@ -117,8 +117,8 @@ public sealed unsafe class EpisodeFile : IDisposable
     public ActionScale ActionScale()
     {
         CheckActions();
-        return Data.ActionScale.Of(
-            Enumerable.Range(0, Count).Select(episode => new ReadOnlyMemory<float>(Actions(episode).ToArray())), Format.ActionSize);
+        return Data.ActionScale.Of(Enumerable.Range(0, Count)
+            .Select(episode => new ReadOnlyMemory<float>(Actions(episode).ToArray())), Format.ActionSize);
     }
 
     /// <summary>Refuses actions that are infinite; NaN stands for none.</summary>
@@ -130,8 +130,8 @@ public sealed unsafe class EpisodeFile : IDisposable
             int at = Actions(episode).IndexOfAny(float.PositiveInfinity, float.NegativeInfinity);
             if (at >= 0)
             {
-                throw new BadFileException(Path, $"episode {episode}, step {at / Format.ActionSize}: its action holds infinity; "
-                    + "record the episodes again");
+                throw new BadFileException(Path, $"episode {episode}, step {at / Format.ActionSize}: its action "
+                    + "holds infinity; record the episodes again");
             }
         }
     }

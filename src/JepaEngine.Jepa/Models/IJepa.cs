@@ -68,7 +68,8 @@ public sealed class IJepa : MetaModel
         if (!given.Any(ContextMask) && !given.Any(TargetMask))
             return outputs;
         Tensor context = Ids(given.Needed(ContextMask), ContextMask, tokens.Shape[1]);
-        Tensor[] targets = [.. given.Numbered(TargetMask + "_").Select((ids, i) => Ids(ids, $"{TargetMask}_{i}", tokens.Shape[1]))];
+        Tensor[] targets = [.. given.Numbered(TargetMask + "_")
+            .Select((ids, i) => Ids(ids, $"{TargetMask}_{i}", tokens.Shape[1]))];
         Tensor seen = Context(pixels, tokens, context, options);
         outputs.Add(("context_hidden_state", seen));
         outputs.Add(("predictions", TensorOps.Concat(0,

@@ -103,7 +103,10 @@ public abstract class JepaFamily(string name, string id, Sight sight)
         void Require<T>(string option, T? asked, T? told)
         {
             if (asked is not null && told is not null && !asked.Equals(told))
-                throw new ArgumentException($"{option} is {asked}, but the configuration of {file.Path} says {told}; leave {option} out");
+            {
+                throw new ArgumentException(
+                    $"{option} is {asked}, but the configuration of {file.Path} says {told}; leave {option} out");
+            }
         }
     }
 

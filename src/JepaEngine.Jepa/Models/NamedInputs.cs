@@ -14,8 +14,13 @@ public sealed class NamedInputs
         (this.tensors, this.takes) = (tensors, takes);
         Check(tensors.Keys, takes, known);
         foreach ((string name, Tensor tensor) in tensors)
+        {
             if (tensor.Shape.Count == 0)
-                throw new ArgumentOutOfRangeException(name, $"input '{name}' {tensor.Shape} is empty; each length is 1 or more");
+            {
+                throw new ArgumentOutOfRangeException(
+                    name, $"input '{name}' {tensor.Shape} is empty; each length is 1 or more");
+            }
+        }
     }
 
     /// <summary>Refuses names that are not known.</summary>

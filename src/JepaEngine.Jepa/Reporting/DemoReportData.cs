@@ -108,7 +108,8 @@ public sealed record DemoReportData : IValidated
             return "there are more successes than episodes";
         if (Policies.Any(policy => policy.Groups.Sum(group => (long)group.Episodes) > int.MaxValue))
             return $"there are more than {int.MaxValue} episodes";
-        if (Policies.SelectMany(policy => policy.Groups).Any(group => group.Successes > 0 && !(group.MeanSteps is >= 0 and <= int.MaxValue)))
+        if (Policies.SelectMany(policy => policy.Groups).Any(
+            group => group.Successes > 0 && group.MeanSteps is not (>= 0 and <= int.MaxValue)))
             return "the mean steps of successful episodes are no number of steps";
         return Stages.All(stage => stage.Seconds is >= 0 and <= 1e12) ? null : "a stage's seconds are no time";
     }

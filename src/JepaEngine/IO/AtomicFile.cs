@@ -5,8 +5,9 @@ namespace JepaEngine.IO;
 /// <summary>
 /// A file that is written whole or not at all: into a temporary file beside it, which takes the name at <see cref="Commit"/>. Disposed before
 /// that (an exception, a full disk), the temporary file is removed and an earlier file of the name stays as it was.
-/// <para>A file that is replaced keeps its mode, its access list and, where this user may, its owner; a link stays and what it leads to is replaced. What is no
-/// file (a device, a pipe, a descriptor such as /dev/stdout) is written to as it is.</para>
+/// <para>A file that is replaced keeps its mode, its access list and, where this user may, its owner; a link stays and
+/// what it leads to is replaced. What is no file (a device, a pipe, a descriptor such as /dev/stdout) is written to as
+/// it is.</para>
 /// </summary>
 public sealed class AtomicFile : IDisposable
 {
@@ -154,7 +155,8 @@ public sealed class AtomicFile : IDisposable
             throw new IOException($"{path}: {folder} is no folder");
         try
         {
-            FileStream stream = TemporaryFiles.Create(folder, wanted.Old is null ? null : UnixFileMode.UserRead | UnixFileMode.UserWrite);
+            UnixFileMode? closed = wanted.Old is null ? null : UnixFileMode.UserRead | UnixFileMode.UserWrite;
+            FileStream stream = TemporaryFiles.Create(folder, closed);
             if (wanted.Old is { } kept)
                 NativeFile.Give(stream.SafeFileHandle, kept, wanted.Path);
             return stream;

@@ -84,10 +84,11 @@ internal static unsafe partial class NativeFile
             return;
         // Where there is a list, the mode's middle is its mask and not what the group may do.
         const string accessList = "system.posix_acl_access";
+        const UnixFileMode ownersOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
         byte[] list = new byte[1 << 16];
         nint length = GetAttribute(path, accessList, list, list.Length);
         if (length > 0 && SetAttribute(file, accessList, list, length, 0) != 0)
-            _ = ChangeMode(file, (uint)(facts.Mode & (UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute)));
+            _ = ChangeMode(file, (uint)(facts.Mode & ownersOnly));
     }
 
     /// <summary>Waits until a file's bytes are on the disk. The runtime's own call is silent where the disk

@@ -29,7 +29,10 @@ internal sealed record OutputPlace(string Path, FileFacts? Old, int? Descriptor)
         string now = System.IO.Path.GetFullPath(path);
         // What the runtime makes of such bytes, and would write to.
         if (now.Contains('\uFFFD'))
-            throw new IOException($"{now}: the name has bytes that are not UTF-8; rename the folder or choose another name");
+        {
+            throw new IOException($"{now}: the name has bytes that are not UTF-8; rename the folder or choose "
+                + "another name");
+        }
         for (int links = 0; links < MaxLinks; links++)
         {
             string name = System.IO.Path.GetFileName(now);
@@ -46,8 +49,8 @@ internal sealed record OutputPlace(string Path, FileFacts? Old, int? Descriptor)
             if (IsOfThisProcess(folder) && int.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out int descriptor))
             {
                 return NativeFile.IsGiven(descriptor) ? new OutputPlace(now, null, descriptor)
-                    : throw new IOException($"{path}: descriptor {descriptor} was not open for writing when this command "
-                        + $"began; open it in the shell ({descriptor}>FILE)");
+                    : throw new IOException($"{path}: descriptor {descriptor} was not open for writing when this "
+                        + $"command began; open it in the shell ({descriptor}>FILE)");
             }
             FileFacts? facts = NativeFile.Facts(now);
             if (facts?.Kind == PathKind.Folder)

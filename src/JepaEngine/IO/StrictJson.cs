@@ -7,6 +7,8 @@ namespace JepaEngine.IO;
 /// <summary>Reads configurations: a key that is not known is an error that names the nearest one, not a silence.</summary>
 public static class StrictJson
 {
+    private const int MaxShown = 60;
+
     /// <summary>A configuration from JSON; what it does not name is as in <paramref name="defaults"/>.</summary>
     /// <param name="json">The JSON.</param>
     /// <param name="path">The file that holds it, for messages.</param>
@@ -39,7 +41,8 @@ public static class StrictJson
     public static T ReadFile<T>(string path, T defaults, JsonTypeInfo<T> type) where T : class, IValidated =>
         Read(JsonText.ReadFile(path), path, defaults, type);
 
-    /// <summary>The serializer speaks of .NET's types and of lines that are in no file; its path tells the key.</summary>
+    /// <summary>The serializer speaks of .NET's types and of lines that are in no file; its path tells the
+    /// key.</summary>
     private static T Deserialize<T>(JsonNode all, string path, JsonTypeInfo<T> type)
     {
         try
@@ -58,7 +61,9 @@ public static class StrictJson
                     ? type.Options.GetTypeInfo(property.PropertyType) : null;
             }
             string given = value?.ToJsonString() ?? "null";
-            throw new BadFileException(path, $"{key} is {(given.Length > 60 ? given[..60] + " ..." : given)}; it is {Expected(known)}", error);
+            if (given.Length > MaxShown)
+                given = given[..MaxShown] + " ...";
+            throw new BadFileException(path, $"{key} is {given}; it is {Expected(known)}", error);
         }
     }
 

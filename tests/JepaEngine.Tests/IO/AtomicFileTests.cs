@@ -35,7 +35,8 @@ public sealed partial class AtomicFileTests : IDisposable
         byte[] list = [2, 0, 0, 0, .. entries.SelectMany(entry => (byte[])
             [.. BitConverter.GetBytes(entry.Tag), .. BitConverter.GetBytes(entry.Rights), .. BitConverter.GetBytes(entry.Id)])];
         File.WriteAllText(temporary.Path, "old");
-        Assert.SkipUnless(OperatingSystem.IsLinux() && Set(temporary.Path, name, list, list.Length, 0) == 0, "a file system with access lists");
+        Assert.SkipUnless(OperatingSystem.IsLinux() && Set(temporary.Path, name, list, list.Length, 0) == 0,
+            "a file system with access lists");
         AtomicFile.WriteText(temporary.Path, "new");
         Assert.Equal("new", File.ReadAllText(temporary.Path));
         byte[] kept = new byte[list.Length];
@@ -90,7 +91,10 @@ public sealed partial class AtomicFileTests : IDisposable
             AtomicFile.WriteText(Link("link", descriptor), "two");
             Close(given);
             foreach (int other in (int[])[own, given])
-                Assert.Contains("was not open for writing", Assert.Throws<IOException>(() => AtomicFile.Check($"/proc/self/fd/{other}")).Message);
+            {
+                var error = Assert.Throws<IOException>(() => AtomicFile.Check($"/proc/self/fd/{other}"));
+                Assert.Contains("was not open for writing", error.Message);
+            }
         }
         Assert.Equal("before one two", File.ReadAllText(temporary.Path));
         using var pipe = new AnonymousPipeServerStream(PipeDirection.In, HandleInheritability.Inheritable);
