@@ -21,7 +21,8 @@ internal static class InspectCommand
                 throw new BadFileException(seen.File, $"it does not fit the model: {seen.Check}");
             if (parsed.GetValue(strict) && seen.NonFinite.Count > 0)
                 throw new BadFileException(seen.File,
-                    $"{seen.NonFinite.Count} tensors hold NaN or infinity: {ModelFacts.Some(seen.NonFinite)}; take an earlier checkpoint");
+                    $"{seen.NonFinite.Count} tensors hold NaN or infinity: {ModelFacts.Some(seen.NonFinite)}; "
+                    + "take an earlier checkpoint");
             return ExitCode.Ok;
         });
         return command;

@@ -71,15 +71,17 @@ internal static class RunCommand
         JepaFamily family = file.Config.Family;
         using (JepaModel model = JepaModel.Create(file.Config))
             model.CheckInputs(given.Entries.Keys.Concat(given.Skipped.Keys));
-        foreach (TensorEntry pixels in given.Entries.Values.Where(input => family.PixelInputs.Contains(input.Name) && input.Shape.Rank >= 4))
+        foreach (TensorEntry pixels in given.Entries.Values
+            .Where(input => family.PixelInputs.Contains(input.Name) && input.Shape.Rank >= 4))
         {
             int frames = pixels.Shape.Rank == 5 ? pixels.Shape[1] : 1;
             (int clips, TokenGrid grid) = family.Cost(file.Config, frames, pixels.Shape[^2], pixels.Shape[^1]);
             MemoryOption.Require(file, pixels.Shape[0] * clips, grid, limit);
-            if (given.Entries.ContainsKey(JepaModel.ContextMask) && (grid.Rows, grid.Columns) != (file.Config.Grid, file.Config.Grid))
+            int side = file.Config.Grid;
+            if (given.Entries.ContainsKey(JepaModel.ContextMask) && (grid.Rows, grid.Columns) != (side, side))
             {
-                Console.Error.WriteLine($"jepa: {pixels.Name} has {grid.Rows} x {grid.Columns} patches, but the predictor counts in a grid of "
-                    + $"{file.Config.Grid} x {file.Config.Grid}; say how large its pictures are (--image-size)");
+                Console.Error.WriteLine($"jepa: {pixels.Name} has {grid.Rows} x {grid.Columns} patches, but the predictor "
+                    + $"counts in a grid of {side} x {side}; say how large its pictures are (--image-size)");
             }
         }
     }

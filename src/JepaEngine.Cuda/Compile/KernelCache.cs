@@ -107,7 +107,8 @@ internal sealed class KernelCache(IKernelCompiler compiler, string? folder, Acti
                 int log = BinaryPrimitives.ReadInt32LittleEndian(bytes);
                 return new(bytes[(sizeof(int) + log)..], Encoding.UTF8.GetString(bytes, sizeof(int), log));
             }
-            notice($"the kernel cache holds a file that is damaged or that others can write to, {path}: it is compiled anew");
+            notice($"the kernel cache holds a file that is damaged or that others can write to, {path}: "
+                + "it is compiled anew");
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
         {

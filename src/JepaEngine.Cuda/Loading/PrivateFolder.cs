@@ -62,7 +62,8 @@ internal static unsafe partial class PrivateFolder
     /// <summary>Whether a file in such a folder is private too, and itself no link: it may have been put there with
     /// another mode, or before the folder was private.</summary>
     public static bool Keeps(string file) => !OperatingSystem.IsLinux() || (Look(file) is { } seen
-        && (seen.Owner == Root || seen.Owner == UserId()) && (seen.Mode & Kind) != Link && (seen.Mode & OthersWrite) == 0);
+        && (seen.Owner == Root || seen.Owner == UserId())
+        && (seen.Mode & Kind) != Link && (seen.Mode & OthersWrite) == 0);
 
     // The root, then each folder on the way, then the path.
     private static IEnumerable<string> Steps(string path)

@@ -148,8 +148,8 @@ public sealed partial class ModelFile : IDisposable
         return file.Load(device);
     }
 
-    /// <summary>With the names that the file has, or, where those fit no model, without what wrappers add to them; where
-    /// none fits, as what lacks the fewest tensors.</summary>
+    /// <summary>With the names that the file has, or, where those fit no model, without what wrappers add to them;
+    /// where none fits, as what lacks the fewest tensors.</summary>
     private static ModelFile Open(TensorFile file, TensorFile? classifier, LoadOptions options)
     {
         (ModelFile File, int Lacks)? opened = null;
@@ -157,7 +157,8 @@ public sealed partial class ModelFile : IDisposable
         (TensorFile? before, TensorFile? classifierBefore) = (null, null);
         foreach (Func<TensorFile, TensorFile> naming in Wrappers.Namings)
         {
-            (TensorFile named, TensorFile? namedClassifier) = (naming(file), classifier is null ? null : naming(classifier));
+            (TensorFile named, TensorFile? namedClassifier) =
+                (naming(file), classifier is null ? null : naming(classifier));
             if ((named, namedClassifier) == (before, classifierBefore))
                 continue;
             (before, classifierBefore) = (named, namedClassifier);
@@ -324,7 +325,8 @@ public sealed partial class ModelFile : IDisposable
     }
 
     /// <summary>Where each parameter lies, and what is missing or too much.</summary>
-    private (Dictionary<string, (TensorFile File, KeyPlace Place)> Places, KeyCheck Check) Compared => compared ??= Compare();
+    private (Dictionary<string, (TensorFile File, KeyPlace Place)> Places, KeyCheck Check) Compared =>
+        compared ??= Compare();
 
     private (Dictionary<string, (TensorFile File, KeyPlace Place)> Places, KeyCheck Check) Compare()
     {

@@ -10,6 +10,8 @@ internal sealed class HuggingFaceProcessor
 {
     private const string VJepa2 = "VJEPA2", VideoMae = "VideoMAE", ViT = "ViT";
 
+    private static readonly string[] Types = ["image_processor_type", "feature_extractor_type"];
+
     private static readonly string[] Endings =
         ["VideoProcessor", "ImageProcessor", "ImageProcessorFast", "ImageProcessorPil", "FeatureExtractor"];
 
@@ -22,7 +24,8 @@ internal sealed class HuggingFaceProcessor
 
     /// <summary>Other keys that change pixels where they are set; what is in neither list says nothing of
     /// pixels.</summary>
-    private static readonly string[] Changing = ["rescale_offset", "pad_size", "size_divisor", "crop_pct", "use_square_size"];
+    private static readonly string[] Changing =
+        ["rescale_offset", "pad_size", "size_divisor", "crop_pct", "use_square_size"];
 
     private static readonly ClassDefaults Clip = new(ResizeFilter.Bicubic,
         [0.48145466f, 0.4578275f, 0.40821073f], [0.26862954f, 0.26130258f, 0.27577711f], Crops: true);
@@ -77,8 +80,8 @@ internal sealed class HuggingFaceProcessor
         // The class takes the short side from the crop, whatever the file says of it.
         (int edge, bool isShort) = name == VJepa2 ? ((int)(crop * 256L / 224), true)
             : Edge("size", config.ImageSize, isShort: !Flag("default_to_square", !defaults.Crops));
-        Require(crops || !resizes || !isShort, $"do_center_crop is false{(TryGet("do_center_crop", out _) ? "" : " by default")}, "
-            + $"so that pictures keep their shape; the model sees squares");
+        string whose = TryGet("do_center_crop", out _) ? "" : " by default";
+        Require(crops || !resizes || !isShort, $"do_center_crop is false{whose}, so that pictures keep their shape; the model sees squares");
         Require(!crops || !resizes || edge >= crop, $"crop_size {crop} is larger than size {edge}; "
             + $"pictures get no margins here");
         int size = crops ? crop : resizes ? edge : config.ImageSize;
@@ -107,14 +110,14 @@ internal sealed class HuggingFaceProcessor
     /// <summary>The class that transformers would take; where the file names none, that of the model.</summary>
     private string Class(bool clips)
     {
-        foreach (string key in (ReadOnlySpan<string>)["video_processor_type", "image_processor_type", "feature_extractor_type"])
+        foreach (string key in clips ? ["video_processor_type", .. Types] : Types)
         {
-            if ((key[0] == 'v' && !clips) || !TryGet(key, out JsonElement value) || value.ValueKind != JsonValueKind.String)
+            if (!TryGet(key, out JsonElement value) || value.ValueKind != JsonValueKind.String)
                 continue;
             string type = value.GetString()!;
             string? known = Classes.Keys.FirstOrDefault(name => Endings.Any(ending => type == name + ending));
-            Require(known is not null, $"{key} is {type}; what that does to pictures is not known here, but what those of "
-                + $"{string.Join(", ", Classes.Keys)} do");
+            Require(known is not null, $"{key} is {type}; what that does to pictures is not known here, but "
+                + $"what those of {string.Join(", ", Classes.Keys)} do");
             // Of the classes for pictures these alone have a sister for clips.
             return clips && known is not (VJepa2 or VideoMae) ? VJepa2 : known!;
         }
@@ -162,7 +165,8 @@ internal sealed class HuggingFaceProcessor
     {
         if (!TryGet("resample", out JsonElement value))
             return defaults.Filter;
-        string filter = value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int number) && number >= 0 && number < Filters.Length
+        string filter = value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int number)
+            && number >= 0 && number < Filters.Length
             ? Filters[number]
             : value.ToString();
         Require(filter is "bilinear" or "bicubic", $"resample is {value.GetRawText()} ({filter}); pictures are resized "

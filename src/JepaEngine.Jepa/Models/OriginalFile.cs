@@ -143,8 +143,8 @@ internal sealed class OriginalFile
         .Where(key => key.EndsWith(ending, StringComparison.Ordinal) && (key.Length == ending.Length || key[^(ending.Length + 1)] == '.'))
         .Select(key => key[..^ending.Length]).Order(StringComparer.Ordinal);
 
-    /// <summary>What an encoder is called: the word that the papers have for it, wherever it stands in the prefix; all of
-    /// the prefix where that tells no two apart; nothing where the only one has none.</summary>
+    /// <summary>What an encoder is called: the word that the papers have for it, wherever it stands in the prefix; all
+    /// of the prefix where that tells no two apart; nothing where the only one has none.</summary>
     private static string? Name(string prefix, string[] prefixes) =>
         Word(prefix) is { } word && prefixes.Count(other => Word(other) == word) == 1 ? word
         : prefixes.Length > 1 && prefix.Length > 0 ? prefix[..^1]
@@ -155,20 +155,21 @@ internal sealed class OriginalFile
     private string Choose(string[] prefixes)
     {
         if (Options.Encoder is { } asked)
-            return prefixes.FirstOrDefault(prefix => names[prefix] == asked) ?? throw new BadFileException(Path,
-                $"it has no {asked}; it has {(Offered.Count == 0 ? "one encoder without a name" : string.Join(" and ", Offered))}");
+            return prefixes.FirstOrDefault(prefix => names[prefix] == asked)
+                ?? throw new BadFileException(Path, $"it has no {asked}; it has "
+                    + (Offered.Count == 0 ? "one encoder without a name" : string.Join(" and ", Offered)));
         string? word = Encoders.FirstOrDefault(encoder => prefixes.Any(prefix => Word(prefix) == encoder));
         string[] meant = [.. prefixes.Where(prefix => Word(prefix) == word)];
+        IEnumerable<string> several = meant.Select(prefix => names[prefix] ?? "one without a name").Take(8);
         return meant.Length == 1 ? meant[0] : throw new BadFileException(Path,
-            $"it has several encoders, {string.Join(" and ", meant.Select(m => names[m] ?? "one without a name").Take(8))}; "
-            + "say which (--encoder)");
+            $"it has several encoders, {string.Join(" and ", several)}; say which (--encoder)");
     }
 
     /// <summary>The predictor that stands beside the encoder, where there are several.</summary>
     private string PredictorOf(string encoder)
     {
-        string[] found = [.. Prefixes(file, PredictorEmbed).Concat(Prefixes(file, LevelsEmbed))
-            .GroupBy(prefix => prefix.AsSpan().CommonPrefixLength(encoder)).MaxBy(group => group.Key) ?? Enumerable.Empty<string>()];
+        string[] found = Prefixes(file, PredictorEmbed).Concat(Prefixes(file, LevelsEmbed))
+            .GroupBy(prefix => prefix.AsSpan().CommonPrefixLength(encoder)).MaxBy(group => group.Key)?.ToArray() ?? [];
         return found.Length <= 1 ? found.FirstOrDefault() ?? "" : throw new BadFileException(Path,
             $"it has several predictors, '{found[0]}' and '{found[1]}'; keep one of them");
     }

@@ -35,7 +35,8 @@ internal static class Wrappers
         if (named.Entries.Count == file.Entries.Count)
             return;
         string first = "." + used[0].Name;
-        string[] twice = [.. file.Entries.Keys.Where(n => $".{Bare(n)}".EndsWith(first, StringComparison.Ordinal)).Take(2)];
+        string[] twice = [.. file.Entries.Keys
+            .Where(name => $".{Bare(name)}".EndsWith(first, StringComparison.Ordinal)).Take(2)];
         if (twice.Length == 2)
             Refuse(twice[0], twice[1]);
 

@@ -76,7 +76,8 @@ internal static class Pickled
         ["__builtin__.set"] = (arguments, _) => As<List<object?>>(arguments[0]),
         ["torch.Size"] = (arguments, _) => As<List<object?>>(arguments[0]),
         ["torch.device"] = Device,
-        ["torch._utils._rebuild_tensor_v2"] = (arguments, budget) => Tensor(arguments, As<PickledStorage>(arguments[0]), 6, budget),
+        ["torch._utils._rebuild_tensor_v2"] = (arguments, budget) =>
+            Tensor(arguments, As<PickledStorage>(arguments[0]), 6, budget),
         ["torch._utils._rebuild_tensor_v3"] = (arguments, budget) => Tensor(arguments, Typed(arguments), 7, budget),
         ["torch._utils._rebuild_parameter"] = (arguments, _) => As<PickledTensor>(arguments[0]),
         ["torch._utils._rebuild_parameter_with_state"] = (arguments, _) => As<PickledTensor>(arguments[0]),

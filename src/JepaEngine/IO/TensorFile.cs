@@ -129,7 +129,8 @@ public abstract class TensorFile : IDisposable
     {
         List<string> found = [];
         // Views of one storage are looked at where they lie: they may repeat its elements.
-        foreach (IGrouping<object, TensorEntry> side in entries.Values.Where(entry => entry.DType.IsFloat() && entry.Shape.Count > 0)
+        foreach (IGrouping<object, TensorEntry> side in entries.Values
+            .Where(entry => entry.DType.IsFloat() && entry.Shape.Count > 0)
             .GroupBy(entry => entry.Place.Layout.IsContiguous ? (object)entry : entry.Place.Source))
         {
             long start = side.Min(entry => entry.Place.First);

@@ -6,8 +6,8 @@ public static class Nearest
     /// <summary>Steps that a search may take, some 20 ms: names in a file may be many and long.</summary>
     private const int Budget = 10_000_000;
 
-    /// <summary>The candidate with the fewest single-letter edits from <paramref name="name"/>, or after ten million steps
-    /// the best so far, those of a like length first; empty where there are none.</summary>
+    /// <summary>The candidate with the fewest single-letter edits from <paramref name="name"/>, or after ten million
+    /// steps the best so far, those of a like length first; empty where there are none.</summary>
     public static string Of(string name, IEnumerable<string> candidates)
     {
         string wanted = name.ToLowerInvariant();

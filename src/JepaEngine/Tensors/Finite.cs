@@ -8,8 +8,8 @@ internal static unsafe class Finite
     /// <summary>Whether each element of a contiguous float tensor is finite.</summary>
     public static bool All(in Operand x) => All((byte*)x.Address, x.Count, x.DType);
 
-    /// <summary>Whether each float that a layout reaches is finite, from its first element on; what it repeats is looked
-    /// at once.</summary>
+    /// <summary>Whether each float that a layout reaches is finite, from its first element on; what it repeats is
+    /// looked at once.</summary>
     public static bool All(byte* first, in Layout layout, DType dtype, int axis = 0)
     {
         if (layout.IsContiguous && axis == 0)
