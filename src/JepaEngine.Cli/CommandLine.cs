@@ -75,14 +75,15 @@ internal static partial class CommandLine
         Match match = ExpectedType().Match(message);
         if (!match.Success)
             return message;
-        string type = match.Groups[3].Value;
+        string type = match.Groups["type"].Value;
         string kind = type.Contains("UInt", StringComparison.Ordinal) ? "a whole number, 0 or more"
             : type.Contains("Int", StringComparison.Ordinal) ? "a whole number"
             : type.Contains("Boolean", StringComparison.Ordinal) ? "true or false" : "a number";
-        return $"{match.Groups[2].Value} is '{match.Groups[1].Value}'; it is {kind}";
+        return $"{match.Groups["option"].Value} is '{match.Groups["given"].Value}'; it is {kind}";
     }
 
-    [GeneratedRegex("^Cannot parse argument '(.*)' for option '(.*)' as expected type '(.*)'", RegexOptions.Singleline)]
+    [GeneratedRegex("^Cannot parse argument '(?<given>.*)' for option '(?<option>.*)' as expected type '(?<type>.*)'",
+        RegexOptions.Singleline | RegexOptions.ExplicitCapture)]
     private static partial Regex ExpectedType();
 
     /// <summary>The first signal asks the work to save and end. One that comes later than a moment after it ends the process;

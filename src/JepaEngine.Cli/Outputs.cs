@@ -37,6 +37,6 @@ internal static partial class Outputs
         return model.Length > 0 ? model : all;
     }
 
-    [GeneratedRegex("^(model|pytorch_model|weights)|config\\.json$")]
+    [GeneratedRegex("^(model|pytorch_model|weights)|config\\.json$", RegexOptions.ExplicitCapture)]
     private static partial Regex OfModel();
 }

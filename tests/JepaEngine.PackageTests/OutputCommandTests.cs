@@ -69,6 +69,7 @@ public sealed class OutputCommandTests : IDisposable
         string within = $"cd $'bad\\xff'; jepa run '{Model}' --inputs ../in.safetensors --outputs x";
         Assert.Contains(message, Shell.Fails(3, folder, $"mkdir $'bad\\xff'; {within}"));
         Assert.Contains(message, Shell.Fails(3, folder, RunTo("$'bad\\xff/x'")));
+        Assert.Contains(message, Shell.Fails(3, folder, "cd $'bad\\xff'; jepa train ."));
         Works("test \"$(ls | wc -l)\" = 2 && rmdir bad*");
     }
 

@@ -16,6 +16,8 @@ internal sealed class RunLock : IDisposable
     public RunLock(RunFolder folder)
     {
         this.folder = folder;
+        // Before a folder is made: its name may be one that cannot be written.
+        AtomicFile.Check(folder.LockFile);
         Directory.CreateDirectory(folder.Root);
         file = Open(folder);
         try

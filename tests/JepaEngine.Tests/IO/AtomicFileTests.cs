@@ -89,7 +89,7 @@ public sealed partial class AtomicFileTests : IDisposable
             string descriptor = $"/proc/self/fd/{given}";
             AtomicFile.WriteText(descriptor, "one ");
             AtomicFile.WriteText(Link("link", descriptor), "two");
-            Close(given);
+            Assert.Equal(0, Close(given));
             foreach (int other in (int[])[own, given])
             {
                 var error = Assert.Throws<IOException>(() => AtomicFile.Check($"/proc/self/fd/{other}"));
