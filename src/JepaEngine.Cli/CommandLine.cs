@@ -86,8 +86,8 @@ internal static partial class CommandLine
         RegexOptions.Singleline | RegexOptions.ExplicitCapture)]
     private static partial Regex ExpectedType();
 
-    /// <summary>The first signal asks the work to save and end. One that comes later than a moment after it ends the process;
-    /// a closing session sends several at once.</summary>
+    /// <summary>The first signal asks the work to save and end. One that comes later than a moment after it ends the
+    /// process; a closing session sends several at once.</summary>
     private static PosixSignalRegistration OnSignal(PosixSignal signal, CancellationTokenSource interrupted) =>
         PosixSignalRegistration.Create(signal, context =>
         {

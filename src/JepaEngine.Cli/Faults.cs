@@ -41,7 +41,8 @@ internal static class Faults
         BadFileException => ExitCode.BadInput,
         BuildException build => build.Code,
         PlatformNotSupportedException or CudaException => ExitCode.Device,
-        MemoryRefusedException or OutOfMemoryException or OverflowException or TaskSchedulerException => ExitCode.Memory,
+        MemoryRefusedException or OutOfMemoryException or OverflowException or TaskSchedulerException =>
+            ExitCode.Memory,
         OperationCanceledException => ExitCode.Interrupted,
         NumericException => ExitCode.Numeric,
         _ when IsMissingPart(error) => ExitCode.Defect,

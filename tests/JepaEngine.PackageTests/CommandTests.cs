@@ -121,6 +121,17 @@ public sealed class CommandTests : IDisposable
         Assert.Contains(mentions, error);
     }
 
+    /// <summary>2^20 windows of 602,112 bytes: 32 bits overflowed.</summary>
+    [Fact]
+    public void ABatchThatNoArrayHoldsEndsInFive()
+    {
+        string config = Path.Combine(folder, "config.json");
+        File.WriteAllText(config, """{"train": {"batch": 1048576}}""");
+        (int code, _, string error) = Run("train", Path.Combine(folder, "run"), "--config", config);
+        Assert.Equal(5, code);
+        Assert.Contains("a batch of train.batch 1048576 windows", error);
+    }
+
     [Fact]
     public void AnUnknownKeyNamesTheNearest()
     {

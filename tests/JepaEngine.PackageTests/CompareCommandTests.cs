@@ -23,7 +23,10 @@ public sealed class CompareCommandTests : IDisposable
         Samples = [.. Enumerable.Range(0, 60).Select(i => 2 + 0.001 * (i * 7 % 10))],
         Rounds = 15,
         Turns = "first",
-        Machine = new BenchMachine("a processor", "Avx2", 2, "a system", ".NET", "JepaEngine 0.1.0+abc") { CpuMegahertz = 2600 },
+        Machine = new BenchMachine("a processor", "Avx2", 2, "a system", ".NET", "JepaEngine 0.1.0+abc")
+        {
+            CpuMegahertz = 2600,
+        },
     };
 
     private readonly string folder = Directory.CreateTempSubdirectory("jepa-compare").FullName;

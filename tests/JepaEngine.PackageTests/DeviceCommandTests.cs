@@ -61,7 +61,8 @@ public sealed class DeviceCommandTests
         (int code, _, string error) = Run([("JEPA_CACHE", cache)], "parity", "--device", "sim", "--op", "Gelo");
         Directory.Delete(cache, recursive: true);
         Assert.Equal(2, code);
-        Assert.StartsWith($"jepa: the kernel cache is not used: {cache} can be written by others (chmod go-w {cache})", error);
+        Assert.StartsWith(
+            $"jepa: the kernel cache is not used: {cache} can be written by others (chmod go-w {cache})", error);
         Assert.Equal(2, error.Count(letter => letter == '\n'));
     }
 

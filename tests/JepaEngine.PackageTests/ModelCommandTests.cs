@@ -109,11 +109,15 @@ public sealed class ModelCommandTests : IDisposable
         string npz = Path.ChangeExtension(In, "npz");
         using (ZipArchive zip = ZipFile.Open(npz, ZipArchiveMode.Create))
         using (Stream entry = zip.CreateEntry("other.npy", CompressionLevel.NoCompression).Open())
-            entry.Write([0x93, .. "NUMPY\u0001\0\u003c\0{'descr': '<f4', 'fortran_order': False, 'shape': (1,), }  \n1234"u8]);
+        {
+            entry.Write([0x93, .. "NUMPY\u0001\0\u003c\0"u8,
+                .. "{'descr': '<f4', 'fortran_order': False, 'shape': (1,), }  \n1234"u8]);
+        }
         byte[] bytes = File.ReadAllBytes(npz);
         bytes[bytes.AsSpan().IndexOf("\n1234"u8) + 1] ^= 1;
         File.WriteAllBytes(npz, bytes);
-        Assert.Contains("input 'other' is not known", Fails(2, "run", At("hf_vjepa2"), "--inputs", npz, "--outputs", Out));
+        Assert.Contains("input 'other' is not known",
+            Fails(2, "run", At("hf_vjepa2"), "--inputs", npz, "--outputs", Out));
         WriteInputs(In, "hf_vjepa2", ("pixel_values_videos", "input.video"), ("mask", "context_mask"));
         Assert.Contains("input 'mask' is not known", Fails(2, run));
         WriteInputs(In, "hf_ijepa", ("pixel_values_videos", "input.image"));
@@ -167,9 +171,11 @@ public sealed class ModelCommandTests : IDisposable
         string without = Changed(folder, "hf_vjepa2", key, (_, _) => { });
         Assert.Contains($"1 missing: {key}", Fails(3, "inspect", without));
         Directory.Delete(without, recursive: true);
-        string extra = Changed(folder, "hf_vjepa2", "", (tensors, scope) => tensors.AddRange(Enumerable.Range(0, 12).Select(i => ($"more.{i:D2}", scope.Zeros([1])))));
+        string extra = Changed(folder, "hf_vjepa2", "", (tensors, scope) =>
+            tensors.AddRange(Enumerable.Range(0, 12).Select(i => ($"more.{i:D2}", scope.Zeros([1])))));
         Assert.Contains("more.08, more.09 and 2 more (--json)\n", Run("inspect", extra).Output);
-        Assert.Equal(12, JsonElement.Parse(Run("inspect", extra, "--json").Output).GetProperty("extra").GetArrayLength());
+        JsonElement listed = JsonElement.Parse(Run("inspect", extra, "--json").Output);
+        Assert.Equal(12, listed.GetProperty("extra").GetArrayLength());
         Directory.Delete(extra, recursive: true);
         string broken = Changed(folder, "hf_vjepa2", key, (tensors, scope) => tensors.Add((key, scope.Full([32], double.NaN))));
         string text = Works("inspect", broken);
@@ -201,7 +207,8 @@ public sealed class ModelCommandTests : IDisposable
         using var scope = new TensorScope(Device.Cpu, "large");
         Safetensors.Write(In, [("pixel_values_videos", scope.Full([1, 4, 3, 24, 24], 1e38))]);
         Assert.Contains("the encoder's block 0 is the first", Fails(6, "run", At("hf_vjepa2"), "--inputs", In, "--outputs", Out));
-        Assert.Contains("'encoder.patch_embed.proj.bias' holds 1e+06", Fails(6, "convert", Large(), Out, "--layout", "original", "--dtype", "f16"));
+        Assert.Contains("'encoder.patch_embed.proj.bias' holds 1e+06",
+            Fails(6, "convert", Large(), Out, "--layout", "original", "--dtype", "f16"));
         Assert.False(File.Exists(Out));
 
         string Large()
@@ -252,6 +259,14 @@ public sealed class ModelCommandTests : IDisposable
         }
         Assert.Contains("the input 'action' holds NaN", Fails(6, "run", At("lewm"), "--inputs", In, "--outputs", Out));
     }
+
+    /// <summary>Sizes that nothing holds are told at once: a search for one that fits would take its time.</summary>
+    [Theory]
+    [InlineData("--frames", "2147483646")]
+    [InlineData("--size", "1000000")]
+    public void AnOptionBeyondAllSizesIsRefused(string option, string asked) => Assert.Contains(
+        $"{option} is {asked}; it is 1 to 65536",
+        Fails(2, "encode", At("hf_vjepa2"), WritePicture(folder), option, asked, "--out", Out));
 
     [Theory]
     [InlineData("--family", "ijepa")]

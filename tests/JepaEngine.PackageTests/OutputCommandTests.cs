@@ -98,10 +98,24 @@ public sealed class OutputCommandTests : IDisposable
         File.WriteAllText(Path.Combine(folder, "damaged.safetensors"), "");
         string run = $"jepa run '{Model}' --inputs damaged.safetensors --outputs";
         (int code, _, string error) = Shell.Run(folder,
-            $"touch source target; mount --bind source target || exit 99; {run} target; code=$?; umount target; exit $code");
+            $"touch source target; mount --bind source target || exit 99; {run} target; code=$?; umount target; "
+                + "exit $code");
         Assert.SkipWhen(code == 99, $"this machine does not let its root mount: {error}");
         Assert.Equal(3, code);
         Assert.Contains("a file that is mounted itself cannot be replaced", error);
+    }
+
+    [Fact]
+    public void A_file_that_may_not_be_changed_is_told_before_the_work()
+    {
+        Assert.SkipUnless(Environment.IsPrivilegedProcess, "only root fixes files");
+        File.WriteAllText(Path.Combine(folder, "damaged.safetensors"), "");
+        string run = $"jepa run '{Model}' --inputs damaged.safetensors --outputs target";
+        (int code, _, string error) = Shell.Run(
+            folder, $"touch target; chattr +i target || exit 99; {run}; code=$?; chattr -i target; exit $code");
+        Assert.SkipWhen(code == 99, $"this file system fixes no files: {error}");
+        Assert.Equal(3, code);
+        Assert.Contains("it may not be changed (lsattr)", error);
     }
 
     [Fact]

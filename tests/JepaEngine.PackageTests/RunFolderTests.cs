@@ -190,7 +190,8 @@ public sealed class RunFolderTests : IDisposable
     [Fact]
     public void SignalsThatComeTogetherAreOne()
     {
-        Assert.SkipWhen(OperatingSystem.IsWindows(), "a signal reaches another process through kill, which Windows lacks");
+        Assert.SkipWhen(
+            OperatingSystem.IsWindows(), "a signal reaches another process through kill, which Windows lacks");
         using Process process = Start("train", run.Root, "--config", config, "--steps", "100000");
         Until(() => File.Exists(run.Model));
         foreach (string signal in new[] { "-TERM", "-HUP", "-TERM" })

@@ -80,8 +80,8 @@ internal static class RunCommand
             int side = file.Config.Grid;
             if (given.Entries.ContainsKey(JepaModel.ContextMask) && (grid.Rows, grid.Columns) != (side, side))
             {
-                Console.Error.WriteLine($"jepa: {pixels.Name} has {grid.Rows} x {grid.Columns} patches, but the predictor "
-                    + $"counts in a grid of {side} x {side}; say how large its pictures are (--image-size)");
+                Console.Error.WriteLine($"jepa: {pixels.Name} has {grid.Rows} x {grid.Columns} patches, but the "
+                    + $"predictor counts in a grid of {side} x {side}; say how large its pictures are (--image-size)");
             }
         }
     }

@@ -38,8 +38,11 @@ public sealed record BenchMachine(string Cpu, string Simd, int Cores, string Sys
     public static BenchMachine Of(string cpu, IEnumerable<Device> devices)
     {
         string version = typeof(BenchMachine).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion;
-        var machine = new BenchMachine(cpu, CpuIsas.FromEnvironment().ToString(), Environment.ProcessorCount, RuntimeInformation.OSDescription,
-            RuntimeInformation.FrameworkDescription, $"JepaEngine {version}") { CpuMegahertz = Megahertz() };
+        var machine = new BenchMachine(cpu, CpuIsas.FromEnvironment().ToString(), Environment.ProcessorCount,
+            RuntimeInformation.OSDescription, RuntimeInformation.FrameworkDescription, $"JepaEngine {version}")
+        {
+            CpuMegahertz = Megahertz(),
+        };
         if (devices.FirstOrDefault(device => !device.IsHost) is not { } gpu)
             return machine;
         CudaContext context = gpu.Context;

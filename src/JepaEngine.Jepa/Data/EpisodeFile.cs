@@ -148,8 +148,8 @@ public sealed unsafe class EpisodeFile : IDisposable
     }
 
     /// <summary>
-    /// Keeps the file where it is until the result is disposed, even if another thread closes it. A mapped file is first
-    /// compared with itself as it was opened: a page that is cut off under a reader ends the process.
+    /// Keeps the file where it is until the result is disposed, even if another thread closes it. A mapped file is
+    /// first compared with itself as it was opened: a page that is cut off under a reader ends the process.
     /// </summary>
     /// <exception cref="BadFileException">It was written to.</exception>
     /// <exception cref="ObjectDisposedException">It is closed.</exception>

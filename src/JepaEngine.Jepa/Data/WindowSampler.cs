@@ -133,11 +133,12 @@ public sealed class WindowSampler
     {
         for (int episode = 0; episode < file.Count; episode++)
         {
+            int size = environment.StateSize;
             for (int step = 0; step <= file.Steps(episode); step++)
             {
                 try
                 {
-                    environment.SetState(file.States(episode).Slice(step * environment.StateSize, environment.StateSize));
+                    environment.SetState(file.States(episode).Slice(step * size, size));
                 }
                 catch (ArgumentException error)
                 {

@@ -81,7 +81,8 @@ internal sealed class HuggingFaceProcessor
         (int edge, bool isShort) = name == VJepa2 ? ((int)(crop * 256L / 224), true)
             : Edge("size", config.ImageSize, isShort: !Flag("default_to_square", !defaults.Crops));
         string whose = TryGet("do_center_crop", out _) ? "" : " by default";
-        Require(crops || !resizes || !isShort, $"do_center_crop is false{whose}, so that pictures keep their shape; the model sees squares");
+        Require(crops || !resizes || !isShort,
+            $"do_center_crop is false{whose}, so that pictures keep their shape; the model sees squares");
         Require(!crops || !resizes || edge >= crop, $"crop_size {crop} is larger than size {edge}; "
             + $"pictures get no margins here");
         int size = crops ? crop : resizes ? edge : config.ImageSize;

@@ -104,8 +104,8 @@ public sealed partial class Ffmpeg
         return int.TryParse(last.AsSpan(6), out int frames) ? frames : 0;
     }
 
-    /// <summary>A still picture. It goes through a pipe as what <see cref="StillFile"/> left of it, but for HEIF, which is
-    /// not read from front to back.</summary>
+    /// <summary>A still picture. It goes through a pipe as what <see cref="StillFile"/> left of it, but for HEIF, which
+    /// is not read from front to back.</summary>
     /// <exception cref="BadFileException">As at <see cref="Frames"/>.</exception>
     internal Picture Still(string path, MediaKind kind, StillFile file)
     {

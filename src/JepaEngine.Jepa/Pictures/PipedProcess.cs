@@ -13,7 +13,8 @@ internal sealed class PipedProcess : IDisposable
 {
     private const int KeptErrors = 4096;
 
-    private static readonly SearchValues<byte> NameLetters = SearchValues.Create("abcdefghijklmnopqrstuvwxyz_0123456789"u8);
+    private static readonly SearchValues<byte> NameLetters =
+        SearchValues.Create("abcdefghijklmnopqrstuvwxyz_0123456789"u8);
 
     private readonly Process process;
     private readonly TimeSpan limit;

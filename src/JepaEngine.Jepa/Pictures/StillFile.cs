@@ -41,8 +41,9 @@ internal sealed record StillFile(byte[] Bytes, int Turned, Subsampling? Sampling
     }
 
     /// <summary>ffmpeg's filter to RGB. Planes of subsampled colour are stretched by whole numbers, to the pixel
-    /// between its neighbours, as libjpeg does it: 0.1 levels from Pillow in the mean and 3 at most. ffmpeg's own way is 2 to 5
-    /// off, and up to 94. The scaler must not take a plane for a picture of grey and change its range.</summary>
+    /// between its neighbours, as libjpeg does it: 0.1 levels from Pillow in the mean and 3 at most. ffmpeg's own way
+    /// is 2 to 5 off, and up to 94. The scaler must not take a plane for a picture of grey and change its
+    /// range.</summary>
     public string Colours
     {
         get

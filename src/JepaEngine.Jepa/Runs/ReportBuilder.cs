@@ -164,7 +164,7 @@ internal sealed class ReportBuilder(
             new("Prediction loss", last?["prediction"] ?? double.NaN, null, 0.035),
             new("SIGReg", last?["sigReg"] ?? double.NaN, 1.5, 2.6),
         ];
-        return config.IsDemo ? checks
-            : [.. checks.Where(check => !double.IsNaN(check.Value)).Select(check => check with { Low = null, High = null })];
+        return config.IsDemo ? checks : [.. checks.Where(check => !double.IsNaN(check.Value))
+            .Select(check => check with { Low = null, High = null })];
     }
 }

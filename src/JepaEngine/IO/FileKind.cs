@@ -52,7 +52,8 @@ internal static class FileKind
         var zip = new ZipDirectory(file);
         if (zip.Entries.Keys.FirstOrDefault(name => name.Split('/') is ["data.pkl"] or [_, "data.pkl"]) is { } pickle)
             return new PickleFile(file, zip, pickle);
-        return zip.Entries.Count > 0 && zip.Entries.Keys.All(name => name.EndsWith(NpzFile.Ending, StringComparison.Ordinal))
+        return zip.Entries.Count > 0
+            && zip.Entries.Keys.All(name => name.EndsWith(NpzFile.Ending, StringComparison.Ordinal))
             ? new NpzFile(file, zip)
             : throw new BadFileException(file.Path, "it is a zip file of neither PyTorch (data.pkl) nor numpy (.npy); unpack it and give one of its files");
     }

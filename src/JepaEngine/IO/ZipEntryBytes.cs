@@ -14,7 +14,8 @@ namespace JepaEngine.IO;
 /// <param name="packed">Number of bytes there.</param>
 /// <param name="length">Number of bytes once inflated.</param>
 /// <param name="deflated">Whether they are deflated.</param>
-/// <param name="crc">The checksum; 0 of a stored entry where PyTorch was told to compute none, as numpy never is.</param>
+/// <param name="crc">The checksum; 0 of a stored entry where PyTorch was told to compute none, as numpy never
+/// is.</param>
 internal sealed class ZipEntryBytes(FileBytes file, string name, long start, long packed, long length, bool deflated, uint crc)
     : ByteSource
 {

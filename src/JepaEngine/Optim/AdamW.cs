@@ -226,7 +226,8 @@ public sealed class AdamW : IDisposable
     public double GradientNorm => Math.Sqrt(squaredNorm.Item());
 
     /// <summary>Whether all parameters and moments are finite. Waits for the device.</summary>
-    public bool IsFinite() => IsFinite(master?.Operand ?? values) && IsFinite(Moment1.Operand) && IsFinite(Moment2.Operand);
+    public bool IsFinite() =>
+        IsFinite(master?.Operand ?? values) && IsFinite(Moment1.Operand) && IsFinite(Moment2.Operand);
 
     /// <summary>Forgets the gradients without a step.</summary>
     public void ZeroGrad()

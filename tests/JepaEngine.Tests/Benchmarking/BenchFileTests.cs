@@ -22,7 +22,10 @@ public sealed class BenchFileTests : IDisposable
         PeakOf = "FMA in registers",
         PeakGigabytes = 20,
         Allocated = 1312,
-        Machine = new BenchMachine("a processor", "Avx2", 2, "a system", ".NET", "JepaEngine 0.1.0+abc") { CpuMegahertz = 2600 },
+        Machine = new BenchMachine("a processor", "Avx2", 2, "a system", ".NET", "JepaEngine 0.1.0+abc")
+        {
+            CpuMegahertz = 2600,
+        },
     };
 
     public void Dispose() => file.Dispose();

@@ -81,7 +81,8 @@ public sealed class ModelFileTests : IDisposable
     public void A_probe_of_the_evaluations_stands_on_an_encoder()
     {
         using var golden = new Golden("models/probe.pt.io");
-        using VJepa2 model = VJepa2.Load(Fixture("vjepa2.pt"), Device.Cpu, TwoHeads with { ImageSize = 16, Encoder = "encoder", Probe = Fixture("probe.pt") });
+        LoadOptions options = TwoHeads with { ImageSize = 16, Encoder = "encoder", Probe = Fixture("probe.pt") };
+        using VJepa2 model = VJepa2.Load(Fixture("vjepa2.pt"), Device.Cpu, options);
         Golden.Close("logits", golden["logits"], model.Probe!.Forward(golden.File.Read("input.tokens", scope))[0], 2e-5);
 
         // Meta's files of models have no place for it.

@@ -117,7 +117,8 @@ public sealed class WrappedNamesTests : IDisposable
         string first = file.Entries.Keys.First();
         foreach (string prefix in new[] { "model.", "model_state_dict.", "state_dict.model.", "model.module." })
         {
-            string[] beside = ["optimizer.state.0.exp_avg", prefix == "state_dict.model." ? "state_dict.loss" : "rng_state"];
+            string[] beside =
+                ["optimizer.state.0.exp_avg", prefix == "state_dict.model." ? "state_dict.loss" : "rng_state"];
             string copy = Copy(path, key => key == first ? [prefix + key, .. beside] : [prefix + key]);
             using JepaModel nested = ModelFile.Load(copy, Device.Cpu, Options(name));
             Assert.Equal(Parameters(sound), Parameters(nested));

@@ -31,9 +31,10 @@ public sealed partial class AtomicFileTests : IDisposable
     public void An_access_list_is_kept()
     {
         const string name = "system.posix_acl_access";
-        (ushort Tag, ushort Rights, uint Id)[] entries = [(1, 6, ~0u), (2, 4, 1000), (4, 0, ~0u), (16, 4, ~0u), (32, 0, ~0u)];
-        byte[] list = [2, 0, 0, 0, .. entries.SelectMany(entry => (byte[])
-            [.. BitConverter.GetBytes(entry.Tag), .. BitConverter.GetBytes(entry.Rights), .. BitConverter.GetBytes(entry.Id)])];
+        (ushort Tag, ushort Rights, uint Id)[] entries =
+            [(1, 6, ~0u), (2, 4, 1000), (4, 0, ~0u), (16, 4, ~0u), (32, 0, ~0u)];
+        byte[] list = [2, 0, 0, 0, .. entries.SelectMany(entry => (byte[])[.. BitConverter.GetBytes(entry.Tag),
+            .. BitConverter.GetBytes(entry.Rights), .. BitConverter.GetBytes(entry.Id)])];
         File.WriteAllText(temporary.Path, "old");
         Assert.SkipUnless(OperatingSystem.IsLinux() && Set(temporary.Path, name, list, list.Length, 0) == 0,
             "a file system with access lists");

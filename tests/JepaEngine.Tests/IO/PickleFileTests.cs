@@ -100,7 +100,8 @@ public sealed class PickleFileTests : IDisposable
             file.Metadata.Where(item => !item.Key.StartsWith("opt.", StringComparison.Ordinal)).OrderBy(item => item.Key));
     }
 
-    /// <summary>A row that is repeated, one that overlaps, and columns with a gap; the element 5 is no number.</summary>
+    /// <summary>A row that is repeated, one that overlaps, and columns with a gap; the element 5 is no
+    /// number.</summary>
     [Theory]
     [InlineData(0, new long[] { 1000, 5 }, new long[] { 0, 1 }, true)]
     [InlineData(0, new long[] { 1000, 6 }, new long[] { 0, 1 }, false)]
@@ -108,7 +109,8 @@ public sealed class PickleFileTests : IDisposable
     [InlineData(1, new long[] { 3, 3 }, new long[] { 1, 1 }, false)]
     [InlineData(1, new long[] { 2, 2 }, new long[] { 1, 6 }, true)]
     [InlineData(3, new long[] { 2, 2 }, new long[] { 6, 2 }, false)]
-    public void What_is_not_finite_is_found_in_views_where_they_lie(long offset, long[] shape, long[] strides, bool finite)
+    public void What_is_not_finite_is_found_in_views_where_they_lie(
+        long offset, long[] shape, long[] strides, bool finite)
     {
         float[] stored = [.. Enumerable.Range(0, 12).Select(i => i == 5 ? float.NaN : i)];
         byte[] pickle = new PickleBytes().Tensor(12, offset, shape, strides).Ended;

@@ -55,14 +55,16 @@ public sealed class SkippedTests
         {
             foreach (byte bit in (ReadOnlySpan<byte>)[0x88, 0x89])
             {
-                PickleBytes pickle = new PickleBytes().Op("}").Text("w").Global("torch._utils", $"_rebuild_tensor_v{version}").Op("((").Text("storage")
-                    .Global(version == 2 ? "torch" : "torch.storage", storage).Text("0").Text("cpu").Number(24).Op("tQ").Number(0).Tuple(3).Tuple(1)
-                    .Op(0x89).Global("collections", "OrderedDict").Op(")R");
+                PickleBytes pickle = new PickleBytes().Op("}").Text("w")
+                    .Global("torch._utils", $"_rebuild_tensor_v{version}").Op("((").Text("storage")
+                    .Global(version == 2 ? "torch" : "torch.storage", storage).Text("0").Text("cpu").Number(24)
+                    .Op("tQ").Number(0).Tuple(3).Tuple(1).Op(0x89).Global("collections", "OrderedDict").Op(")R");
                 pickle = version == 2 ? pickle : pickle.Global("torch", "float32");
                 File.WriteAllBytes(temporary.Path, pickle.Op("}").Text("neg").Op(bit).Op("stRs").Zip(24));
                 using TensorFile file = TensorFile.Open(temporary.Path);
                 Assert.Equal(bit == 0x89, file.Entries.ContainsKey("w"));
-                Assert.Equal(bit == 0x88 ? "has PyTorch's bit 'neg' (tensor.resolve_neg() takes it off)" : null, file.Skipped.GetValueOrDefault("w"));
+                const string reason = "has PyTorch's bit 'neg' (tensor.resolve_neg() takes it off)";
+                Assert.Equal(bit == 0x88 ? reason : null, file.Skipped.GetValueOrDefault("w"));
             }
         }
     }

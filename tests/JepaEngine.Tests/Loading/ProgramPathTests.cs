@@ -56,7 +56,8 @@ public sealed class ProgramPathTests : IDisposable
         Script(Path.Combine(own, "ffmpeg"), "exit 0");
         Script(Path.Combine(others, "ffmpeg"), "exit 1");
         if (!OperatingSystem.IsWindows())
-            File.SetUnixFileMode(Path.Combine(others, "ffmpeg"), UnixFileMode.UserRead | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute);
+            File.SetUnixFileMode(Path.Combine(others, "ffmpeg"),
+                UnixFileMode.UserRead | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute);
         Assert.Equal(Path.Combine(own, "ffmpeg"), ProgramPath.Find("ffmpeg", $"{others}:{own}"));
     }
 

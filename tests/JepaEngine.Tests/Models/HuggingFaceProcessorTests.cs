@@ -89,9 +89,12 @@ public sealed class HuggingFaceProcessorTests : IDisposable
     [InlineData("height and width, or shortest_edge", Image + "\"size\": {\"longest_edge\": 64}")]
     [InlineData("crop_size 64 is larger than size 50", Image + "\"size\": 50, \"do_center_crop\": true")]
     [InlineData("do_center_crop is false by default", Image + "\"size\": {\"shortest_edge\": 64}")]
-    [InlineData("do_center_crop is false, so", "\"image_processor_type\": \"CLIPImageProcessor\", \"size\": 64, \"do_center_crop\": false")]
-    [InlineData("image_processor_type is EfficientNetImageProcessor; what that does", "\"image_processor_type\": \"EfficientNetImageProcessor\"")]
-    [InlineData("feature_extractor_type is FlavaFeatureExtractor", "\"feature_extractor_type\": \"FlavaFeatureExtractor\"")]
+    [InlineData("do_center_crop is false, so",
+        "\"image_processor_type\": \"CLIPImageProcessor\", \"size\": 64, \"do_center_crop\": false")]
+    [InlineData("image_processor_type is EfficientNetImageProcessor; what that does",
+        "\"image_processor_type\": \"EfficientNetImageProcessor\"")]
+    [InlineData("feature_extractor_type is FlavaFeatureExtractor",
+        "\"feature_extractor_type\": \"FlavaFeatureExtractor\"")]
     [InlineData("rescale_offset is true", Image + "\"rescale_offset\": true")]
     [InlineData("pad_size is {", Image + "\"pad_size\": {\"height\": 64, \"width\": 64}")]
     [InlineData("do_flip_channel_order is true", Video + "\"do_flip_channel_order\": true")]
@@ -111,8 +114,9 @@ public sealed class HuggingFaceProcessorTests : IDisposable
     [InlineData("VideoMAEImageProcessor", ResizeFilter.Bilinear, Framing.ShortSideThenCrop, 0.5f, 0.5f)]
     public void A_class_has_its_own_defaults(string type, ResizeFilter filter, Framing framing, float mean, float std)
     {
-        JepaConfig config = Configured(64, $"\"image_processor_type\": \"{type}\", \"size\": 64, \"do_convert_rgb\": true, \"do_pad\": false, "
-            + "\"pad_size\": null, \"rescale_offset\": false, \"do_sample_frames\": true, \"device\": \"cpu\"");
+        JepaConfig config = Configured(64, $"\"image_processor_type\": \"{type}\", \"size\": 64, "
+            + "\"do_convert_rgb\": true, \"do_pad\": false, \"pad_size\": null, \"rescale_offset\": false, "
+            + "\"do_sample_frames\": true, \"device\": \"cpu\"");
         Assert.Equal((filter, framing), (config.Filter, config.Framing));
         Assert.Equal(mean, config.PixelMean[0], 1e-6f);
         Assert.Equal(std, config.PixelStd[0], 1e-6f);
@@ -123,11 +127,17 @@ public sealed class HuggingFaceProcessorTests : IDisposable
     {
         Assert.Equal(0.485f, Configured(64, Video + "\"crop_size\": 64").PixelMean[0]);
         string file = Path.Combine(temporary.Folder, "video_preprocessor_config.json");
-        foreach ((string json, float mean) in new[] { ("{}", 0.485f), ("{\"image_processor_type\": \"ViTImageProcessor\"}", 0.485f),
-            ("{\"image_processor_type\": \"VideoMAEImageProcessor\"}", 0.5f), ("{\"video_processor_type\": \"VideoMAEVideoProcessor\"}", 0.5f) })
+        (string Json, float Mean)[] cases =
+        [
+            ("{}", 0.485f), ("{\"image_processor_type\": \"ViTImageProcessor\"}", 0.485f),
+            ("{\"image_processor_type\": \"VideoMAEImageProcessor\"}", 0.5f),
+            ("{\"video_processor_type\": \"VideoMAEVideoProcessor\"}", 0.5f),
+        ];
+        foreach ((string json, float mean) in cases)
         {
             File.WriteAllText(file, json);
-            Assert.Equal(mean, HuggingFaceProcessor.Find(temporary.Folder, clips: true)!.Apply(VJepa2.Large256).PixelMean[0]);
+            HuggingFaceProcessor processor = HuggingFaceProcessor.Find(temporary.Folder, clips: true)!;
+            Assert.Equal(mean, processor.Apply(VJepa2.Large256).PixelMean[0]);
         }
     }
 

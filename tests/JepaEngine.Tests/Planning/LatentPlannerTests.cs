@@ -98,7 +98,8 @@ public sealed class LatentPlannerTests
         var loop = new ClosedLoopOptions { Episodes = 2 };
         Func<Jepa.Environments.IEnvironment> rooms = () => new Jepa.Environments.TwoRoom(1);
         LatentPlannerOptions one = Options with { ExecuteBlocks = 1 }, four = one with { ExecuteBlocks = 4 };
-        Assert.Throws<NumericException>(() => ClosedLoop.Play(new LostWorld(), one, rooms, loop, cancellation: cancellation));
+        Assert.Throws<NumericException>(
+            () => ClosedLoop.Play(new LostWorld(), one, rooms, loop, cancellation: cancellation));
         Assert.Contains("executeBlocks is 4; it is 1 to 3", Assert.Throws<ArgumentException>(
             () => ClosedLoop.Play(world, four, rooms, loop, cancellation: cancellation)).Message);
     }

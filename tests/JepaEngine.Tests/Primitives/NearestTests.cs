@@ -36,7 +36,8 @@ public sealed class NearestTests
     public void Many_long_names_take_no_longer_than_a_moment()
     {
         string name = new('a', 1000);
-        string[] others = [.. Enumerable.Range(0, 20_000).Select(i => $"{i:D5}{new string((char)('b' + i % 20), 995)}"), $"{name}b"];
+        string[] others = [.. Enumerable.Range(0, 20_000)
+            .Select(i => $"{i:D5}{new string((char)('b' + i % 20), 995)}"), $"{name}b"];
         long start = Stopwatch.GetTimestamp();
         string nearest = Nearest.Of(name, others);
         Assert.InRange(Stopwatch.GetElapsedTime(start).TotalSeconds, 0, 1);
@@ -51,8 +52,8 @@ public sealed class NearestTests
         int[,] table = new int[a.Length + 1, b.Length + 1];
         for (int i = 0; i <= a.Length; i++)
             for (int j = 0; j <= b.Length; j++)
-                table[i, j] = i == 0 || j == 0 ? i + j
-                    : Math.Min(table[i - 1, j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1), Math.Min(table[i - 1, j], table[i, j - 1]) + 1);
+                table[i, j] = i == 0 || j == 0 ? i + j : Math.Min(table[i - 1, j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1),
+                    Math.Min(table[i - 1, j], table[i, j - 1]) + 1);
         return table[a.Length, b.Length];
     }
 }
